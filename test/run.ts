@@ -1,0 +1,34 @@
+/**
+ * `npm test`: every test file below this folder, the quick ones side by side, then, one at a time, those that start a real Kafka.
+ * `--full` lets the delivery tests ship 1 GB instead of 100 MB; further arguments are parts of file names to pick.
+ */
+import { readdirSync } from 'node:fs';
+import { dirname, extname, join } from 'node:path';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+import { fileURLToPath } from 'node:url';
+
+const folder = dirname(fileURLToPath(import.meta.url));
+const picks = process.argv.slice(2).filter((argument) => argument !== '--full');
+if (process.argv.includes('--full')) process.env['MILLRACE_FULL'] = '1';
+
+const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith(`.test${extname(import.meta.url)}`))
+  .filter((name) => picks.length === 0 || picks.some((pick) => name.includes(pick)))
+  .sort()
+  .map((name) => join(folder, name));
+if (files.length === 0) throw new Error(`no test file matches ${picks.join(' ')}`);
+
+const alone = (file: string): boolean => file.includes('.kafka.test.') || file.includes('.alone.test.');
+await runFiles(files.filter((file) => !alone(file)), 2);
+await runFiles(files.filter(alone), 1);
+
+async function runFiles(paths: string[], concurrency: number): Promise<void> {
+  if (paths.length === 0) return;
+  const events = run({ files: paths, concurrency });
+  events.on('test:fail', (event) => {
+    if (event.todo === undefined || event.todo === false) process.exitCode = 1;
+  });
+  const text = events.compose(new spec());
+  for await (const chunk of text) process.stdout.write(chunk as string);
+}

@@ -1,0 +1,275 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, connect, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { kafkaJars } from './kafka-jars.ts';
+
+const JVM_FLAGS = ['-Xmx512m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto'];
+
+/**
+ * Holds a JVM that cannot outlive us: the shell prints the JVM's pid, waits for the end of its own standard input
+ * (which the kernel closes when we die, however we die), then kills the JVM.
+ */
+const LEASH = '"$@" </dev/null >>"$LOG" 2>&1 & echo $!; cat >/dev/null; kill -9 $! 2>/dev/null';
+
+export interface KafkaOptions {
+  readonly brokers: 1 | 3;
+  readonly autoCreateTopics?: boolean;
+  /** Further broker properties. */
+  readonly properties?: Readonly<Record<string, string>>;
+}
+
+interface KafkaNode {
+  readonly id: number;
+  readonly port: number;
+  readonly folder: string;
+  readonly properties: string;
+  leash: ChildProcess | undefined;
+  pid: number;
+}
+
+/** A real Apache Kafka in KRaft mode, on loopback, with its data in a temporary folder that goes when it stops. */
+export class KafkaCluster {
+  readonly bootstrap: string;
+  readonly folder: string;
+  readonly #nodes: readonly KafkaNode[];
+  readonly #classpath: string;
+
+  constructor(folder: string, nodes: readonly KafkaNode[], classpath: string) {
+    this.folder = folder;
+    this.#nodes = nodes;
+    this.#classpath = classpath;
+    this.bootstrap = nodes.map((node) => `127.0.0.1:${String(node.port)}`).join(',');
+  }
+
+  get nodeIds(): number[] {
+    return this.#nodes.map((node) => node.id);
+  }
+
+  portOf(id: number): number {
+    return this.#node(id).port;
+  }
+
+  async startNode(id: number): Promise<void> {
+    const node = this.#node(id);
+    const java = ['java', ...JVM_FLAGS, '-cp', this.#classpath, 'kafka.Kafka', node.properties];
+    const leash = spawn('sh', ['-c', LEASH, 'leash', ...java], {
+      env: { ...process.env, LOG: join(node.folder, 'broker.log') },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    const [line] = (await once(leash.stdout, 'data')) as [Buffer];
+    node.leash = leash;
+    node.pid = Number(line.toString());
+  }
+
+  /** Waits until every running node takes connections and knows all running brokers. */
+  async ready(timeoutMs = 60_000): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    for (const node of this.#nodes.filter((candidate) => candidate.leash !== undefined)) {
+      while (!(await accepts(node.port))) {
+        if (Date.now() > deadline) throw new Error(`broker ${String(node.id)}: ${this.logTail(node.id)}`);
+        await sleep(100);
+      }
+    }
+  }
+
+  /** Sends a signal to a broker's JVM: SIGKILL, SIGSTOP, SIGCONT or SIGTERM. */
+  async signal(id: number, signal: NodeJS.Signals): Promise<void> {
+    const node = this.#node(id);
+    process.kill(node.pid, signal);
+    if (signal !== 'SIGKILL' && signal !== 'SIGTERM') return;
+    while (isAlive(node.pid)) await sleep(20);
+    node.leash?.stdin?.end();
+    node.leash = undefined;
+  }
+
+  /** Runs one of Kafka's own Java tools against this cluster and gives what it printed. */
+  async tool(mainClass: string, args: readonly string[], input?: string): Promise<string> {
+    const child = spawn('java', ['-Xmx256m', '-XX:TieredStopAtLevel=1', '-cp', this.#classpath, mainClass, ...args]);
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (bytes: Buffer) => (stdout += bytes.toString()));
+    child.stderr.on('data', (bytes: Buffer) => (stderr += bytes.toString()));
+    child.stdin.end(input ?? '');
+    const [code] = (await once(child, 'close')) as [number | null];
+    if (code !== 0) throw new Error(`${mainClass} ${args.join(' ')}: exit ${String(code)}\n${stdout}${stderr}`);
+    return stdout;
+  }
+
+  async createTopic(
+    topic: string,
+    options: { partitions: number; replicas?: number; config?: Readonly<Record<string, string>> },
+  ): Promise<void> {
+    const replicas = options.replicas ?? this.#nodes.length;
+    const config = Object.entries(options.config ?? {}).flatMap(([k, v]) => ['--config', `${k}=${v}`]);
+    const counts = ['--partitions', String(options.partitions), '--replication-factor', String(replicas)];
+    await this.#topics('--create', '--topic', topic, ...counts, ...config);
+  }
+
+  async deleteTopic(topic: string): Promise<void> {
+    await this.#topics('--delete', '--topic', topic);
+  }
+
+  /** Leader of each partition, by partition number, as the cluster itself describes it. */
+  async leaders(topic: string): Promise<number[]> {
+    const text = await this.#topics('--describe', '--topic', topic);
+    const found = [...text.matchAll(/Partition: (\d+)\s+Leader: (\S+)/g)];
+    return found.sort((a, b) => Number(a[1]) - Number(b[1])).map((match) => Number(match[2]));
+  }
+
+  /** Moves the leader of a partition to another replica, by a reassignment with that replica first and a preferred election. */
+  async moveLeader(topic: string, partition: number, to: number): Promise<void> {
+    const others = this.nodeIds.filter((id) => id !== to);
+    const plan = join(this.folder, `plan-${randomUUID()}.json`);
+    const partitions = [{ topic, partition, replicas: [to, ...others] }];
+    writeFileSync(plan, JSON.stringify({ version: 1, partitions }));
+    const reassign = 'org.apache.kafka.tools.reassign.ReassignPartitionsCommand';
+    const server = ['--bootstrap-server', this.bootstrap];
+    await this.tool(reassign, [...server, '--reassignment-json-file', plan, '--execute']);
+    const elect = ['--election-type', 'preferred', '--topic', topic, '--partition', String(partition)];
+    await this.tool('org.apache.kafka.tools.LeaderElectionCommand', [...server, ...elect]);
+  }
+
+  logTail(id: number): string {
+    return readFileSync(join(this.#node(id).folder, 'broker.log'), 'utf8').slice(-2000);
+  }
+
+  /** Kills every broker and removes the data. */
+  async stop(): Promise<void> {
+    await Promise.all(
+      this.#nodes.filter((node) => node.leash !== undefined).map((node) => this.signal(node.id, 'SIGKILL')),
+    );
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  #topics(...args: string[]): Promise<string> {
+    return this.tool('org.apache.kafka.tools.TopicCommand', ['--bootstrap-server', this.bootstrap, ...args]);
+  }
+
+  #node(id: number): KafkaNode {
+    const node = this.#nodes.find((candidate) => candidate.id === id);
+    if (node === undefined) throw new Error(`no broker ${String(id)} in this cluster`);
+    return node;
+  }
+}
+
+/** Starts one or three brokers and waits until they answer. The caller stops them; if it dies, so do they. */
+export async function startKafka(options: KafkaOptions): Promise<KafkaCluster> {
+  const { classpath } = await kafkaJars();
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-kafka-'));
+  const ids = Array.from({ length: options.brokers }, (_, index) => index + 1);
+  const ports = await freePorts(ids.length * 2);
+  const voters = ids.map((id) => `${String(id)}@127.0.0.1:${String(ports[id - 1 + ids.length])}`).join(',');
+  const nodes = ids.map((id): KafkaNode => {
+    const nodeFolder = join(folder, String(id));
+    mkdirSync(join(nodeFolder, 'data'), { recursive: true });
+    const properties = join(nodeFolder, 'server.properties');
+    const [port, controllerPort] = [ports[id - 1] ?? 0, ports[id - 1 + ids.length] ?? 0];
+    writeFileSync(properties, nodeProperties(options, id, port, controllerPort, voters, nodeFolder));
+    return { id, port, folder: nodeFolder, properties, leash: undefined, pid: 0 };
+  });
+  format(nodes, classpath);
+  const cluster = new KafkaCluster(folder, nodes, classpath);
+  try {
+    await Promise.all(ids.map((id) => cluster.startNode(id)));
+    await cluster.ready();
+  } catch (error) {
+    await cluster.stop();
+    throw error;
+  }
+  return cluster;
+}
+
+function nodeProperties(
+  options: KafkaOptions,
+  id: number,
+  port: number,
+  controllerPort: number,
+  voters: string,
+  folder: string,
+): string {
+  const replicas = String(options.brokers);
+  const properties: Record<string, string> = {
+    'process.roles': 'broker,controller',
+    'node.id': String(id),
+    'controller.quorum.voters': voters,
+    listeners: `PLAINTEXT://127.0.0.1:${String(port)},CONTROLLER://127.0.0.1:${String(controllerPort)}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${String(port)}`,
+    'controller.listener.names': 'CONTROLLER',
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'log.dirs': join(folder, 'data'),
+    'auto.create.topics.enable': String(options.autoCreateTopics ?? false),
+    'default.replication.factor': replicas,
+    'min.insync.replicas': options.brokers === 3 ? '2' : '1',
+    'offsets.topic.replication.factor': replicas,
+    'transaction.state.log.replication.factor': replicas,
+    'transaction.state.log.min.isr': options.brokers === 3 ? '2' : '1',
+    'offsets.topic.num.partitions': '4',
+    'group.initial.rebalance.delay.ms': '0',
+    'broker.heartbeat.interval.ms': '500',
+    'broker.session.timeout.ms': '3000',
+    'log.segment.bytes': '134217728',
+    ...options.properties,
+  };
+  return Object.entries(properties)
+    .map(([key, value]) => `${key}=${value}\n`)
+    .join('');
+}
+
+/** Formats the first node's folder and derives the others from it: only the node's and the directory's own ids differ. */
+function format(nodes: readonly KafkaNode[], classpath: string): void {
+  const [first, ...rest] = nodes;
+  if (first === undefined) throw new Error('a cluster has at least one node');
+  const args = ['format', '-t', kafkaUuid(), '-c', first.properties];
+  const tool = [...JVM_FLAGS, '-cp', classpath, 'kafka.tools.StorageTool', ...args];
+  const done = spawnSync('java', tool, { encoding: 'utf8' });
+  if (done.status !== 0) throw new Error(`formatting failed: ${done.stdout}${done.stderr}`);
+  for (const node of rest) {
+    cpSync(join(first.folder, 'data'), join(node.folder, 'data'), { recursive: true });
+    const meta = join(node.folder, 'data', 'meta.properties');
+    const text = readFileSync(meta, 'utf8')
+      .replace(/^node\.id=.*$/m, `node.id=${String(node.id)}`)
+      .replace(/^directory\.id=.*$/m, `directory.id=${kafkaUuid()}`);
+    writeFileSync(meta, text);
+  }
+}
+
+/** A random id in Kafka's spelling: 16 bytes, base64url, never beginning with a dash (tools would take it for an option). */
+function kafkaUuid(): string {
+  const text = Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url');
+  return text.startsWith('-') ? kafkaUuid() : text;
+}
+
+/** Ports that are free now, all found at once so that they differ. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  return ports;
+}
+
+async function accepts(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
