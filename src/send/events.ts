@@ -1,0 +1,400 @@
+/**
+ * The whole talk between the sender core (`step`, pure) and its shell (sockets, timers, bytes).
+ *
+ * Numbers name things: `node` is a broker id (bootstrap servers are -1, -2, …), `connection` one connection to a node, `request` one request.
+ * The core gives all three out. An event about a connection or request that the core has closed is stale, and ignored.
+ * Times are ms on the clock of `nowMs`, except `logAppendTimeMs`, which is the broker's. Topic ids are the text the wire tables make of a
+ * uuid, '' where the broker's version has none. Error codes are Kafka's, as `kafka/errors.ts` lists them.
+ */
+import type { ProducerBatch } from '../accumulate/producer-batch.ts';
+import type { ProduceOutcome, RecordFault } from '../ack/produce-outcome.ts';
+import type { Endpoint } from './sender-config.ts';
+
+export type Acks = -1 | 0 | 1;
+
+// ---------------------------------------------------------------- events: shell -> core
+
+export type SenderEvent =
+  /** First of all. Asks for metadata and a producer id. */
+  | { readonly type: 'started' }
+  /** Time has come to the last `wakeAt` (or about). */
+  | { readonly type: 'tick' }
+  /** Sealed batches, each partition's (and each topic's keyless ones) in order. Everything that came in one turn goes in one event. */
+  | { readonly type: 'batchesSealed'; readonly batches: readonly ProducerBatch[] }
+  /** Answered by the effect `flushed` with the same number when every batch sealed before has its outcome. */
+  | { readonly type: 'flushRequested'; readonly flush: number }
+  /** No more batches come. The effect `closed` follows when all have their outcome and the connections are let go. */
+  | { readonly type: 'closeRequested' }
+  /** Time to close is up: every batch still here is abandoned at once, then `closed`. */
+  | { readonly type: 'abandonRequested' }
+  /** The connection is ready for requests: TCP, TLS, SASL and ApiVersions are done. */
+  | {
+      readonly type: 'connected';
+      readonly node: number;
+      readonly connection: number;
+      readonly features: BrokerFeatures;
+    }
+  /** It never became ready. */
+  | {
+      readonly type: 'connectFailed';
+      readonly node: number;
+      readonly connection: number;
+      readonly reason: ConnectFailure;
+      readonly message: string;
+    }
+  /**
+   * A ready connection is closed: by the broker, by the network, by an answer that could not be read, or by `disconnect`. Comes exactly once
+   * for a ready connection, after its socket's 'close'; it is the answer to all its open requests.
+   */
+  | {
+      readonly type: 'connectionLost';
+      readonly node: number;
+      readonly connection: number;
+      readonly message: string;
+    }
+  /** acks=0: the last byte of the request went to the system. There is no answer. */
+  | { readonly type: 'produceWritten'; readonly request: number }
+  | ProduceAnswered
+  | MetadataAnswered
+  | ProducerIdAnswered
+  | ProducersDescribed
+  | OffsetListed
+  | HeadersRead
+  /** What `splitBatch` asked for: the same records in the same order, in two pieces or more, sequences blank. */
+  | {
+      readonly type: 'batchSplit';
+      readonly batch: ProducerBatch;
+      readonly pieces: readonly ProducerBatch[];
+    };
+
+/** What the broker can do, from its ApiVersions answer. */
+export interface BrokerFeatures {
+  /** API 61, from Kafka 2.8: the only quick way to ask how far a producer id got. */
+  readonly describeProducers: boolean;
+}
+
+export type ConnectFailure =
+  | 'unresolved'
+  | 'refused'
+  | 'timeout'
+  | 'closed'
+  | 'notKafka'
+  | 'tooOld'
+  | 'authentication'
+  | 'tls'
+  | 'other';
+
+/** Every answer. `throttleMs` is 0 where the version of the answer predates KIP-219 (the broker then held it back itself). */
+interface Answer {
+  readonly request: number;
+  readonly throttleMs: number;
+}
+
+export interface ProduceAnswered extends Answer {
+  readonly type: 'produceAnswered';
+  /** In the order of the answer. A partition that is missing or there twice is dealt with by the core. */
+  readonly partitions: readonly PartitionProduced[];
+  /** KIP-951, tagged field of v10+; empty otherwise. */
+  readonly nodeEndpoints: readonly BrokerNode[];
+}
+
+export interface PartitionProduced {
+  readonly topic: string;
+  readonly partition: number;
+  readonly errorCode: number;
+  /** -1n when there is an error. */
+  readonly baseOffset: bigint;
+  /** -1 for an append to a CreateTime topic; a duplicate carries the stored time there. */
+  readonly logAppendTimeMs: number;
+  readonly errorMessage: string | undefined;
+  readonly recordFaults: readonly RecordFault[];
+  /** KIP-951, v10+; undefined when the broker said nothing (leader id or epoch -1). */
+  readonly currentLeader: { readonly leaderId: number; readonly leaderEpoch: number } | undefined;
+}
+
+export interface BrokerNode extends Endpoint {
+  readonly nodeId: number;
+}
+
+export interface MetadataAnswered extends Answer {
+  readonly type: 'metadataAnswered';
+  /** Of the whole answer (v13+): REBOOTSTRAP_REQUIRED (KIP-1102), or none. */
+  readonly errorCode: number;
+  readonly clusterId: string | undefined;
+  readonly brokers: readonly BrokerNode[];
+  readonly topics: readonly TopicMetadata[];
+}
+
+export interface TopicMetadata {
+  readonly errorCode: number;
+  readonly topic: string;
+  readonly topicId: string;
+  readonly partitions: readonly PartitionMetadata[];
+}
+
+export interface PartitionMetadata {
+  readonly errorCode: number;
+  readonly partition: number;
+  /** -1 when there is none. */
+  readonly leaderId: number;
+  /** -1 where the version has none. */
+  readonly leaderEpoch: number;
+}
+
+export interface ProducerIdAnswered extends Answer {
+  readonly type: 'producerIdAnswered';
+  readonly errorCode: number;
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+}
+
+export interface ProducersDescribed extends Answer {
+  readonly type: 'producersDescribed';
+  /** Of the one partition asked. */
+  readonly errorCode: number;
+  /** Active producers of the partition; those with another id than asked for may be left out. */
+  readonly producers: readonly {
+    readonly producerId: bigint;
+    readonly producerEpoch: number;
+    /** -1 when the broker knows the epoch but no batch of it. */
+    readonly lastSequence: number;
+  }[];
+}
+
+export interface OffsetListed extends Answer {
+  readonly type: 'offsetListed';
+  readonly errorCode: number;
+  readonly offset: bigint;
+}
+
+export interface HeadersRead extends Answer {
+  readonly type: 'headersRead';
+  readonly errorCode: number;
+  readonly logStartOffset: bigint;
+  /** Where to read on: behind the last whole batch of the answer; `fromOffset` itself when nothing was there. */
+  readonly nextOffset: bigint;
+  /** Of the batches in the answer, in order of offset; those of other producer ids may be left out. */
+  readonly headers: readonly BatchHeader[];
+}
+
+/** What DescribeProducers is to the last batch, a header is to any: whose it is. */
+export interface BatchHeader {
+  readonly baseOffset: bigint;
+  /** The count of records may be 0 after compaction; this keeps the range of sequences. */
+  readonly lastOffsetDelta: number;
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+  readonly baseSequence: number;
+}
+
+// ---------------------------------------------------------------- effects: core -> shell
+
+export type SenderEffect =
+  | Connect
+  /** Close the connection now; `connectionLost` (or `connectFailed`, when it was not ready) comes when its socket is closed. */
+  | {
+      readonly type: 'disconnect';
+      readonly node: number;
+      readonly connection: number;
+      readonly reason: string;
+    }
+  | SendProduce
+  | SendMetadata
+  /** Without transactional id: any broker; producer id and epoch -1, timeout the greatest int32. */
+  | {
+      readonly type: 'sendInitProducerId';
+      readonly node: number;
+      readonly connection: number;
+      readonly request: number;
+    }
+  | SendDescribeProducers
+  | SendListOffsets
+  | ReadHeaders
+  /** The broker finds it too large: decode it and make pieces of at most `pieceBytesMax` (but at least two pieces), then `batchSplit`. */
+  | { readonly type: 'splitBatch'; readonly batch: ProducerBatch; readonly pieceBytesMax: number }
+  /** The end of a batch: exactly one for each batch that came in (or came out of a split). */
+  | { readonly type: 'outcome'; readonly batch: ProducerBatch; readonly outcome: ProduceOutcome }
+  /**
+   * The core will not send its bytes again. Comes after its outcome, or after its pieces have come. The shell frees them when, besides, the write
+   * callbacks of all requests that carried them have run (a closed socket counts).
+   */
+  | { readonly type: 'release'; readonly batch: ProducerBatch }
+  | { readonly type: 'report'; readonly report: SenderReport }
+  | { readonly type: 'flushed'; readonly flush: number }
+  /** Nothing is left: no batch, no connection. */
+  | { readonly type: 'closed' }
+  /** Send `tick` at this time; replaces the last one. `Infinity`: no need. */
+  | { readonly type: 'wakeAt'; readonly atMs: number };
+
+export interface Connect extends Endpoint {
+  readonly type: 'connect';
+  readonly node: number;
+  readonly connection: number;
+  /** Which attempt since the last success, from 0: the shell takes the next address of the name, and a longer set-up timeout (KIP-601). */
+  readonly attempt: number;
+}
+
+/** Where a request goes. The core never sends to a connection that is not ready. */
+interface Request {
+  readonly node: number;
+  readonly connection: number;
+  readonly request: number;
+}
+
+export interface SendProduce extends Request {
+  readonly type: 'sendProduce';
+  readonly acks: Acks;
+  /** For the broker: how long it may wait for replicas. */
+  readonly timeoutMs: number;
+  /** At most one of a partition. */
+  readonly entries: readonly ProduceEntry[];
+}
+
+export interface ProduceEntry {
+  readonly batch: ProducerBatch;
+  readonly topicId: string;
+  /**
+   * Stamp it with the time of now, not with its own: it may be in the log already, and an old timestamp would be refused before the broker
+   * looks for the duplicate.
+   */
+  readonly freshTimestamp: boolean;
+}
+
+export interface SendMetadata extends Request {
+  readonly type: 'sendMetadata';
+  /** Empty: brokers only. */
+  readonly topics: readonly string[];
+  readonly allowAutoTopicCreation: boolean;
+}
+
+export interface SendDescribeProducers extends Request {
+  readonly type: 'sendDescribeProducers';
+  readonly topic: string;
+  readonly partition: number;
+  readonly producerId: bigint;
+}
+
+export interface SendListOffsets extends Request {
+  readonly type: 'sendListOffsets';
+  readonly topic: string;
+  readonly partition: number;
+  /** -1: the high watermark. -2 (as a debugging consumer): the end of the leader's log. Isolation level 0, timestamp -1 (latest). */
+  readonly replicaId: -1 | -2;
+  readonly currentLeaderEpoch: number;
+}
+
+/** One Fetch as a consumer (replica id -1, read uncommitted, no wait), of which only the batch headers matter. */
+export interface ReadHeaders extends Request {
+  readonly type: 'readHeaders';
+  readonly topic: string;
+  readonly topicId: string;
+  readonly partition: number;
+  readonly fromOffset: bigint;
+  readonly currentLeaderEpoch: number;
+  readonly producerId: bigint;
+}
+
+// ---------------------------------------------------------------- reports: for people, logs and counters
+
+export type TopicProblem =
+  /** Kafka does not have it and will not make it. */
+  | 'missing'
+  /** No permission: Describe or Write for this topic. */
+  | 'notAuthorized'
+  /** The name is not legal. */
+  | 'invalidName';
+
+/** Something happened that an operator wants to know. Each is said once when it begins, and once when it is over. */
+export type SenderReport =
+  | { readonly kind: 'brokersUnreachable'; readonly attempts: readonly BrokerAttempt[] }
+  | { readonly kind: 'brokersReachable'; readonly afterMs: number }
+  | {
+      readonly kind: 'brokerLost';
+      readonly node: number;
+      readonly host: string;
+      readonly port: number;
+      readonly message: string;
+    }
+  | {
+      readonly kind: 'brokerBack';
+      readonly node: number;
+      readonly host: string;
+      readonly port: number;
+      readonly afterMs: number;
+    }
+  | { readonly kind: 'rebootstrapped'; readonly message: string }
+  | {
+      readonly kind: 'topicProblem';
+      readonly topic: string;
+      readonly problem: TopicProblem;
+      readonly message: string;
+    }
+  | { readonly kind: 'topicUsable'; readonly topic: string; readonly partitions: number }
+  | { readonly kind: 'topicRecreated'; readonly topic: string }
+  | {
+      readonly kind: 'requestTimedOut';
+      readonly node: number;
+      readonly api: string;
+      readonly afterMs: number;
+    }
+  | { readonly kind: 'throttled'; readonly node: number; readonly throttleMs: number }
+  | {
+      readonly kind: 'batchRetried';
+      readonly topic: string;
+      readonly partition: number;
+      readonly error: string;
+      readonly attempts: number;
+    }
+  | {
+      readonly kind: 'partitionParked';
+      readonly topic: string;
+      readonly partition: number;
+      readonly error: string;
+      readonly message: string;
+    }
+  | { readonly kind: 'partitionResumed'; readonly topic: string; readonly partition: number }
+  /** Batches whose fate is not known: asking the broker has begun. */
+  | {
+      readonly kind: 'settleStarted';
+      readonly topic: string;
+      readonly partition: number;
+      readonly batches: number;
+      readonly cause: string;
+    }
+  | {
+      readonly kind: 'settleStalled';
+      readonly topic: string;
+      readonly partition: number;
+      readonly message: string;
+    }
+  | {
+      readonly kind: 'settled';
+      readonly topic: string;
+      readonly partition: number;
+      readonly duplicates: number;
+      readonly resent: number;
+      readonly afterMs: number;
+    }
+  /** Acknowledged records are not in the log any more: unclean election, or a broker that lost its disk. */
+  | {
+      readonly kind: 'dataLossSuspected';
+      readonly topic: string;
+      readonly partition: number;
+      readonly recordsMax: number;
+      readonly message: string;
+    }
+  /** Records may be in the log twice: state of the producer id was lost at the wrong moment. */
+  | {
+      readonly kind: 'duplicatesSuspected';
+      readonly topic: string;
+      readonly partition: number;
+      readonly records: number;
+      readonly message: string;
+    }
+  /** The sender has stopped for good; all its batches are abandoned. */
+  | { readonly kind: 'fatal'; readonly error: string; readonly message: string };
+
+export interface BrokerAttempt extends Endpoint {
+  readonly reason: ConnectFailure;
+  readonly message: string;
+}
