@@ -8,6 +8,7 @@
  */
 import type { ProducerBatch } from '../accumulate/producer-batch.ts';
 import type { ProduceOutcome, RecordFault } from '../ack/produce-outcome.ts';
+import type { ConnectFailure, SenderReport } from './reports.ts';
 import type { Endpoint } from './sender-config.ts';
 
 export type Acks = -1 | 0 | 1;
@@ -72,17 +73,6 @@ export interface BrokerFeatures {
   /** API 61, from Kafka 2.8: the only quick way to ask how far a producer id got. */
   readonly describeProducers: boolean;
 }
-
-export type ConnectFailure =
-  | 'unresolved'
-  | 'refused'
-  | 'timeout'
-  | 'closed'
-  | 'notKafka'
-  | 'tooOld'
-  | 'authentication'
-  | 'tls'
-  | 'other';
 
 /** Every answer. `throttleMs` is 0 where the version of the answer predates KIP-219 (the broker then held it back itself). */
 interface Answer {
@@ -292,109 +282,4 @@ export interface ReadHeaders extends Request {
   readonly fromOffset: bigint;
   readonly currentLeaderEpoch: number;
   readonly producerId: bigint;
-}
-
-// ---------------------------------------------------------------- reports: for people, logs and counters
-
-export type TopicProblem =
-  /** Kafka does not have it and will not make it. */
-  | 'missing'
-  /** No permission: Describe or Write for this topic. */
-  | 'notAuthorized'
-  /** The name is not legal. */
-  | 'invalidName';
-
-/** Something happened that an operator wants to know. Each is said once when it begins, and once when it is over. */
-export type SenderReport =
-  | { readonly kind: 'brokersUnreachable'; readonly attempts: readonly BrokerAttempt[] }
-  | { readonly kind: 'brokersReachable'; readonly afterMs: number }
-  | {
-      readonly kind: 'brokerLost';
-      readonly node: number;
-      readonly host: string;
-      readonly port: number;
-      readonly message: string;
-    }
-  | {
-      readonly kind: 'brokerBack';
-      readonly node: number;
-      readonly host: string;
-      readonly port: number;
-      readonly afterMs: number;
-    }
-  | { readonly kind: 'rebootstrapped'; readonly message: string }
-  | {
-      readonly kind: 'topicProblem';
-      readonly topic: string;
-      readonly problem: TopicProblem;
-      readonly message: string;
-    }
-  | { readonly kind: 'topicUsable'; readonly topic: string; readonly partitions: number }
-  | { readonly kind: 'topicRecreated'; readonly topic: string }
-  | {
-      readonly kind: 'requestTimedOut';
-      readonly node: number;
-      readonly api: string;
-      readonly afterMs: number;
-    }
-  | { readonly kind: 'throttled'; readonly node: number; readonly throttleMs: number }
-  | {
-      readonly kind: 'batchRetried';
-      readonly topic: string;
-      readonly partition: number;
-      readonly error: string;
-      readonly attempts: number;
-    }
-  | {
-      readonly kind: 'partitionParked';
-      readonly topic: string;
-      readonly partition: number;
-      readonly error: string;
-      readonly message: string;
-    }
-  | { readonly kind: 'partitionResumed'; readonly topic: string; readonly partition: number }
-  /** Batches whose fate is not known: asking the broker has begun. */
-  | {
-      readonly kind: 'settleStarted';
-      readonly topic: string;
-      readonly partition: number;
-      readonly batches: number;
-      readonly cause: string;
-    }
-  | {
-      readonly kind: 'settleStalled';
-      readonly topic: string;
-      readonly partition: number;
-      readonly message: string;
-    }
-  | {
-      readonly kind: 'settled';
-      readonly topic: string;
-      readonly partition: number;
-      readonly duplicates: number;
-      readonly resent: number;
-      readonly afterMs: number;
-    }
-  /** Acknowledged records are not in the log any more: unclean election, or a broker that lost its disk. */
-  | {
-      readonly kind: 'dataLossSuspected';
-      readonly topic: string;
-      readonly partition: number;
-      readonly recordsMax: number;
-      readonly message: string;
-    }
-  /** Records may be in the log twice: state of the producer id was lost at the wrong moment. */
-  | {
-      readonly kind: 'duplicatesSuspected';
-      readonly topic: string;
-      readonly partition: number;
-      readonly records: number;
-      readonly message: string;
-    }
-  /** The sender has stopped for good; all its batches are abandoned. */
-  | { readonly kind: 'fatal'; readonly error: string; readonly message: string };
-
-export interface BrokerAttempt extends Endpoint {
-  readonly reason: ConnectFailure;
-  readonly message: string;
 }
