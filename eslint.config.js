@@ -2,7 +2,14 @@ import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
   {
-    ignores: ['dist/', 'node_modules/', 'src/encode/kernel/', 'bench/results/', '.build-*/', '.cache/'],
+    ignores: [
+      'dist/',
+      'node_modules/',
+      'src/encode/kernel/',
+      'bench/results/',
+      '.build-*/',
+      '.cache/',
+    ],
   },
   ...tseslint.configs.strictTypeChecked,
   {
@@ -32,7 +39,24 @@ export default tseslint.config(
     rules: {
       '@typescript-eslint/no-floating-promises': [
         'error',
-        { allowForKnownSafeCalls: [{ from: 'package', name: ['test', 'it', 'describe', 'suite', 'before', 'after', 'beforeEach', 'afterEach'], package: 'node:test' }] },
+        {
+          allowForKnownSafeCalls: [
+            {
+              from: 'package',
+              name: [
+                'test',
+                'it',
+                'describe',
+                'suite',
+                'before',
+                'after',
+                'beforeEach',
+                'afterEach',
+              ],
+              package: 'node:test',
+            },
+          ],
+        },
       ],
     },
   },

@@ -19,8 +19,12 @@ const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   .map((name) => join(folder, name));
 if (files.length === 0) throw new Error(`no test file matches ${picks.join(' ')}`);
 
-const alone = (file: string): boolean => file.includes('.kafka.test.') || file.includes('.alone.test.');
-await runFiles(files.filter((file) => !alone(file)), 2);
+const alone = (file: string): boolean =>
+  file.includes('.kafka.test.') || file.includes('.alone.test.');
+await runFiles(
+  files.filter((file) => !alone(file)),
+  2,
+);
 await runFiles(files.filter(alone), 1);
 
 async function runFiles(paths: string[], concurrency: number): Promise<void> {

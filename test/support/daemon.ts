@@ -10,7 +10,10 @@ export class Daemon {
   readonly #ended: Promise<number | NodeJS.Signals>;
   output = '';
 
-  constructor(args: readonly string[], options: { node?: string; env?: NodeJS.ProcessEnv; cwd?: string } = {}) {
+  constructor(
+    args: readonly string[],
+    options: { node?: string; env?: NodeJS.ProcessEnv; cwd?: string } = {},
+  ) {
     this.child = spawn(options.node ?? process.execPath, [mainFile, ...args], {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...options.env },

@@ -71,7 +71,8 @@ export class KafkaCluster {
     const deadline = Date.now() + timeoutMs;
     for (const node of this.#nodes.filter((candidate) => candidate.leash !== undefined)) {
       while (!(await accepts(node.port))) {
-        if (Date.now() > deadline) throw new Error(`broker ${String(node.id)}: ${this.logTail(node.id)}`);
+        if (Date.now() > deadline)
+          throw new Error(`broker ${String(node.id)}: ${this.logTail(node.id)}`);
         await sleep(100);
       }
     }
@@ -89,14 +90,22 @@ export class KafkaCluster {
 
   /** Runs one of Kafka's own Java tools against this cluster and gives what it printed. */
   async tool(mainClass: string, args: readonly string[], input?: string): Promise<string> {
-    const child = spawn('java', ['-Xmx256m', '-XX:TieredStopAtLevel=1', '-cp', this.#classpath, mainClass, ...args]);
+    const child = spawn('java', [
+      '-Xmx256m',
+      '-XX:TieredStopAtLevel=1',
+      '-cp',
+      this.#classpath,
+      mainClass,
+      ...args,
+    ]);
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (bytes: Buffer) => (stdout += bytes.toString()));
     child.stderr.on('data', (bytes: Buffer) => (stderr += bytes.toString()));
     child.stdin.end(input ?? '');
     const [code] = (await once(child, 'close')) as [number | null];
-    if (code !== 0) throw new Error(`${mainClass} ${args.join(' ')}: exit ${String(code)}\n${stdout}${stderr}`);
+    if (code !== 0)
+      throw new Error(`${mainClass} ${args.join(' ')}: exit ${String(code)}\n${stdout}${stderr}`);
     return stdout;
   }
 
@@ -105,8 +114,16 @@ export class KafkaCluster {
     options: { partitions: number; replicas?: number; config?: Readonly<Record<string, string>> },
   ): Promise<void> {
     const replicas = options.replicas ?? this.#nodes.length;
-    const config = Object.entries(options.config ?? {}).flatMap(([k, v]) => ['--config', `${k}=${v}`]);
-    const counts = ['--partitions', String(options.partitions), '--replication-factor', String(replicas)];
+    const config = Object.entries(options.config ?? {}).flatMap(([k, v]) => [
+      '--config',
+      `${k}=${v}`,
+    ]);
+    const counts = [
+      '--partitions',
+      String(options.partitions),
+      '--replication-factor',
+      String(replicas),
+    ];
     await this.#topics('--create', '--topic', topic, ...counts, ...config);
   }
 
@@ -130,7 +147,14 @@ export class KafkaCluster {
     const reassign = 'org.apache.kafka.tools.reassign.ReassignPartitionsCommand';
     const server = ['--bootstrap-server', this.bootstrap];
     await this.tool(reassign, [...server, '--reassignment-json-file', plan, '--execute']);
-    const elect = ['--election-type', 'preferred', '--topic', topic, '--partition', String(partition)];
+    const elect = [
+      '--election-type',
+      'preferred',
+      '--topic',
+      topic,
+      '--partition',
+      String(partition),
+    ];
     await this.tool('org.apache.kafka.tools.LeaderElectionCommand', [...server, ...elect]);
   }
 
@@ -141,13 +165,19 @@ export class KafkaCluster {
   /** Kills every broker and removes the data. */
   async stop(): Promise<void> {
     await Promise.all(
-      this.#nodes.filter((node) => node.leash !== undefined).map((node) => this.signal(node.id, 'SIGKILL')),
+      this.#nodes
+        .filter((node) => node.leash !== undefined)
+        .map((node) => this.signal(node.id, 'SIGKILL')),
     );
     rmSync(this.folder, { recursive: true, force: true });
   }
 
   #topics(...args: string[]): Promise<string> {
-    return this.tool('org.apache.kafka.tools.TopicCommand', ['--bootstrap-server', this.bootstrap, ...args]);
+    return this.tool('org.apache.kafka.tools.TopicCommand', [
+      '--bootstrap-server',
+      this.bootstrap,
+      ...args,
+    ]);
   }
 
   #node(id: number): KafkaNode {
@@ -163,13 +193,18 @@ export async function startKafka(options: KafkaOptions): Promise<KafkaCluster> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-kafka-'));
   const ids = Array.from({ length: options.brokers }, (_, index) => index + 1);
   const ports = await freePorts(ids.length * 2);
-  const voters = ids.map((id) => `${String(id)}@127.0.0.1:${String(ports[id - 1 + ids.length])}`).join(',');
+  const voters = ids
+    .map((id) => `${String(id)}@127.0.0.1:${String(ports[id - 1 + ids.length])}`)
+    .join(',');
   const nodes = ids.map((id): KafkaNode => {
     const nodeFolder = join(folder, String(id));
     mkdirSync(join(nodeFolder, 'data'), { recursive: true });
     const properties = join(nodeFolder, 'server.properties');
     const [port, controllerPort] = [ports[id - 1] ?? 0, ports[id - 1 + ids.length] ?? 0];
-    writeFileSync(properties, nodeProperties(options, id, port, controllerPort, voters, nodeFolder));
+    writeFileSync(
+      properties,
+      nodeProperties(options, id, port, controllerPort, voters, nodeFolder),
+    );
     return { id, port, folder: nodeFolder, properties, leash: undefined, pid: 0 };
   });
   format(nodes, classpath);

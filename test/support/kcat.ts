@@ -8,8 +8,22 @@ export async function kcatRead(
   topic: string,
   read: (partition: number, value: string) => void,
 ): Promise<void> {
-  const args = ['-C', '-b', bootstrap, '-t', topic, '-o', 'beginning', '-e', '-q', '-f', '%p\t%s\n'];
-  const child = spawn('kcat', [...args, '-X', 'check.crcs=true'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const args = [
+    '-C',
+    '-b',
+    bootstrap,
+    '-t',
+    topic,
+    '-o',
+    'beginning',
+    '-e',
+    '-q',
+    '-f',
+    '%p\t%s\n',
+  ];
+  const child = spawn('kcat', [...args, '-X', 'check.crcs=true'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let errors = '';
   child.stderr.on('data', (bytes: Buffer) => (errors += bytes.toString()));
   const closed = once(child, 'close');

@@ -2,8 +2,10 @@
  * Log lines that know who they are: source and sequence number in front, then text that follows from the number alone. So a reader
  * can tell from the topic whether a line was lost, doubled, changed or put before its predecessor.
  */
-const WORDS = 'request user session cache order payment retry timeout index shard queue worker'.split(' ');
-const FIXED = '{"source":"","seq":000000000000,"ts":"2026-11-21T00:00:00.000Z","level":"info","msg":""}';
+const WORDS =
+  'request user session cache order payment retry timeout index shard queue worker'.split(' ');
+const FIXED =
+  '{"source":"","seq":000000000000,"ts":"2026-11-21T00:00:00.000Z","level":"info","msg":""}';
 
 /** The line number `seq` of a source, `bytes` long without its newline (at least 96). */
 export function numberedLine(source: string, seq: number, bytes: number): string {
@@ -55,7 +57,11 @@ export class LineAudit {
     const source = match?.[1] ?? '';
     const seq = Number(match?.[2]);
     const seen = this.#seen.get(source);
-    if (seen === undefined || seq >= seen.length || line !== numberedLine(source, seq, this.#bytes)) {
+    if (
+      seen === undefined ||
+      seq >= seen.length ||
+      line !== numberedLine(source, seq, this.#bytes)
+    ) {
       this.foreign++;
       this.#fault(`partition ${partition} holds a line nobody wrote: ${line.slice(0, 200)}`);
       return;
@@ -68,7 +74,9 @@ export class LineAudit {
     const key = `${source}/${partition}`;
     if (seq <= (this.#last.get(key) ?? -1)) {
       this.reordered++;
-      this.#fault(`${source} ${seq} stands behind ${this.#last.get(key) ?? -1} in partition ${partition}`);
+      this.#fault(
+        `${source} ${seq} stands behind ${this.#last.get(key) ?? -1} in partition ${partition}`,
+      );
     }
     this.#last.set(key, seq);
   }

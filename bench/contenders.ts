@@ -1,0 +1,74 @@
+import { fileURLToPath } from 'node:url';
+import { extname, join } from 'node:path';
+import { mainFile, node24, projectRoot } from '../test/support/project.ts';
+
+export const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
+export type Codec = (typeof codecs)[number];
+
+export interface Job {
+  readonly bootstrap: string;
+  readonly topic: string;
+  readonly codec: Codec;
+  readonly file: string;
+  readonly classpath: string;
+}
+
+/** A program that ships the lines of a file into a topic with acks=all and idempotence, and ends. */
+export interface Contender {
+  readonly name: string;
+  readonly command: (job: Job) => string[];
+  /** The program reads the lines on standard input instead of opening the file. */
+  readonly readsStdin?: true;
+  /** Bytes of input past which a run would take minutes and say nothing new. */
+  readonly bytesMax?: number;
+}
+
+const peer = (name: string): string =>
+  fileURLToPath(new URL(`./peers/${name}${extname(import.meta.url)}`, import.meta.url));
+
+const javaSettings = (job: Job): string[] =>
+  [
+    'acks=all',
+    'enable.idempotence=true',
+    'linger.ms=5',
+    'batch.size=1000000',
+    `compression.type=${job.codec}`,
+  ].flatMap((setting) => ['--producer-property', setting]);
+
+export const contenders: readonly Contender[] = [
+  {
+    name: 'millrace',
+    command: (job) => [
+      ...[node24, mainFile, 'produce', '-b', job.bootstrap, '-t', job.topic, '-z', job.codec],
+      job.file,
+    ],
+  },
+  {
+    name: 'kcat',
+    command: (job) => [
+      ...['kcat', '-P', '-b', job.bootstrap, '-t', job.topic, '-z', job.codec],
+      ...['-X', 'acks=all', '-X', 'enable.idempotence=true', '-X', 'linger.ms=5', '-l', job.file],
+    ],
+  },
+  {
+    name: 'java',
+    readsStdin: true,
+    bytesMax: 300e6,
+    command: (job) => [
+      ...['java', '-Xmx1g', '-cp', job.classpath, 'org.apache.kafka.tools.ConsoleProducer'],
+      ...['--bootstrap-server', job.bootstrap, '--topic', job.topic, ...javaSettings(job)],
+    ],
+  },
+  {
+    name: '@platformatic/kafka',
+    bytesMax: 200e6,
+    command: (job) => [node24, peer('platformatic'), job.bootstrap, job.topic, job.codec, job.file],
+  },
+  {
+    name: 'kafkajs',
+    bytesMax: 60e6,
+    command: (job) => [node24, peer('kafkajs'), job.bootstrap, job.topic, job.codec, job.file],
+  },
+];
+
+export const resultsFolder = join(projectRoot, 'bench/results');

@@ -1,0 +1,106 @@
+/**
+ * `npm run bench`: millrace against its peers on one real broker, then micro-benchmarks of its parts.
+ *
+ *     npm run bench                                      the whole matrix
+ *     npm run bench -- ingest --mb 1000 --sizes 228 --codecs none,lz4 --only millrace,kcat --runs 5
+ *     npm run bench -- micro
+ *
+ * Results go to bench/results/ as Markdown, JSON and one HTML page.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { kafkaJars } from '../test/support/kafka-jars.ts';
+import { node24, projectRoot } from '../test/support/project.ts';
+import { codecs, resultsFolder, type Codec } from './contenders.ts';
+import { ingest, type Cell, type Sample } from './ingest.ts';
+import { htmlPage, machine, markdownTable } from './report.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    mb: { type: 'string' },
+    sizes: { type: 'string' },
+    codecs: { type: 'string' },
+    only: { type: 'string', default: '' },
+    runs: { type: 'string', default: '5' },
+  },
+});
+const list = (text: string): string[] => text.split(',').filter((part) => part !== '');
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+const wanted = positionals[0] ?? 'all';
+mkdirSync(resultsFolder, { recursive: true });
+if (wanted === 'all' || wanted === 'micro') await micro();
+if (wanted === 'all' || wanted === 'ingest') await runIngest();
+
+async function runIngest(): Promise<void> {
+  const samples = await ingest({
+    cells: cells(),
+    only: list(values.only),
+    runs: Number(values.runs),
+    report: say,
+  });
+  const about = machine(await versions());
+  const table = markdownTable(samples);
+  writeFileSync(
+    join(resultsFolder, 'ingest.json'),
+    JSON.stringify({ about, samples }, undefined, 1),
+  );
+  writeFileSync(join(resultsFolder, 'ingest.md'), `${about}\n\n${table}`);
+  writeFileSync(join(resultsFolder, 'ingest.html'), htmlPage(samples, about));
+  say(`\n${about}\n\n${table}\nwritten to ${resultsFolder}`);
+  failWhenLost(samples);
+}
+
+/** The default matrix: every codec at 228 bytes, and the other sizes with none and lz4. */
+function cells(): Cell[] {
+  const sizes =
+    values.sizes === undefined ? [228, 10, 100, 1024, 10240] : list(values.sizes).map(Number);
+  const named = values.codecs === undefined ? undefined : (list(values.codecs) as Codec[]);
+  return sizes.flatMap((lineBytes) => {
+    const bytes = (values.mb === undefined ? defaultMegabytes(lineBytes) : Number(values.mb)) * 1e6;
+    const chosen = named ?? (lineBytes === 228 ? codecs : (['none', 'lz4'] as const));
+    return chosen.map((codec): Cell => ({ lineBytes, codec, bytes }));
+  });
+}
+
+/** Short lines cost the peers so much more that less of them says the same. */
+function defaultMegabytes(lineBytes: number): number {
+  return lineBytes < 50 ? 20 : 60;
+}
+
+function failWhenLost(samples: readonly Sample[]): void {
+  const wrong = samples.filter((sample) => sample.stored !== sample.records);
+  for (const { contender, cell, stored, records } of wrong) {
+    say(
+      `${contender} ${cell.codec} ${cell.lineBytes} B: the broker holds ${stored} of ${records} records`,
+    );
+  }
+  if (wrong.some((sample) => sample.contender === 'millrace')) process.exitCode = 1;
+}
+
+async function micro(): Promise<void> {
+  const { microBenches } = await import('./micro.ts');
+  for (const row of await microBenches())
+    say(`${row.name.padEnd(60)} ${row.value.toFixed(2).padStart(10)} ${row.unit}`);
+}
+
+async function versions(): Promise<Record<string, string>> {
+  const version = (name: string): string => {
+    const file = join(projectRoot, 'node_modules', name, 'package.json');
+    return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+  };
+  const kcat = /Version (\S+) .*librdkafka ([\d.]+)/s.exec(
+    execFileSync('kcat', ['-V'], { encoding: 'utf8' }),
+  );
+  return {
+    Node: execFileSync(node24, ['--version'], { encoding: 'utf8' }).trim(),
+    'Apache Kafka': (await kafkaJars()).version,
+    kcat: kcat?.[1] ?? 'unknown',
+    librdkafka: kcat?.[2] ?? 'unknown',
+    '@platformatic/kafka': version('@platformatic/kafka'),
+    kafkajs: version('kafkajs'),
+  };
+}
