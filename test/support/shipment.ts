@@ -1,0 +1,122 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { kcatRead } from './kcat.ts';
+import { LineAudit, numberedLines } from './numbered-lines.ts';
+
+const run = promisify(execFile);
+
+export const LINE_BYTES = 227;
+/** 100 MB of input in `npm test`, 1 GB in `npm run test:full`. */
+export const shipmentBytes = process.env['MILLRACE_FULL'] === '1' ? 1e9 : 100e6;
+
+/** A folder with a config, files to tail and a socket path; goes when the test ends. */
+export class Shipment {
+  readonly folder = mkdtempSync(join(tmpdir(), 'millrace-shipment-'));
+  readonly socket = join(this.folder, 'in.sock');
+  readonly config = join(this.folder, 'millrace.yaml');
+  readonly topic: string;
+  readonly bootstrap: string;
+  readonly expected = new Map<string, number>();
+
+  constructor(options: {
+    bootstrap: string;
+    topic: string;
+    codec: string;
+    kafka?: Record<string, string | number>;
+    workers?: number;
+  }) {
+    this.topic = options.topic;
+    this.bootstrap = options.bootstrap;
+    const kafka = {
+      'bootstrap.servers': options.bootstrap,
+      'compression.type': options.codec,
+      'allow.auto.create.topics': false,
+      ...options.kafka,
+    };
+    const config = {
+      kafka,
+      inputs: [
+        { tail: { paths: [join(this.folder, '*.log')], topic: options.topic, from: 'beginning' } },
+        { socket: { path: this.socket, topic: options.topic } },
+      ],
+      workers: options.workers ?? 2,
+      'state.dir': join(this.folder, 'state'),
+    };
+    // JSON is YAML.
+    writeFileSync(this.config, JSON.stringify(config, undefined, 1));
+  }
+
+  get lines(): number {
+    return [...this.expected.values()].reduce((sum, lines) => sum + lines, 0);
+  }
+
+  /** Where a source called `name` writes: a tailed file, or a connection to the socket. */
+  file(name: string): Writable {
+    return createWriteStream(join(this.folder, `${name}.log`), { flags: 'a' });
+  }
+
+  async connection(): Promise<Writable> {
+    const socket = connect(this.socket);
+    await once(socket, 'connect');
+    return socket;
+  }
+
+  /** Writes `lines` numbered lines into a file or connection; `paceMs` waits after each megabyte or so, to spread them over time. */
+  async write(source: string, to: Writable, lines: number, paceMs = 0): Promise<void> {
+    this.expected.set(source, lines);
+    const step = 4000;
+    for (let from = 0; from < lines; from += step) {
+      const bytes = numberedLines(source, from, Math.min(lines, from + step), LINE_BYTES);
+      if (!to.write(bytes)) await once(to, 'drain');
+      if (paceMs > 0) await sleep(paceMs);
+    }
+    to.end();
+    await once(to, 'close');
+  }
+
+  /** Records in the topic by the brokers' own offsets, asked with kcat. */
+  async stored(partitions: number): Promise<number> {
+    const ask = Array.from({ length: partitions }, (_, p) => [
+      '-t',
+      `${this.topic}:${p}:-1`,
+    ]).flat();
+    const { stdout } = await run('kcat', ['-Q', '-b', this.bootstrap, ...ask]);
+    return [...stdout.matchAll(/offset (\d+)/g)].reduce((sum, match) => sum + Number(match[1]), 0);
+  }
+
+  /** Waits until the topic holds at least `records`. */
+  async untilStored(
+    partitions: number,
+    records: number,
+    timeoutMs: number,
+    alive: () => string,
+  ): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const stored = await this.stored(partitions).catch(() => 0);
+      if (stored >= records) return;
+      if (Date.now() > deadline)
+        throw new Error(
+          `${stored} of ${records} records are stored after ${timeoutMs} ms; ${alive()}`,
+        );
+      await sleep(200);
+    }
+  }
+
+  async audit(): Promise<LineAudit> {
+    const audit = new LineAudit(this.expected, LINE_BYTES);
+    await kcatRead(this.bootstrap, this.topic, (partition, line) => audit.read(partition, line));
+    return audit;
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
