@@ -268,6 +268,26 @@ export class Writer {
     if (value !== null && length > 0) this.#bytes.write(value, this.#claim(length), length, 'utf8');
   }
 
+  /** Short bytes, copied. */
+  bytes(value: Uint8Array | null, compact: boolean): void {
+    this.lengthOf(value === null ? -1 : value.byteLength, compact);
+    if (value !== null) this.copy(value);
+  }
+
+  /** Record batches by reference, in one piece or in several that follow each other. */
+  records(value: Uint8Array | readonly Uint8Array[] | null, compact: boolean): void {
+    if (value === null) {
+      this.lengthOf(-1, compact);
+      return;
+    }
+    const pieces = value instanceof Uint8Array ? [value] : value;
+    this.lengthOf(
+      pieces.reduce((sum, piece) => sum + piece.byteLength, 0),
+      compact,
+    );
+    for (const piece of pieces) this.reference(piece);
+  }
+
   /** Length of bytes or count of an array; -1 for null. */
   lengthOf(length: number, compact: boolean): void {
     if (compact) this.unsignedVarint(length + 1);
