@@ -124,7 +124,7 @@ function readRequestHead(reader: Reader): RequestHead {
 function skipTags(reader: Reader): void {
   for (let left = reader.unsignedVarint(); left > 0; left -= 1) {
     reader.unsignedVarint();
-    reader.view(reader.unsignedVarint());
+    reader.skip(reader.unsignedVarint());
   }
 }
 

@@ -106,7 +106,7 @@ function compileTagged(fields: readonly NamedField[], dialect: Dialect, path: st
         const size = reader.unsignedVarint();
         const entry = byTag.get(tag);
         if (entry === undefined) {
-          reader.view(size);
+          reader.skip(size);
           continue;
         }
         const outerEnd = reader.enter(size);

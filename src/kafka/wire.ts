@@ -97,6 +97,20 @@ export class Reader {
     return this.#bytes.subarray(from, from + length);
   }
 
+  skip(length: number): void {
+    this.#take(length);
+  }
+
+  /** Passes a varlong over without making a bigint of it. */
+  skipVarlong(): void {
+    for (let length = 1; length < 10; length += 1) {
+      if (this.#view.getUint8(this.#take(1)) < 0x80) return;
+    }
+    if (this.#view.getUint8(this.#take(1)) > 1) {
+      throw new ProtocolError(`varlong before ${this.#place(0)} has more than 64 bits`);
+    }
+  }
+
   /** UTF-8; malformed sequences become U+FFFD, as in the Java client. */
   text(length: number): string {
     const from = this.#take(length);

@@ -5,8 +5,8 @@ import { message } from '../message-spec.ts';
 /**
  * ApiVersions (API key 18): which APIs and versions a broker speaks. First on every connection.
  * The header of the answer is v0 in all versions, and a broker that does not know the requested version answers
- * UNSUPPORTED_VERSION written as v0 (KIP-511), so that the two can always talk.
- * Source: KIP-35, KIP-219, KIP-511 (v3: name of the software), KIP-584 (v3: features), KIP-1022 (v4).
+ * UNSUPPORTED_VERSION written as v0, so that the two can always talk.
+ * Source: KIP-35, KIP-219, KIP-511 (v3: name of the software), KIP-584 (v3: features), KAFKA-17011 (v4).
  */
 export const apiVersions = message({
   apiKey: 18,

@@ -1,0 +1,30 @@
+import type { MessageSpec } from '../message-spec.ts';
+import { produce } from './00-produce.ts';
+import { fetch } from './01-fetch.ts';
+import { listOffsets } from './02-list-offsets.ts';
+import { metadata } from './03-metadata.ts';
+import { findCoordinator } from './10-find-coordinator.ts';
+import { apiVersions } from './18-api-versions.ts';
+import { createTopics } from './19-create-topics.ts';
+import { initProducerId } from './22-init-producer-id.ts';
+import { describeProducers } from './61-describe-producers.ts';
+
+/** Every API that millrace has a table of, in the order of the keys. */
+export const messageSpecs: readonly MessageSpec[] = [
+  produce,
+  fetch,
+  listOffsets,
+  metadata,
+  findCoordinator,
+  apiVersions,
+  createTopics,
+  initProducerId,
+  describeProducers,
+];
+
+const byKey = new Map(messageSpecs.map((spec) => [spec.apiKey, spec]));
+
+/** The table of an API key; undefined for an API that millrace does not know. */
+export function messageSpecOf(apiKey: number): MessageSpec | undefined {
+  return byKey.get(apiKey);
+}
