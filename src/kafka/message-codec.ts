@@ -271,7 +271,7 @@ const zeroes: Readonly<Record<PrimitiveName, unknown>> = {
 };
 
 /** What stands for a field where nothing is given; arrays and structs are made anew, so that nobody shares them. */
-function defaultOf(field: Field): unknown {
+export function defaultOf(field: Field): unknown {
   if (field.default !== undefined) return field.default;
   if (field.type.kind === 'array') return [];
   if (field.type.kind === 'primitive') return zeroes[field.type.name];

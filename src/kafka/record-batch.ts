@@ -83,6 +83,8 @@ export function stamp(batch: Uint8Array, fields: BatchStamp): void {
   const { recordCount, batchBytes, timestampMs } = fields;
   assert(recordCount > 0, 'a batch holds a record');
   assert(batchBytes > BATCH_HEADER_BYTES, 'a batch has a payload');
+  // A broker takes any other negative id for "not idempotent" and says nothing.
+  assert(fields.producerId >= NO_PRODUCER_ID, 'a producer id is -1 or what a broker gave');
   const view = new DataView(batch.buffer, batch.byteOffset, BATCH_HEADER_BYTES);
   setInt64(view, batchOffsets.baseOffset, 0);
   view.setInt32(batchOffsets.batchLength, batchBytes - BATCH_LENGTH_OVERHEAD);

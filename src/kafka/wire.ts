@@ -207,26 +207,31 @@ export class Writer {
 
   int8(value: number): void {
     assert(value === (value << 24) >> 24, 'an int8 has 8 bits');
-    this.#view.setInt8(this.#claim(1), value);
+    const at = this.#claim(1);
+    this.#view.setInt8(at, value);
   }
 
   boolean(value: boolean): void {
-    this.#view.setInt8(this.#claim(1), value ? 1 : 0);
+    const at = this.#claim(1);
+    this.#view.setInt8(at, value ? 1 : 0);
   }
 
   int16(value: number): void {
     assert(value === (value << 16) >> 16, 'an int16 has 16 bits');
-    this.#view.setInt16(this.#claim(2), value);
+    const at = this.#claim(2);
+    this.#view.setInt16(at, value);
   }
 
   int32(value: number): void {
     assert(value === (value | 0), 'an int32 has 32 bits');
-    this.#view.setInt32(this.#claim(4), value);
+    const at = this.#claim(4);
+    this.#view.setInt32(at, value);
   }
 
   int64(value: bigint): void {
     assert(value === BigInt.asIntN(64, value), 'an int64 has 64 bits');
-    this.#view.setBigInt64(this.#claim(8), value);
+    const at = this.#claim(8);
+    this.#view.setBigInt64(at, value);
   }
 
   /** @param value in Kafka's notation: base64url, 22 characters */
@@ -240,10 +245,12 @@ export class Writer {
     assert(value === value >>> 0, 'an unsigned varint has 32 bits');
     let rest = value;
     while (rest >= 0x80) {
-      this.#view.setUint8(this.#claim(1), (rest & 0x7f) | 0x80);
+      const at = this.#claim(1);
+      this.#view.setUint8(at, (rest & 0x7f) | 0x80);
       rest >>>= 7;
     }
-    this.#view.setUint8(this.#claim(1), rest);
+    const at = this.#claim(1);
+    this.#view.setUint8(at, rest);
   }
 
   /** Zigzag, 32 bits. */
@@ -257,15 +264,18 @@ export class Writer {
     assert(value === BigInt.asIntN(64, value), 'a varlong has 64 bits');
     let rest = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n));
     while (rest >= 0x80n) {
-      this.#view.setUint8(this.#claim(1), Number(rest & 0x7fn) | 0x80);
+      const at = this.#claim(1);
+      this.#view.setUint8(at, Number(rest & 0x7fn) | 0x80);
       rest >>= 7n;
     }
-    this.#view.setUint8(this.#claim(1), Number(rest));
+    const at = this.#claim(1);
+    this.#view.setUint8(at, Number(rest));
   }
 
   /** Copies: for short ranges. */
   copy(bytes: Uint8Array): void {
-    this.#bytes.set(bytes, this.#claim(bytes.byteLength));
+    const at = this.#claim(bytes.byteLength);
+    this.#bytes.set(bytes, at);
   }
 
   /** By reference, never copied: `bytes` must stay as they are until the fragments are written. */
@@ -279,7 +289,9 @@ export class Writer {
     const length = value === null ? -1 : Buffer.byteLength(value);
     if (compact) this.unsignedVarint(length + 1);
     else this.int16(length);
-    if (value !== null && length > 0) this.#bytes.write(value, this.#claim(length), length, 'utf8');
+    if (value === null || length === 0) return;
+    const at = this.#claim(length);
+    this.#bytes.write(value, at, length, 'utf8');
   }
 
   /** Short bytes, copied. */
@@ -328,6 +340,7 @@ export class Writer {
     return fragments;
   }
 
+  /** May replace buffer and view: take them after the claim, never in the same expression. */
   #claim(length: number): number {
     const from = this.#at;
     const to = from + length;
