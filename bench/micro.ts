@@ -2,19 +2,9 @@ import { codecBench } from './micro/codecs.ts';
 import { kernelBench } from './micro/kernel.ts';
 import { ringBench } from './micro/ring.ts';
 import { stampBench } from './micro/stamp.ts';
-
-export interface MicroRow {
-  readonly name: string;
-  readonly value: number;
-  readonly unit: string;
-}
+import type { MicroRow } from './micro-row.ts';
 
 /** The parts alone, one after the other: kernel, codecs, stamp, ring. */
 export async function microBenches(): Promise<MicroRow[]> {
-  return [
-    ...(await kernelBench()),
-    ...(await codecBench()),
-    ...stampBench(),
-    ...(await ringBench()),
-  ];
+  return [...(await kernelBench()), ...(await codecBench()), ...stampBench(), ...(await ringBench())];
 }
