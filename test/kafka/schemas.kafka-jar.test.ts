@@ -43,6 +43,8 @@ interface Row {
 test('every table is the schema of the kafka-clients jar', async () => {
   const { clientsJar } = await kafkaJars();
   for (const spec of messageSpecs) {
+    // Only the schema of the request says that the latest version is not stable.
+    const isUnstable = schemaOf(clientsJar, `${spec.name}Request`).latestVersionUnstable ?? false;
     for (const [kind, fields] of [
       ['Request', spec.request.fields],
       ['Response', spec.response.fields],
@@ -51,7 +53,7 @@ test('every table is the schema of the kafka-clients jar', async () => {
       assert.equal(schema.apiKey, spec.apiKey);
       assert.equal(
         textOf(spec.versions),
-        textOf(stableVersions(schema)),
+        textOf(stableVersions(schema, isUnstable)),
         `versions of ${schema.name}`,
       );
       assert.equal(textOf(spec.flexible), textOf(versionRange(schema.flexibleVersions)));
@@ -73,9 +75,9 @@ function schemaOf(jar: string, name: string): Schema {
   return JSON.parse(text.replaceAll(/^\s*\/\/.*$/gm, '')) as Schema;
 }
 
-function stableVersions(schema: Schema): VersionRange {
+function stableVersions(schema: Schema, isUnstable: boolean): VersionRange {
   const { min, max } = versionRange(schema.validVersions);
-  return { min, max: schema.latestVersionUnstable === true ? max - 1 : max };
+  return { min, max: isUnstable ? max - 1 : max };
 }
 
 function ourRows(fields: Fields, path: string): Row[] {
@@ -127,7 +129,7 @@ function innerFields(type: FieldType): Fields {
 const zeroes = new Set(['', '0', 'false']);
 
 function ourDefault(field: Field): string {
-  const text = field.default === undefined ? '' : String(field.default);
+  const text = field.default === undefined ? '' : String(field.default as bigint | null);
   return zeroes.has(text) ? '' : text;
 }
 
