@@ -1,0 +1,131 @@
+/**
+ * Loads the kernel: the one part of millrace that touches every byte. It is AssemblyScript (src/encode/kernel), stateless between
+ * calls, and works inside the one shared memory that it is given: main and every worker instantiate it over the same memory.
+ */
+import { readFileSync } from 'node:fs';
+import { Bug } from '../shared/assert.ts';
+import { SetupError } from '../shared/errors.ts';
+
+/** Scratch of the LZ4 functions: their hash table. */
+export const LZ4_TABLE_BYTES = 32 * 1024;
+
+/** Four u32 that `encodeLines` leaves behind, by their offsets. */
+export const encodeInfo = {
+  consumedBytes: 0,
+  nextOffsetDelta: 4,
+  emptyCount: 8,
+  longCount: 12,
+  bytes: 16,
+} as const;
+
+/** `debug` checks its own invariants at each step and is some ten times slower: for tests. */
+export type KernelVariant = 'release' | 'debug';
+
+/** The functions of the kernel. All addresses and lengths are bytes of the shared memory; none is checked against its size. */
+export interface Kernel {
+  readonly variant: KernelVariant;
+
+  /**
+   * Encodes newline-framed bytes to v2 records, until the input ends or a record would cross `targetEnd`.
+   * Writes nothing beyond `targetEnd`; reads up to 63 bytes beyond the input and 15 beyond the trailer.
+   *
+   * @param flags bits of `encodeFlags`
+   * @param info receives `encodeInfo`
+   * @returns bytes written
+   */
+  encodeLines(
+    source: number,
+    sourceBytes: number,
+    target: number,
+    targetEnd: number,
+    firstOffsetDelta: number,
+    trailer: number,
+    trailerBytes: number,
+    valueBytesMax: number,
+    flags: number,
+    info: number,
+  ): number;
+
+  /**
+   * One LZ4 block of at most 64 KB. Reads up to 31 bytes beyond the source, writes nothing beyond `targetEnd`.
+   *
+   * @param table `LZ4_TABLE_BYTES` of scratch
+   * @returns bytes written; 0 when the block would not shrink or has no room
+   */
+  lz4Block(
+    source: number,
+    sourceBytes: number,
+    target: number,
+    targetEnd: number,
+    table: number,
+  ): number;
+
+  /** A whole LZ4 frame of independent 64 KB blocks, as Kafka's Java client writes it. Returns 0 when there is no room for it. */
+  lz4Frame(
+    source: number,
+    sourceBytes: number,
+    target: number,
+    targetEnd: number,
+    table: number,
+  ): number;
+
+  /** The hash of Kafka's default partitioner, signed 32 bits. */
+  murmur2(address: number, bytes: number): number;
+
+  /** Exact copy; the ranges may overlap. Several times faster than `Buffer.copy` between shared bytes. */
+  copy(source: number, target: number, bytes: number): void;
+
+  fill(target: number, bytes: number, value: number): void;
+}
+
+const compiled = new Map<KernelVariant, WebAssembly.Module>();
+
+/**
+ * Instantiates the kernel over `memory`; compiles it once per thread and variant.
+ *
+ * @param memory shared, its maximum at most 4 GB
+ * @param variant the environment variable `MILLRACE_KERNEL=debug` changes the default
+ * @throws {SetupError} when the kernel was not built
+ */
+export async function loadKernel(
+  memory: WebAssembly.Memory,
+  variant: KernelVariant = defaultVariant(),
+): Promise<Kernel> {
+  const module = compiled.get(variant) ?? (await WebAssembly.compile(readKernel(variant)));
+  compiled.set(variant, module);
+  const abort = (message: number, file: number, line: number): never => {
+    throw new Bug(`kernel ${assemblyString(memory, file)}:${line}: ${assemblyString(memory, message)}`);
+  };
+  const instance = await WebAssembly.instantiate(module, { env: { memory, abort } });
+  return { ...(instance.exports as unknown as Omit<Kernel, 'variant'>), variant };
+}
+
+function defaultVariant(): KernelVariant {
+  return process.env['MILLRACE_KERNEL'] === 'debug' ? 'debug' : 'release';
+}
+
+function readKernel(variant: KernelVariant): Buffer<ArrayBuffer> {
+  const name = variant === 'debug' ? 'kernel.debug.wasm' : 'kernel.wasm';
+  // The build leaves it in dist, beside the compiled form of this file; from source it is looked for there too.
+  const folder = import.meta.url.endsWith('.ts') ? '../../dist/src/encode/kernel/' : './kernel/';
+  const file = new URL(folder + name, import.meta.url);
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new SetupError(
+      'internal',
+      `kernel: cannot read ${file.pathname}; build it with \`npm run build:kernel\``,
+      { cause: error },
+    );
+  }
+}
+
+/** A string constant of the kernel: UTF-16, its length in bytes in front of it. */
+function assemblyString(memory: WebAssembly.Memory, address: number): string {
+  if (address === 0) return 'an assertion failed';
+  const view = new DataView(memory.buffer);
+  const units = view.getUint32(address - 4, true) / 2;
+  return Array.from({ length: units }, (_, index) =>
+    String.fromCharCode(view.getUint16(address + 2 * index, true)),
+  ).join('');
+}
