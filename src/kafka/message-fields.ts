@@ -45,13 +45,16 @@ export type FieldType =
   | { readonly kind: 'struct'; readonly fields: Fields }
   | { readonly kind: 'array'; readonly element: FieldType };
 
+/** What can be a default. */
+export type Scalar = boolean | number | bigint | string | null;
+
 export interface Field<Read = unknown, Written = unknown, Optional extends boolean = boolean> {
   readonly type: FieldType;
   readonly versions: VersionRange;
   /** Versions that know null for it. */
   readonly nullable: VersionRange;
   /** Stands for it in other versions, and when nothing is given; undefined is Kafka's default of the type. */
-  readonly default: unknown;
+  readonly default: Scalar | undefined;
   /** Number of a tagged field (KIP-482), which is left out where it has its default. */
   readonly tag: number | undefined;
   /** A value may be dropped in silence where the version lacks the field. */
@@ -65,7 +68,7 @@ export type Fields = Readonly<Record<string, Field>>;
 
 export interface FieldOptions<Value> {
   readonly nullable?: string;
-  readonly default?: Value | null;
+  readonly default?: (Value & Scalar) | null;
   readonly tag?: number;
   readonly ignorable?: boolean;
 }
@@ -188,7 +191,7 @@ function primitive<Name extends PrimitiveName>(name: Name) {
 function field(
   type: FieldType,
   versions: string,
-  options: FieldOptions<unknown> = {},
+  options: FieldOptions<Scalar> = {},
 ): Field<never, never, never> {
   return {
     type,

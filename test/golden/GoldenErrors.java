@@ -2,18 +2,17 @@ import org.apache.kafka.common.errors.InvalidMetadataException;
 import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.protocol.Errors;
 
-/** Prints the error table of the Java client: errors.json. See README.md. */
+/** Prints the error table of the Java client: errors.jsonl. See README.md. */
 public class GoldenErrors {
     public static void main(String[] args) {
-        StringBuilder json = new StringBuilder("[\n");
+        StringBuilder json = new StringBuilder();
         for (Errors error : Errors.values()) {
-            if (json.length() > 2) json.append(",\n");
             json.append(String.format(
-                "{\"code\":%d,\"name\":\"%s\",\"retriable\":%b,\"refreshMetadata\":%b}",
+                "{\"code\":%d,\"name\":\"%s\",\"retriable\":%b,\"refreshMetadata\":%b}%n",
                 error.code(), error.name(),
                 error.exception() instanceof RetriableException,
                 error.exception() instanceof InvalidMetadataException));
         }
-        System.out.println(json.append("\n]"));
+        System.out.print(json);
     }
 }

@@ -12,9 +12,10 @@ interface JavaError {
   readonly refreshMetadata: boolean;
 }
 
-const golden = JSON.parse(
-  readFileSync(join(projectRoot, 'test/golden/errors.json'), 'utf8'),
-) as readonly JavaError[];
+const golden = readFileSync(join(projectRoot, 'test/golden/errors.jsonl'), 'utf8')
+  .trimEnd()
+  .split('\n')
+  .map((line) => JSON.parse(line) as JavaError);
 
 test('the table has the codes, names and classes of the Java client, all of them and no more', () => {
   const ours = Object.values(errors)

@@ -129,7 +129,7 @@ function innerFields(type: FieldType): Fields {
 const zeroes = new Set(['', '0', 'false']);
 
 function ourDefault(field: Field): string {
-  const text = field.default === undefined ? '' : String(field.default as bigint | null);
+  const text = field.default === undefined ? '' : String(field.default);
   return zeroes.has(text) ? '' : text;
 }
 
