@@ -94,7 +94,9 @@ export async function loadKernel(
   const module = compiled.get(variant) ?? (await WebAssembly.compile(readKernel(variant)));
   compiled.set(variant, module);
   const abort = (message: number, file: number, line: number): never => {
-    throw new Bug(`kernel ${assemblyString(memory, file)}:${line}: ${assemblyString(memory, message)}`);
+    throw new Bug(
+      `kernel ${assemblyString(memory, file)}:${line}: ${assemblyString(memory, message)}`,
+    );
   };
   const instance = await WebAssembly.instantiate(module, { env: { memory, abort } });
   return { ...(instance.exports as unknown as Omit<Kernel, 'variant'>), variant };

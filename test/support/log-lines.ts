@@ -77,7 +77,7 @@ export function logLines(options: { bytes: number; lineBytes: number; seed: numb
     const length = Math.max(1, lineBytes - spread + random(2 * spread + 1));
     const full = at + pendingBytes + length > bytes;
     if (full || pendingBytes > LONGEST_CHUNK) {
-      at += output.latin1Write(pending.join(''), at);
+      at += output.write(pending.join(''), at, 'latin1');
       pending = [];
       pendingBytes = 0;
     }
