@@ -3,8 +3,8 @@ import { message } from '../message-spec.ts';
 
 /**
  * Metadata (API key 3): brokers, topics, partitions and their leaders. `topics: null` asks for all topics (v1+).
- * Source: KIP-4 (v4: auto-creation is asked for), KIP-320 (v7: leaderEpoch), KIP-430 (v8), KIP-482 (v9), KIP-516 (v10: topicId, v12: ask by it),
- * KIP-700 (v11), KIP-1102 (v13: errorCode, REBOOTSTRAP_REQUIRED).
+ * Source: KIP-4 (v4: auto-creation is asked for), KIP-320 (v7: leaderEpoch), KIP-430 (v8), KIP-482 (v9),
+ * KIP-516 (v10: topicId, v12: ask by it), KIP-700 (v11), KIP-1102 (v13: errorCode, REBOOTSTRAP_REQUIRED).
  */
 export const metadata = message({
   apiKey: 3,
