@@ -1,0 +1,73 @@
+import { assert } from '../shared/assert.ts';
+import { PAGE_BYTES } from './arena.ts';
+import { LINE_BYTES, RING_BYTES } from './ring-layout.ts';
+
+/** The kernel is linked for 64 KB; it keeps its constants there. */
+const KERNEL_STATICS_BYTES = 65_536;
+/** Hash tables and answers of the kernel, in each scratch. */
+export const TABLE_BYTES = 65_536;
+const RAW_BYTES_MIN = 2 * 2 ** 20;
+
+export interface RingPairLayout {
+  /** Main writes, the worker reads. */
+  readonly submission: number;
+  /** The worker writes, main reads. */
+  readonly completion: number;
+}
+
+/** Memory of one encoder for what lives no longer than one encode. */
+export interface ScratchLayout {
+  readonly table: number;
+  /** `TABLE_BYTES` */
+  readonly tableBytes: number;
+  /** Encoded records before compression. */
+  readonly raw: number;
+  readonly rawBytes: number;
+}
+
+export interface MemoryLayout {
+  /** One word that every worker rings when it has completed something. */
+  readonly doorbell: number;
+  readonly rings: readonly RingPairLayout[];
+  /** Index 0 is main's, 1 and on the workers'. */
+  readonly scratch: readonly ScratchLayout[];
+  readonly arena: { readonly address: number; readonly bytes: number };
+}
+
+/**
+ * Divides the shared memory.
+ *
+ *     0             64 KB
+ *     | kernel's    | doorbell | rings, one pair  | scratch: main,     | arena                       |
+ *     | statics     |          | for each worker  | then each worker   | to the end                  |
+ *
+ * @param recordBytesMax longest record with its overhead: each scratch holds at least one
+ */
+export function layoutMemory(
+  totalBytes: number,
+  workers: number,
+  recordBytesMax = 0,
+): MemoryLayout {
+  let next = KERNEL_STATICS_BYTES;
+  const take = (bytes: number, align: number): number => {
+    const address = Math.ceil(next / align) * align;
+    next = address + bytes;
+    return address;
+  };
+  const doorbell = take(2 * LINE_BYTES, LINE_BYTES);
+  const rings = Array.from({ length: workers }, () => ({
+    submission: take(RING_BYTES, LINE_BYTES),
+    completion: take(RING_BYTES, LINE_BYTES),
+  }));
+  const rawBytes = Math.max(RAW_BYTES_MIN, recordBytesMax);
+  const scratch = Array.from({ length: workers + 1 }, () => ({
+    table: take(TABLE_BYTES, PAGE_BYTES),
+    tableBytes: TABLE_BYTES,
+    raw: take(rawBytes, PAGE_BYTES),
+    rawBytes,
+  }));
+  // The kernel may store beyond the last scratch as beyond a run.
+  const address = take(0, PAGE_BYTES) + PAGE_BYTES;
+  assert(address < totalBytes, 'buffer.memory is larger than what the encoders need');
+  return { doorbell, rings, scratch, arena: { address, bytes: totalBytes - address } };
+}
