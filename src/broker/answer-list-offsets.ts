@@ -14,6 +14,8 @@ type PartitionRequest = Request['topics'][number]['partitions'][number];
 
 /** Consumers see up to the high watermark; any other replica id, such as the debugger's -2, up to the end of the log. */
 const CONSUMER = -1;
+/** From here on the answer names the leader epoch (KIP-320). */
+const LEADER_EPOCH_VERSION = 4;
 
 /** ListOffsets: earliest, latest, newest timestamp, and the first record at or after a timestamp. Leaders only. */
 export const answerListOffsets = brokerApi(listOffsets, {
@@ -35,7 +37,7 @@ function lookUp(
   topic: string,
   { partitionIndex, currentLeaderEpoch, timestamp }: PartitionRequest,
   replicaId: number,
-  { cluster, nodeId }: RequestContext,
+  { cluster, nodeId, apiVersion }: RequestContext,
 ): PartitionResponse {
   const partition = cluster.partition(topic, partitionIndex);
   if (partition === undefined) {
@@ -44,8 +46,9 @@ function lookUp(
   const fault = leaderFault(partition, nodeId, currentLeaderEpoch, false);
   if (fault !== errors.NONE) return { partitionIndex, errorCode: fault.code };
   const found = find(partition, timestamp, replicaId === CONSUMER);
-  const leaderEpoch = found.offset === -1n ? -1 : partition.replicas.leaderEpoch;
-  return { partitionIndex, errorCode: 0, leaderEpoch, ...found };
+  const plain = { partitionIndex, errorCode: 0, ...found };
+  const knowsEpoch = apiVersion >= LEADER_EPOCH_VERSION && found.offset !== -1n;
+  return knowsEpoch ? { ...plain, leaderEpoch: partition.replicas.leaderEpoch } : plain;
 }
 
 interface Found {

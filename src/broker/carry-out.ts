@@ -40,7 +40,12 @@ export async function carryOut(
       return { kind: 'close' };
     case 'hang':
       return { kind: 'goDumb' };
-    default:
+    case 'answerErrorAfterwards':
+    case 'editAnswer':
+    case 'delayAnswer':
+    case 'throttle':
+    case 'loseAnswer':
+    case 'cutAnswer':
       return answerFaultily(await request.answer(contextOf()), fault);
   }
 }
