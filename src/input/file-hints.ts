@@ -1,0 +1,145 @@
+import { dirname, join } from 'node:path';
+import type { InputClock } from './clock.ts';
+import { FilePoller } from './file-poll.ts';
+import { DirectoryWatches } from './file-watch.ts';
+import type { InputNotice } from './input.ts';
+import type { TailedFile } from './tailed-file.ts';
+
+export interface FileHintsHooks {
+  readonly clock: InputClock;
+  /** Look at it. */
+  readonly onMayHaveGrown: (file: TailedFile) => void;
+  /** Names came or went in a directory that is watched, or may have unseen. */
+  readonly onMayHaveNames: () => void;
+  readonly matches: (path: string) => boolean;
+  readonly report: (notice: InputNotice) => void;
+}
+
+/** A directory whose files were quiet for so long is watched again. */
+const REARM_QUIET_MS = 250;
+
+/** Says when a file may have grown: by the watch of its directory, or by polling it while that is silent or too loud. */
+export class FileHints {
+  readonly #hooks: FileHintsHooks;
+  readonly #poller: FilePoller;
+  readonly #watches: DirectoryWatches;
+  readonly #byRealPath = new Map<string, TailedFile>();
+  #cancelRearm: (() => void) | undefined;
+  #isFaultTold = false;
+
+  constructor(hooks: FileHintsHooks) {
+    this.#hooks = hooks;
+    this.#poller = new FilePoller(hooks.clock, hooks.onMayHaveGrown);
+    this.#watches = new DirectoryWatches(hooks.clock, {
+      onHint: (directory, name, isRename) => {
+        this.#onHint(directory, name, isRename);
+      },
+      onUnwatched: (directory, error) => {
+        this.#onUnwatched(directory, error);
+      },
+    });
+  }
+
+  /** Where files are, or may appear. */
+  setDirectories(directories: Iterable<string>): void {
+    const wanted = new Set(directories);
+    for (const path of this.#byRealPath.keys()) wanted.add(dirname(path));
+    if (this.#watches.set(wanted)) this.#hooks.onMayHaveNames();
+  }
+
+  /** Under the name that it has now. */
+  add(file: TailedFile): void {
+    this.#byRealPath.set(file.realPath, file);
+    if (this.#watches.isWatched(dirname(file.realPath))) this.#poller.remove(file);
+    else this.#poller.add(file);
+  }
+
+  remove(file: TailedFile): void {
+    this.#poller.remove(file);
+    if (this.#byRealPath.get(file.realPath) === file) this.#byRealPath.delete(file.realPath);
+  }
+
+  /** No name leads to it any more, so no hint will name it. */
+  addNameless(file: TailedFile): void {
+    this.remove(file);
+    this.#poller.add(file);
+  }
+
+  /** It has just grown: if it is polled, it is looked at again soon. */
+  grew(file: TailedFile): void {
+    this.#poller.grew(file);
+  }
+
+  close(): void {
+    this.#cancelRearm?.();
+    this.#poller.stop();
+    this.#watches.close();
+  }
+
+  #onHint(directory: string, name: string | undefined, isRename: boolean): void {
+    const path = name === undefined ? undefined : join(directory, name);
+    const file = path === undefined ? undefined : this.#byRealPath.get(path);
+    if (file !== undefined) this.#hooks.onMayHaveGrown(file);
+    const isNew = file === undefined && (path === undefined || this.#hooks.matches(path));
+    if (isRename || isNew) this.#hooks.onMayHaveNames();
+  }
+
+  #onUnwatched(directory: string, error: NodeJS.ErrnoException | undefined): void {
+    for (const [path, file] of this.#byRealPath) {
+      if (dirname(path) === directory) this.#poller.add(file);
+    }
+    this.#hooks.onMayHaveNames();
+    this.#scheduleRearm();
+    if (error !== undefined && error.code !== 'ENOENT') this.#tellFault(directory, error);
+  }
+
+  #tellFault(directory: string, error: NodeJS.ErrnoException): void {
+    if (this.#isFaultTold) return;
+    this.#isFaultTold = true;
+    const fix =
+      error.code === 'ENOSPC' || error.code === 'EMFILE'
+        ? 'raise fs.inotify.max_user_watches and max_user_instances with sysctl'
+        : 'check the directory';
+    this.#hooks.report({
+      event: 'WatchUnavailable',
+      level: 'warning',
+      message: `${directory} cannot be watched (${error.code ?? error.message}), its files are polled instead, which costs more. Fix: ${fix}.`,
+    });
+  }
+
+  #scheduleRearm(): void {
+    this.#cancelRearm ??= this.#hooks.clock.after(REARM_QUIET_MS, () => {
+      this.#cancelRearm = undefined;
+      this.#rearmQuiet();
+    });
+  }
+
+  #rearmQuiet(): void {
+    const unwatched = new Set(this.#watches.unwatched);
+    const quietSinceMs = this.#hooks.clock.nowMs() - REARM_QUIET_MS;
+    const filesIn = new Map<string, TailedFile[]>();
+    for (const [path, file] of this.#byRealPath) {
+      const directory = dirname(path);
+      if (!unwatched.has(directory)) continue;
+      if (file.lastDataMs > quietSinceMs) {
+        unwatched.delete(directory);
+        continue;
+      }
+      const files = filesIn.get(directory);
+      if (files === undefined) filesIn.set(directory, [file]);
+      else files.push(file);
+    }
+    for (const directory of unwatched) this.#rearm(directory, filesIn.get(directory) ?? []);
+    if (this.#watches.unwatched.length > 0) this.#scheduleRearm();
+  }
+
+  /** What happened between the last poll and the watch is seen by looking once more. */
+  #rearm(directory: string, files: readonly TailedFile[]): void {
+    if (!this.#watches.rearm(directory)) return;
+    for (const file of files) {
+      this.#poller.remove(file);
+      this.#hooks.onMayHaveGrown(file);
+    }
+    this.#hooks.onMayHaveNames();
+  }
+}

@@ -1,0 +1,133 @@
+import { closeSync, realpathSync } from 'node:fs';
+import type { OpenedFile } from './file-identity.ts';
+import {
+  compressionOf,
+  identityKey,
+  lineEndBefore,
+  openRegularFile,
+  readAnchor,
+} from './file-identity.ts';
+import { NOT_REGULAR, fileFault } from './file-faults.ts';
+import type { FilePositions } from './file-positions.ts';
+import { readPrefix } from './file-positions.ts';
+import { LineFramer } from './framing.ts';
+import type { InputCounters, InputGate } from './input.ts';
+import type { RouteSpec } from './route.ts';
+import type { FileStart } from './tailed-file.ts';
+import { TailedFile, fileBeginning } from './tailed-file.ts';
+
+export interface FileOpenerOptions {
+  readonly gate: InputGate;
+  readonly counters: InputCounters;
+  readonly positions: FilePositions;
+  readonly route: (path: string) => RouteSpec;
+}
+
+/** Opens files and decides where their reading begins. */
+export class FileOpener {
+  readonly #options: FileOpenerOptions;
+  /** Compressed files, by identity: not opened again at every scan. */
+  readonly #ignored = new Set<string>();
+
+  constructor(options: FileOpenerOptions) {
+    this.#options = options;
+  }
+
+  isIgnored(key: string): boolean {
+    return this.#ignored.has(key);
+  }
+
+  /**
+   * @param atEnd begin behind the last complete line, if nothing is known of the file
+   * @param isOpen whether a file of this identity is being read already
+   * @returns undefined when it is ignored or open
+   * @throws {NodeJS.ErrnoException} it cannot be opened
+   */
+  open(path: string, atEnd: boolean, isOpen: (key: string) => boolean): TailedFile | undefined {
+    const opened = openRegularFile(path);
+    if (opened === undefined) throw fileFault(NOT_REGULAR);
+    const file = isOpen(identityKey(opened.identity))
+      ? undefined
+      : this.#begin(path, opened, atEnd);
+    if (file === undefined) closeSync(opened.fd);
+    return file;
+  }
+
+  #begin(path: string, opened: OpenedFile, atEnd: boolean): TailedFile | undefined {
+    const { gate, counters, positions, route } = this.#options;
+    const framer = new LineFramer(gate.memory, route(path), counters);
+    const start = this.#recallStart(path, opened) ?? this.#freshStart(path, opened, atEnd, framer);
+    if (start === undefined) return undefined;
+    counters.filesOpened += 1;
+    gate.report({
+      event: 'FileOpened',
+      level: 'debug',
+      message: `${path} is read from position ${String(start.position)}`,
+    });
+    return new TailedFile({
+      ...opened,
+      path,
+      realPath: realPathOf(path),
+      framer,
+      start,
+      onSettled: (file) => {
+        keepOrForget(file, positions);
+      },
+    });
+  }
+
+  #recallStart(path: string, opened: OpenedFile): FileStart | undefined {
+    const recalled = this.#options.positions.recall(path, opened);
+    if (recalled.kind === 'known') return recalled.position;
+    if (recalled.kind === 'unknown') return undefined;
+    this.#options.gate.report({
+      event: 'FilePositionRefused',
+      level: 'warning',
+      message: `${path} is read from its beginning: it was known, but ${recalled.reason}`,
+    });
+    return fileBeginning;
+  }
+
+  #freshStart(
+    path: string,
+    opened: OpenedFile,
+    atEnd: boolean,
+    framer: LineFramer,
+  ): FileStart | undefined {
+    const compression = compressionOf(readPrefix(opened.fd));
+    if (compression !== undefined) {
+      this.#ignored.add(identityKey(opened.identity));
+      this.#options.gate.report({
+        event: 'FileIgnored',
+        level: 'info',
+        message: `${path} is not read: it is compressed (${compression}), as rotated files are that were read before`,
+      });
+      return undefined;
+    }
+    if (!atEnd) return fileBeginning;
+    const lineEnd = lineEndBefore(opened.fd, opened.size, framer.frameBytesMax);
+    const position = lineEnd ?? opened.size;
+    return {
+      position,
+      anchor: readAnchor(opened.fd, position),
+      prefix: readPrefix(opened.fd).subarray(0, position),
+      place: lineEnd === undefined ? 'skippedRest' : 'line',
+    };
+  }
+}
+
+/** A deleted file that is delivered to its end leaves nothing to go on with. */
+function keepOrForget(file: TailedFile, positions: FilePositions): void {
+  const isGone = file.isClosed && file.links === 0 && file.isSettled;
+  if (isGone) positions.forget(file.identity);
+  else positions.keep(file.settled);
+}
+
+/** Without links; the path itself when it has gone meanwhile. */
+export function realPathOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}

@@ -1,0 +1,120 @@
+import { statSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
+import { SetupError } from '../shared/errors.ts';
+import type { InputClock } from './clock.ts';
+import { FileFaults, NOT_REGULAR, describeFileFault, fileFault } from './file-faults.ts';
+import { identityKey, identityOf } from './file-identity.ts';
+import { PathPatterns } from './glob.ts';
+import type { InputNotice } from './input.ts';
+
+/** A regular file that a pattern leads to. */
+export interface SeenFile {
+  readonly path: string;
+  /** Equal for all names of a file. */
+  readonly key: string;
+  readonly size: number;
+  /** Whole milliseconds since 1970. */
+  readonly modifiedMs: number;
+}
+
+export interface FileScanOptions {
+  readonly paths: readonly string[];
+  /** A literal path that cannot be read in the first scan is a fault of the set-up. */
+  readonly require: boolean;
+  readonly clock: InputClock;
+  readonly report: (notice: InputNotice) => void;
+  /** Once for each file of a scan. What it throws is told as a fault of the path. */
+  readonly onSeen: (file: SeenFile) => void;
+  readonly isStopped: () => boolean;
+}
+
+/** Looks at this many paths, then other work gets its turn. */
+const SLICE_PATHS = 256;
+
+/** Looks at everything that the patterns lead to: the truth about which files are there. */
+export class FileScan {
+  readonly patterns: PathPatterns;
+  readonly faults: FileFaults;
+  /** How long the last scan took. */
+  lastMs = 0;
+  /** Where matching names may appear, as of the last scan. */
+  directories: readonly string[] = [];
+  readonly #options: FileScanOptions;
+  readonly #seen = new Set<string>();
+  #isFirst = true;
+
+  constructor(options: FileScanOptions) {
+    this.#options = options;
+    this.patterns = new PathPatterns(options.paths);
+    this.faults = new FileFaults(options.report);
+  }
+
+  /** @throws {SetupError} in the first scan: a path that is required cannot be read */
+  async run(): Promise<void> {
+    const { clock, isStopped } = this.#options;
+    const beganMs = clock.nowMs();
+    const { paths, directories, faults } = this.patterns.find();
+    const faulty = new Set(faults.map(({ path }) => path));
+    this.directories = directories;
+    this.faults.forgetAllBut(new Set([...paths, ...directories]));
+    for (const path of directories)
+      if (!faulty.has(path) && !paths.includes(path)) this.faults.clear(path);
+    for (const { path, error } of faults) this.tell(path, error, 'It is tried again');
+    this.#seen.clear();
+    for (const [index, path] of paths.entries()) {
+      if (index % SLICE_PATHS === SLICE_PATHS - 1) await nextTurn(clock);
+      if (isStopped()) return;
+      this.#lookAt(path);
+    }
+    this.#isFirst = false;
+    this.lastMs = clock.nowMs() - beganMs;
+  }
+
+  /** Whether the last scan came upon the file. */
+  hasSeen(key: string): boolean {
+    return this.#seen.has(key);
+  }
+
+  tell(path: string, error: NodeJS.ErrnoException, next: string): void {
+    this.faults.tell(path, error.code ?? '', `${describeFileFault(path, error)}. ${next}.`);
+  }
+
+  #lookAt(path: string): void {
+    const isLiteral = this.patterns.literals.includes(path);
+    try {
+      const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+      if (stats?.isFile() === true) this.#see(path, stats);
+      else if (isLiteral) throw fileFault(faultOf(stats));
+      this.faults.clear(path);
+    } catch (error) {
+      this.#refuse(path, error as NodeJS.ErrnoException, isLiteral);
+    }
+  }
+
+  #see(path: string, stats: BigIntStats): void {
+    const key = identityKey(identityOf(stats));
+    if (this.#seen.has(key)) return;
+    this.#seen.add(key);
+    const modifiedMs = Number(stats.mtimeMs);
+    this.#options.onSeen({ path, key, size: Number(stats.size), modifiedMs });
+  }
+
+  #refuse(path: string, error: NodeJS.ErrnoException, isLiteral: boolean): void {
+    if (isLiteral && this.#options.require && this.#isFirst) {
+      throw new SetupError('noInput', describeFileFault(path, error), { cause: error });
+    }
+    const isMissing = error.code === 'ENOENT';
+    this.tell(path, error, isMissing ? 'It is read as soon as it is there' : 'It is tried again');
+  }
+}
+
+function faultOf(stats: BigIntStats | undefined): string {
+  if (stats === undefined) return 'ENOENT';
+  return stats.isDirectory() ? 'EISDIR' : NOT_REGULAR;
+}
+
+function nextTurn(clock: InputClock): Promise<void> {
+  return new Promise((resolve) => {
+    clock.soon(resolve);
+  });
+}

@@ -1,0 +1,312 @@
+import { closeSync, fstatSync, statSync } from 'node:fs';
+import { FileHints } from './file-hints.ts';
+import { identityKey } from './file-identity.ts';
+import { FileOpener, realPathOf } from './file-opener.ts';
+import { FilePositions } from './file-positions.ts';
+import type { PositionStore } from './file-positions.ts';
+import { FileReader } from './file-reader.ts';
+import type { ReadOutcome } from './file-reader.ts';
+import { FileScan } from './file-scan.ts';
+import type { SeenFile } from './file-scan.ts';
+import { createInputCounters } from './input.ts';
+import type { Input, InputCounters, InputGate } from './input.ts';
+import { ReadQueue } from './read-queue.ts';
+import type { RouteSpec } from './route.ts';
+import type { TailedFile } from './tailed-file.ts';
+
+export interface TailOptions {
+  /** The same across restarts, different for each tail: positions are kept under it. */
+  readonly id: string;
+  /** Paths and globs. */
+  readonly paths: readonly string[];
+  /** Where a file begins that is there at the very first start. What appears later is read from its beginning. */
+  readonly from: 'beginning' | 'end';
+  /** `false`: each file is read once to its end, then `ended` resolves. Default true. */
+  readonly follow?: boolean;
+  /** A path without glob characters that cannot be read fails the start, instead of being waited for. Default false. */
+  readonly require?: boolean;
+  /** The route of a file's lines; equal ones share chunks. */
+  readonly route: (path: string) => RouteSpec;
+  /** Default: nothing is remembered. */
+  readonly store?: PositionStore;
+  /** Between two looks at everything, whatever was hinted. Default 2000 ms. */
+  readonly scanIntervalMs?: number;
+  /** A file that was renamed or deleted is given up when it has been quiet for so long. Default 5000 ms. */
+  readonly rotateQuietMs?: number;
+}
+
+const SCAN_INTERVAL_MS = 2000;
+const ROTATE_QUIET_MS = 5000;
+/** A hint that a name came or went leads to a scan this much later, or later still when scans take long. */
+const HINTED_SCAN_MS = 10;
+const HINTED_SCAN_REST = 20;
+
+/**
+ * Follows files: globs, rotation by rename, truncation, files that appear and go. Watches are hints, a periodic scan is the truth.
+ *
+ * A file is known by its identity, not by its name, and is read to its end whatever becomes of its name. A line that has no newline
+ * yet stays in the file; it becomes a record when the file is final.
+ */
+export class Tail implements Input {
+  readonly describe: string;
+  readonly counters: InputCounters = createInputCounters();
+  readonly ended: Promise<void>;
+  readonly #options: TailOptions;
+  readonly #gate: InputGate;
+  readonly #follows: boolean;
+  readonly #positions: FilePositions;
+  readonly #opener: FileOpener;
+  readonly #queue: ReadQueue;
+  readonly #hints: FileHints;
+  readonly #scan: FileScan;
+  /** By identity. */
+  readonly #files = new Map<string, TailedFile>();
+  #beginsAtEnd = false;
+  #scanning: Promise<void> | undefined;
+  #isScanHinted = false;
+  #cancelScan: (() => void) | undefined;
+  #isStopped = false;
+  #end: () => void = () => undefined;
+
+  constructor(gate: InputGate, options: TailOptions) {
+    const { counters } = this;
+    const { clock, chunkers, report } = gate;
+    const { route, paths } = options;
+    this.describe = `tail ${paths.join(', ')}`;
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+    this.#gate = gate;
+    this.#options = options;
+    this.#follows = options.follow !== false;
+    this.#positions = new FilePositions(options.store ?? new Map<string, unknown>(), options.id);
+    this.#opener = new FileOpener({ gate, counters, positions: this.#positions, route });
+    this.#scan = new FileScan({
+      paths,
+      clock,
+      report,
+      require: options.require === true,
+      onSeen: (seen) => {
+        this.#onSeen(seen);
+      },
+      isStopped: () => this.#isStopped,
+    });
+    const reader = new FileReader(gate, counters, {
+      route,
+      onReplaced: (file, reason) => {
+        this.#tellTruncation(file, reason);
+      },
+      onFailed: (file, error) => {
+        this.#scan.tell(file.path, error, 'It is tried again');
+      },
+    });
+    this.#queue = new ReadQueue({
+      clock,
+      chunkers,
+      read: (file) => reader.read(file),
+      onRead: (file, outcome) => {
+        this.#onRead(file, outcome);
+      },
+    });
+    this.#hints = new FileHints({
+      clock,
+      report,
+      matches: (path) => this.#scan.patterns.matches(path),
+      onMayHaveGrown: (file) => {
+        this.#queue.add(file);
+      },
+      onMayHaveNames: () => {
+        this.#hintScan();
+      },
+    });
+  }
+
+  async start(): Promise<void> {
+    const isFirstRun = this.#positions.beginRun();
+    this.#beginsAtEnd = this.#options.from === 'end' && isFirstRun;
+    await this.#scanNow();
+    this.#beginsAtEnd = false;
+    if (this.#follows) this.#adoptStrays();
+    this.#endIfDone();
+  }
+
+  async stop(): Promise<void> {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#cancelScan?.();
+    this.#hints.close();
+    await this.#scanning;
+    await this.#queue.stop();
+    for (const file of [...this.#files.values()]) this.#close(file);
+  }
+
+  #scheduleScan(delayMs: number): void {
+    this.#cancelScan?.();
+    this.#cancelScan = this.#gate.clock.after(delayMs, () => {
+      void this.#scanNow();
+    });
+  }
+
+  /** Scans soon, but never for more than a small part of the time. */
+  #hintScan(): void {
+    if (this.#isScanHinted || this.#isStopped || !this.#follows) return;
+    this.#isScanHinted = true;
+    if (this.#scanning === undefined) this.#scheduleNextScan();
+  }
+
+  #scheduleNextScan(): void {
+    const hintedMs = HINTED_SCAN_MS + this.#scan.lastMs * HINTED_SCAN_REST;
+    const regularMs = this.#options.scanIntervalMs ?? SCAN_INTERVAL_MS;
+    this.#scheduleScan(this.#isScanHinted ? hintedMs : regularMs);
+  }
+
+  async #scanNow(): Promise<void> {
+    this.#isScanHinted = false;
+    this.#scanning = this.#scan.run();
+    try {
+      await this.#scanning;
+    } finally {
+      this.#scanning = undefined;
+    }
+    if (this.#isStopped) return;
+    this.#followNames();
+    if (!this.#follows) return;
+    this.#hints.setDirectories(this.#scan.directories);
+    this.#scheduleNextScan();
+  }
+
+  #onSeen({ path, key, size, modifiedMs }: SeenFile): void {
+    const known = this.#files.get(key);
+    if (known === undefined) {
+      if (this.#opener.isIgnored(key)) return;
+      const file = this.#opener.open(path, this.#beginsAtEnd, (other) => this.#files.has(other));
+      if (file !== undefined) this.#adopt(file);
+      return;
+    }
+    if (known.isDetached || known.path !== path) this.#rename(known, path);
+    const hasChanged = size !== known.size || modifiedMs !== Math.trunc(known.modifiedMs);
+    if (hasChanged) this.#queue.add(known);
+  }
+
+  #adopt(file: TailedFile): void {
+    file.lastDataMs = this.#gate.clock.nowMs();
+    file.isFinal = !this.#follows;
+    this.#files.set(identityKey(file.identity), file);
+    if (this.#follows) this.#hints.add(file);
+    this.#queue.add(file);
+  }
+
+  #rename(file: TailedFile, path: string): void {
+    this.#hints.remove(file);
+    file.isDetached = false;
+    file.path = path;
+    file.realPath = realPathOf(path);
+    this.#hints.add(file);
+  }
+
+  /** Files renamed while nobody looked, to a name that no pattern covers: their unread rest is still read. */
+  #adoptStrays(): void {
+    const isOpen = (key: string): boolean => this.#files.has(key);
+    for (const { path } of this.#positions.findStrays((id) => isOpen(identityKey(id)))) {
+      try {
+        const file = this.#opener.open(path, false, isOpen);
+        if (file === undefined) continue;
+        this.#adopt(file);
+        this.#detach(file);
+      } catch (error) {
+        this.#scan.tell(path, error as NodeJS.ErrnoException, 'Its unread rest is given up');
+      }
+    }
+  }
+
+  #followNames(): void {
+    for (const file of this.#files.values()) {
+      if (this.#scan.hasSeen(identityKey(file.identity))) continue;
+      if (file.isDetached) this.#giveUpIfQuiet(file);
+      else this.#detach(file);
+    }
+  }
+
+  #detach(file: TailedFile): void {
+    file.isDetached = true;
+    this.#hints.addNameless(file);
+    this.#queue.add(file);
+  }
+
+  /**
+   * A writer goes on writing to a renamed file until it opens the new one. So it is held until it is at its end and quiet, and
+   * deleted or succeeded by another file of its name.
+   */
+  #giveUpIfQuiet(file: TailedFile): void {
+    if (file.isFinal || file.isReading) return;
+    try {
+      const { size, nlink } = fstatSync(file.fd);
+      file.links = nlink;
+      const quietMs = this.#gate.clock.nowMs() - file.lastDataMs;
+      const isRead = size === file.position || size === file.partialEnd;
+      const isLeft = nlink === 0 || exists(file.path);
+      const isQuiet = quietMs >= (this.#options.rotateQuietMs ?? ROTATE_QUIET_MS);
+      if (!isRead || !isLeft || !isQuiet) return;
+    } catch (error) {
+      // A network file system may take a file away that is open (ESTALE).
+      this.#scan.tell(file.path, error as NodeJS.ErrnoException, 'Its unread rest is given up');
+      this.#close(file);
+      return;
+    }
+    file.isFinal = true;
+    this.#queue.add(file);
+  }
+
+  #onRead(file: TailedFile, outcome: Exclude<ReadOutcome, 'noRoom'>): void {
+    if (outcome === 'taken') {
+      file.lastDataMs = this.#gate.clock.nowMs();
+      this.#hints.grew(file);
+      return;
+    }
+    const isOver = outcome === 'end' ? file.isFinal : !this.#follows;
+    if (isOver) this.#close(file);
+  }
+
+  #close(file: TailedFile): void {
+    const { path, position, links, chunker } = file;
+    file.isClosed = true;
+    this.#queue.remove(file);
+    this.#hints.remove(file);
+    this.#files.delete(identityKey(file.identity));
+    if (chunker !== undefined) this.#gate.chunkers.close(chunker);
+    closeSync(file.fd);
+    this.counters.filesClosed += 1;
+    this.#gate.report({
+      event: 'FileClosed',
+      level: 'debug',
+      message: `${path} is closed at position ${String(position)}`,
+    });
+    if (links === 0 && file.isSettled) this.#positions.forget(file.identity);
+    this.#endIfDone();
+  }
+
+  #endIfDone(): void {
+    if (!this.#follows && this.#files.size === 0) this.#end();
+  }
+
+  #tellTruncation(file: TailedFile, reason: string): void {
+    if (file.isHazardTold) return;
+    file.isHazardTold = true;
+    this.#gate.report({
+      event: 'FileTruncated',
+      level: 'warning',
+      message:
+        `${file.path} was truncated while it was followed (${reason}) and is read from its beginning. What was written to it between ` +
+        'the last read and the truncation is gone, and no reader could have seen it. Fix: rotate by renaming ' +
+        '(logrotate `create` instead of `copytruncate`), and keep copies out of the pattern.',
+    });
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return false;
+  }
+}
