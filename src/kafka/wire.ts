@@ -145,7 +145,7 @@ export class Reader {
 
   /** Narrows reading to the next `length` bytes; `leave` with the answer widens it again. */
   enter(length: number): number {
-    if (length > this.remaining) this.#short(length);
+    if (length < 0 || length > this.remaining) this.#short(length);
     const outerEnd = this.#end;
     this.#end = this.#at + length;
     return outerEnd;
@@ -173,7 +173,7 @@ export class Reader {
 
   #take(length: number): number {
     const from = this.#at;
-    if (length > this.#end - from) this.#short(length);
+    if (length < 0 || length > this.#end - from) this.#short(length);
     this.#at = from + length;
     return from;
   }

@@ -77,6 +77,22 @@ test('records that are cut, too many, too few or struck by hostile bytes end in 
   );
 });
 
+test('a negative length is null for keys and values as -1 only, and for nothing else', () => {
+  const refuses = (hex: string, message: RegExp): void => {
+    const payload = Buffer.from(hex, 'hex');
+    assert.throws(() => [...decodeRecords(payload, 1)], message);
+    assert.throws(() => {
+      checkRecords(payload, 1);
+    }, message);
+  };
+  refuses('0c' + '000000' + '0301' + '00', /length -2 of a key or value/);
+  refuses('0c' + '000000' + '0103' + '00', /length -2 of a key or value/);
+  refuses('0c' + '000000' + '0101' + '01', /-1 headers/);
+  refuses('10' + '000000' + '0101' + '02' + '0101', /header key length -1/);
+  refuses('0a' + '000000' + '0101', /record length 5/);
+  refuses('01', /record length -1/);
+});
+
 function decodesOrRefuses(decode: () => unknown): void {
   try {
     decode();
