@@ -8,6 +8,9 @@ import { createRequire } from 'node:module';
 import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import type * as Snappy from '@napi-rs/snappy';
+import type * as Zstd from '@bokuweb/zstd-wasm';
+import type * as Lz4 from 'lz4-napi';
 import { assert, present } from '../shared/assert.ts';
 import { ProtocolError } from '../shared/errors.ts';
 import { lz4FrameSizeMax, snappyBlockSize, zstdFrameSizeMax } from './decompressed-size.ts';
@@ -92,10 +95,9 @@ async function compressFunction(
       // Without the option each call makes external memory, five times slower and freed late.
       return (bytes) => counted(snappy.compressSync(bytes, { copyOutputData: true }));
     }
-    case 'lz4': {
-      const lz4 = await import('lz4-napi');
-      return (bytes) => counted(lz4.compressFrameSync(asBuffer(bytes)));
-    }
+    case 'lz4':
+      // Not loaded before it is called: workers leave lz4 to the kernel.
+      return (bytes) => counted(lz4().compressFrameSync(asBuffer(bytes)));
     case 'zstd':
       return zstdIsInNode ? (bytes) => counted(nodeZstd(bytes, level)) : wasmZstd(level);
   }
@@ -105,7 +107,7 @@ async function compressFunction(
 const zstdIsInNode = typeof (zstdCompressSync as unknown) === 'function';
 const zstdWasm = zstdIsInNode ? undefined : await loadZstdWasm();
 
-async function loadZstdWasm(): Promise<typeof import('@bokuweb/zstd-wasm')> {
+async function loadZstdWasm(): Promise<typeof Zstd> {
   const zstd = await import('@bokuweb/zstd-wasm');
   await zstd.init();
   return zstd;
@@ -208,13 +210,13 @@ function wasmZstdDecompress(bytes: Uint8Array, bytesMax: number): Uint8Array {
 // The readers are loaded when they are first needed, and at once: decompress() does not wait.
 const require = createRequire(import.meta.url);
 
-function lz4(): typeof import('lz4-napi') {
-  return require('lz4-napi') as typeof import('lz4-napi');
+function lz4(): typeof Lz4 {
+  return require('lz4-napi') as typeof Lz4;
 }
 
 function snappyBlock(bytes: Uint8Array, bytesMax: number): Uint8Array {
   checkSize('snappy', snappyBlockSize(bytes), bytesMax);
-  const snappy = require('@napi-rs/snappy') as typeof import('@napi-rs/snappy');
+  const snappy = require('@napi-rs/snappy') as typeof Snappy;
   const output = snappy.uncompressSync(bytes, { asBuffer: true, copyOutputData: true });
   assert(typeof output !== 'string', 'snappy was asked for bytes');
   return output;

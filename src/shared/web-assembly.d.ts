@@ -5,16 +5,13 @@ declare namespace WebAssembly {
     constructor(descriptor: { initial: number; maximum: number; shared: true });
     readonly buffer: SharedArrayBuffer;
   }
-  class Module {
-    constructor(bytes: Uint8Array);
+  /** Opaque; told from other objects by its class alone. */
+  interface Module {
+    readonly [Symbol.toStringTag]: string;
   }
-  class Instance {
-    constructor(module: Module, imports: Imports);
+  interface Instance {
     readonly exports: Record<string, unknown>;
   }
-  class CompileError extends Error {}
-  class LinkError extends Error {}
-  class RuntimeError extends Error {}
 
   type Imports = Record<string, Record<string, unknown>>;
 

@@ -1,0 +1,221 @@
+/**
+ * Stage 3 of 7. One chunk, or the next part of one, to one sealed batch: lines to records, compression, checksum.
+ * From: submission ring (in a worker), or main itself for small chunks. To: completion ring, as a result of plain numbers.
+ * Bounds: the output run, `batchBytesMax`, the encoder's scratch. Remembers how well the last chunks shrank, nothing else.
+ * Crash: the output run is garbage until the result is out; the same task is then encoded again.
+ */
+import { assert } from '../shared/assert.ts';
+import type { Compressor } from '../kafka/compression.ts';
+import { codecs } from '../kafka/compression.ts';
+import { crc32c } from '../kafka/crc32c.ts';
+import type { ScratchLayout } from '../ring/memory-layout.ts';
+import type { SharedMemory } from '../ring/shared-memory.ts';
+import type { EncodeResult, EncodeTask } from './encode-task.ts';
+import { BATCH_HEADER_BYTES, GUARD_BYTES, RECORD_OVERHEAD_BYTES_MAX } from './encode-task.ts';
+import type { Kernel } from './kernel.ts';
+import { encodeInfo, LZ4_TABLE_BYTES } from './kernel.ts';
+
+/** Output after which the expansion of the rest can be foretold. */
+const PROBE_BYTES = 32 * 1024;
+
+/** The foretold size is this much too small at most, on logs; a chunk that misses by more leaves a small last part. */
+const ESTIMATE_MARGIN = 1.03;
+
+/** How much of a foretold ratio is relied on when the payload before compression is longer than a batch may be. */
+const RATIO_CAUTION = 0.85;
+
+/** Records of one call, or of several that continue each other. */
+interface Encoded {
+  consumedBytes: number;
+  payloadBytes: number;
+  recordCount: number;
+  emptyCount: number;
+  longCount: number;
+}
+
+/** Encodes chunks one at a time with one codec, on whichever thread it lives. Owns its scratch; the runs belong to the task. */
+export class ChunkEncoder {
+  readonly #kernel: Kernel;
+  readonly #memory: SharedMemory;
+  readonly #compressor: Compressor;
+  readonly #infoAddress: number;
+  readonly #tableAddress: number;
+  readonly #rawAddress: number;
+  readonly #rawBytesMax: number;
+  /** Payload over compressed payload, of late. */
+  #ratio = Number.POSITIVE_INFINITY;
+
+  /** @param scratch as in `ring/memory-layout`: an info block, the LZ4 table, and room for records before compression */
+  constructor(
+    kernel: Kernel,
+    memory: SharedMemory,
+    scratch: ScratchLayout,
+    compressor: Compressor,
+  ) {
+    this.#kernel = kernel;
+    this.#memory = memory;
+    this.#compressor = compressor;
+    this.#infoAddress = scratch.address;
+    this.#tableAddress = scratch.address + GUARD_BYTES;
+    this.#rawAddress = this.#tableAddress + LZ4_TABLE_BYTES;
+    this.#rawBytesMax = scratch.address + scratch.bytes - GUARD_BYTES - this.#rawAddress;
+    assert(this.#rawBytesMax > PROBE_BYTES, 'scratch holds more than its tables');
+  }
+
+  /** Encodes as much of the input as fits into one batch. Consumes at least one line, or a piece of a long one, of an input that is not empty. */
+  encode(task: EncodeTask): EncodeResult {
+    const payloadMax = Math.min(task.outputBytes, task.batchBytesMax) - BATCH_HEADER_BYTES;
+    assert(task.codec === this.#compressor.id, 'the task asks for the codec that was loaded');
+    assert(
+      Math.min(task.recordBytesMax, task.inputBytes) +
+        RECORD_OVERHEAD_BYTES_MAX +
+        task.trailerBytes <=
+        payloadMax,
+      'the longest record of the input fits into the output run and into a batch',
+    );
+    if (task.codec !== codecs.none) {
+      const compressed = this.#encodeCompressed(task, payloadMax);
+      if (compressed !== undefined) return compressed;
+    }
+    const payload = task.outputAddress + BATCH_HEADER_BYTES;
+    return this.#sealed(
+      task,
+      this.#encodeEvenly(task, payload, payloadMax),
+      codecs.none,
+      undefined,
+    );
+  }
+
+  /** Undefined when not even one record fits into the scratch: such a long one goes out as it is. */
+  #encodeCompressed(task: EncodeTask, payloadMax: number): EncodeResult | undefined {
+    const safeMax = Math.min(payloadMax, this.#rawBytesMax);
+    let rawMax = this.#rawMax(payloadMax, safeMax);
+    for (;;) {
+      const encoded = this.#encodeEvenly(task, this.#rawAddress, rawMax);
+      if (encoded.consumedBytes === 0 && task.inputBytes > 0) {
+        if (rawMax === this.#rawBytesMax) return undefined;
+        rawMax = this.#rawBytesMax;
+        continue;
+      }
+      if (encoded.payloadBytes === 0) return this.#sealed(task, encoded, codecs.none, undefined);
+
+      const compressedBytes = this.#compress(task, encoded.payloadBytes, payloadMax);
+      const observed = compressedBytes === undefined ? 1 : encoded.payloadBytes / compressedBytes;
+      this.#learn(observed);
+      if (compressedBytes !== undefined && compressedBytes < encoded.payloadBytes) {
+        return this.#sealed(task, encoded, task.codec, compressedBytes);
+      }
+      if (encoded.payloadBytes <= payloadMax) {
+        const payload = task.outputAddress + BATCH_HEADER_BYTES;
+        this.#kernel.copy(this.#rawAddress, payload, encoded.payloadBytes);
+        return this.#sealed(task, encoded, codecs.none, undefined);
+      }
+      assert(rawMax > safeMax, 'what fits into a batch uncompressed needs no second try');
+      rawMax = safeMax;
+    }
+  }
+
+  /** How long the payload may be before compression. What has shrunk of late will shrink again; where it does not, `safeMax` is next. */
+  #rawMax(payloadMax: number, safeMax: number): number {
+    const hoped = payloadMax * this.#ratio * RATIO_CAUTION;
+    return Math.max(safeMax, Math.min(this.#rawBytesMax, Math.floor(hoped)));
+  }
+
+  /** Believes a bad ratio at once and a good one slowly: a batch that does not fit is compressed twice. */
+  #learn(ratio: number): void {
+    this.#ratio = ratio < this.#ratio ? ratio : this.#ratio + (ratio - this.#ratio) / 8;
+  }
+
+  /** From scratch into the output run. Returns the compressed length, undefined when it has no room there. */
+  #compress(task: EncodeTask, payloadBytes: number, payloadMax: number): number | undefined {
+    const payload = task.outputAddress + BATCH_HEADER_BYTES;
+    if (task.codec === codecs.lz4) {
+      const written = this.#kernel.lz4Frame(
+        this.#rawAddress,
+        payloadBytes,
+        payload,
+        payload + payloadMax,
+        this.#tableAddress,
+      );
+      return written === 0 ? undefined : written;
+    }
+    const raw = this.#memory.view(this.#rawAddress, payloadBytes);
+    const compressed = this.#compressor.compress(raw);
+    if (compressed.byteLength > payloadMax) return undefined;
+    this.#memory.bytes.set(compressed, payload);
+    return compressed.byteLength;
+  }
+
+  /**
+   * Encodes up to `targetBytes`. Where the input is longer than that, it is cut into even parts: one full batch and a sliver cost
+   * the broker and its readers a batch for nothing.
+   */
+  #encodeEvenly(task: EncodeTask, target: number, targetBytes: number): Encoded {
+    const encoded: Encoded = {
+      consumedBytes: 0,
+      payloadBytes: 0,
+      recordCount: 0,
+      emptyCount: 0,
+      longCount: 0,
+    };
+    let limit = targetBytes;
+    if (task.inputBytes > PROBE_BYTES && targetBytes > 2 * PROBE_BYTES) {
+      this.#encodeLines(task, target, PROBE_BYTES, encoded);
+      if (encoded.consumedBytes > 0) {
+        const expansion = encoded.payloadBytes / encoded.consumedBytes;
+        const whole = task.inputBytes * expansion * ESTIMATE_MARGIN;
+        const parts = Math.ceil(whole / targetBytes);
+        if (parts > 1) limit = Math.min(targetBytes, Math.ceil(whole / parts));
+      }
+    }
+    this.#encodeLines(task, target, limit, encoded);
+    // The even share was too short for the next line, which alone is longer than the share.
+    if (encoded.consumedBytes === 0) this.#encodeLines(task, target, targetBytes, encoded);
+    return encoded;
+  }
+
+  /** Goes on where `encoded` stands, up to `limit` bytes of payload in all. */
+  #encodeLines(task: EncodeTask, target: number, limit: number, encoded: Encoded): void {
+    const written = this.#kernel.encodeLines(
+      task.inputAddress + encoded.consumedBytes,
+      task.inputBytes - encoded.consumedBytes,
+      target + encoded.payloadBytes,
+      target + limit,
+      encoded.recordCount,
+      task.trailerAddress,
+      task.trailerBytes,
+      task.recordBytesMax,
+      task.flags,
+      this.#infoAddress,
+    );
+    const { data } = this.#memory;
+    encoded.payloadBytes += written;
+    encoded.consumedBytes += data.getUint32(this.#infoAddress + encodeInfo.consumedBytes, true);
+    encoded.recordCount = data.getUint32(this.#infoAddress + encodeInfo.nextOffsetDelta, true);
+    encoded.emptyCount += data.getUint32(this.#infoAddress + encodeInfo.emptyCount, true);
+    encoded.longCount += data.getUint32(this.#infoAddress + encodeInfo.longCount, true);
+  }
+
+  #sealed(
+    task: EncodeTask,
+    encoded: Encoded,
+    attributes: number,
+    compressedBytes: number | undefined,
+  ): EncodeResult {
+    const { consumedBytes, payloadBytes: rawBytes, recordCount, emptyCount, longCount } = encoded;
+    assert(consumedBytes > 0 || task.inputBytes === 0, 'every encode makes progress');
+    assert((recordCount === 0) === (rawBytes === 0), 'records have bytes');
+    const payloadBytes = compressedBytes ?? rawBytes;
+    const payload = this.#memory.view(task.outputAddress + BATCH_HEADER_BYTES, payloadBytes);
+    return {
+      consumedBytes,
+      batchBytes: recordCount === 0 ? 0 : BATCH_HEADER_BYTES + payloadBytes,
+      recordCount,
+      payloadCrc: recordCount === 0 ? 0 : crc32c(payload),
+      attributes,
+      rawBytes,
+      emptyCount,
+      longCount,
+    };
+  }
+}
