@@ -14,6 +14,7 @@ import { initProducerId } from '../kafka/messages/22-init-producer-id.ts';
 import { describeProducers } from '../kafka/messages/61-describe-producers.ts';
 import { present } from '../shared/assert.ts';
 import type { Connection } from './connection.ts';
+import { connectionFault } from './connection-fault.ts';
 import type { ConnectionFault } from './connection-fault.ts';
 
 /** What we tell the broker about ourselves: it shows it in its metrics (KIP-511). */
@@ -137,10 +138,7 @@ function ask(
 function apisOf(connection: Connection, answer: Answer): BrokerApis | ConnectionFault {
   if (answer.errorCode !== errors.NONE.code) {
     const { name, meaning } = errorOf(answer.errorCode);
-    return {
-      reason: 'other',
-      message: `${connection.name} refused ApiVersions: ${name} (${meaning})`,
-    };
+    return connectionFault('other', `${connection.name} refused ApiVersions: ${name} (${meaning})`);
   }
   const versions = new Map<number, Versions>();
   for (const { apiKey, minVersion, maxVersion } of answer.apiKeys) {
@@ -159,19 +157,15 @@ export function lackOf(
   const [first] = lacks;
   if (first === undefined) return undefined;
   if (lacks.some(({ spec }) => isTooNew(apis, spec))) {
-    return {
-      reason: 'other',
-      message: `${name} is too new for millrace: it no longer speaks ${lacks.map(({ spec }) => versionsText(spec)).join(', ')}; upgrade millrace`,
-    };
+    const dropped = lacks.map(({ spec }) => versionsText(spec)).join(', ');
+    const problem = `${name} is too new for millrace: it no longer speaks ${dropped}`;
+    return connectionFault('other', problem, 'upgrade millrace');
   }
   const texts = lacks.map(({ spec, purpose }) => `${versionsText(spec)} for ${purpose}`);
   const fixes = new Set(lacks.map(({ fix }) => fix));
   // Where one lack cannot be lived with, doing without the others does not help.
   const fix = fixes.has('upgrade the broker') ? 'upgrade the broker' : first.fix;
-  return {
-    reason: 'tooOld',
-    message: `${name} is too old: it lacks ${texts.join(', ')}; ${fix}`,
-  };
+  return connectionFault('tooOld', `${name} is too old: it lacks ${texts.join(', ')}`, fix);
 }
 
 function isTooNew(apis: BrokerApis, spec: AnySpec): boolean {

@@ -6,6 +6,7 @@ import type { Decoded, Encodable, Fields } from '../kafka/message-fields.ts';
 import type { MessageSpec } from '../kafka/message-spec.ts';
 import type { BrokerApis } from './api-versions.ts';
 import type { Connection, RequestWaiter } from './connection.ts';
+import { connectionFault } from './connection-fault.ts';
 import type { ConnectionFault } from './connection-fault.ts';
 
 /** A call whose connection ended before the answer came. */
@@ -93,6 +94,6 @@ export class BrokerChannel {
 
   /** Our own decision: `reason` is what waiters and log lines say. */
   close(reason: string): void {
-    this.connection.close({ reason: 'closed', message: `${this.connection.name}: ${reason}` });
+    this.connection.close(connectionFault('closed', `${this.connection.name}: ${reason}`));
   }
 }

@@ -7,8 +7,20 @@ import type { Endpoint } from './sender-config.ts';
 
 export interface ConnectionFault {
   readonly reason: ConnectFailure;
-  /** One line, without a full stop: the thing, what is wrong, the fix. */
+  /** host:port and what is wrong with it. */
+  readonly problem: string;
+  /** What to do; '' where there is nothing to do but wait. */
+  readonly fix: string;
+  /** Both in one line, without a full stop. */
   readonly message: string;
+}
+
+export function connectionFault(
+  reason: ConnectFailure,
+  problem: string,
+  fix = '',
+): ConnectionFault {
+  return { reason, problem, fix, message: fix === '' ? problem : `${problem}; ${fix}` };
 }
 
 /** Where the address of a broker came from, and so where a wrong one is put right. */
@@ -46,35 +58,36 @@ export function systemFault(
     case 'EAI_NODATA':
     case 'EAI_NONAME':
     case 'EAI_FAIL':
-      return {
-        reason: 'unresolved',
-        message: `${name}: the name ${endpoint.host} does not resolve (${error.code}); correct ${place} or the DNS`,
-      };
+      return connectionFault(
+        'unresolved',
+        `${name}: the name ${endpoint.host} does not resolve (${error.code})`,
+        `correct ${place} or the DNS`,
+      );
     case 'ECONNREFUSED':
-      return {
-        reason: 'refused',
-        message: `${name} refuses connections: nothing listens there; start the broker or correct ${place}`,
-      };
+      return connectionFault(
+        'refused',
+        `${name} refuses connections: nothing listens there`,
+        `start the broker or correct ${place}`,
+      );
     case 'ETIMEDOUT':
-      return {
-        reason: 'timeout',
-        message: `${name} does not answer (ETIMEDOUT); check host, port and firewall, or correct ${place}`,
-      };
+      return connectionFault(
+        'timeout',
+        `${name} does not answer (ETIMEDOUT)`,
+        `check host, port and firewall, or correct ${place}`,
+      );
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
     case 'EADDRNOTAVAIL':
-      return {
-        reason: 'other',
-        message: `${name}: no route to the host (${error.code}); check the network or correct ${place}`,
-      };
+      return connectionFault(
+        'other',
+        `${name}: no route to the host (${error.code})`,
+        `check the network or correct ${place}`,
+      );
     case 'ECONNRESET':
     case 'EPIPE':
-      return {
-        reason: 'closed',
-        message: `${name} reset the connection (${error.code})`,
-      };
+      return connectionFault('closed', `${name} reset the connection (${error.code})`);
     default:
-      return { reason: 'other', message: `${name}: ${oneLine(error.message)}` };
+      return connectionFault('other', `${name}: ${oneLine(error.message)}`);
   }
 }
 
@@ -87,12 +100,17 @@ export function setupTimeoutFault(
 ): ConnectionFault {
   const name = fullName(endpoint, address);
   const waited = `within ${Math.round(timeoutMs)} ms (socket.connection.setup.timeout.ms)`;
-  return {
-    reason: 'timeout',
-    message: connected
-      ? `${name} accepts connections but did not answer ApiVersions ${waited}; check that it is a Kafka broker and not overloaded`
-      : `${name} did not accept a connection ${waited}; check host, port and firewall`,
-  };
+  return connected
+    ? connectionFault(
+        'timeout',
+        `${name} accepts connections but did not answer ApiVersions ${waited}`,
+        'check that it is a Kafka broker and not overloaded',
+      )
+    : connectionFault(
+        'timeout',
+        `${name} did not accept a connection ${waited}`,
+        'check host, port and firewall',
+      );
 }
 
 /**
@@ -108,18 +126,20 @@ export function closedFault(
 ): ConnectionFault {
   const name = fullName(endpoint, address);
   if (answers === 0) {
-    return {
-      reason: 'closed',
-      message: `${name} closed the connection without an answer to ApiVersions: probably a TLS or SASL listener, or Kafka before 0.10; ${PLAINTEXT_HINT}`,
-    };
+    return connectionFault(
+      'closed',
+      `${name} closed the connection without an answer to ApiVersions: probably a TLS or SASL listener, or Kafka before 0.10`,
+      PLAINTEXT_HINT,
+    );
   }
   if (answers === 1 && openRequests > 0) {
-    return {
-      reason: 'authentication',
-      message: `${name} closed the connection at the first request after ApiVersions: probably a SASL listener; ${PLAINTEXT_HINT}`,
-    };
+    return connectionFault(
+      'authentication',
+      `${name} closed the connection at the first request after ApiVersions: probably a SASL listener`,
+      PLAINTEXT_HINT,
+    );
   }
-  return { reason: 'closed', message: `${name} closed the connection` };
+  return connectionFault('closed', `${name} closed the connection`);
 }
 
 const TLS_ALERT = 0x15;
@@ -144,24 +164,27 @@ export function foreignFault(
 ): ConnectionFault | undefined {
   const name = fullName(endpoint, address);
   if (bytes.toString('latin1', 0, FIRST_BYTES) === 'HTTP') {
-    return {
-      reason: 'notKafka',
-      message: `${name} answers HTTP, this is not a Kafka broker; ${PLAINTEXT_HINT}`,
-    };
+    return connectionFault(
+      'notKafka',
+      `${name} answers HTTP, this is not a Kafka broker`,
+      PLAINTEXT_HINT,
+    );
   }
   if ((bytes[0] === TLS_ALERT || bytes[0] === TLS_HANDSHAKE) && bytes[1] === TLS_MAJOR_VERSION) {
-    return {
-      reason: 'tls',
-      message: `${name}: the listener speaks TLS, and millrace spoke plaintext; ${PLAINTEXT_HINT}`,
-    };
+    return connectionFault(
+      'tls',
+      `${name}: the listener speaks TLS, and millrace spoke plaintext`,
+      PLAINTEXT_HINT,
+    );
   }
   const length = bytes.readInt32BE(0);
   if (length >= 4 && length <= frameBytesMax) return undefined;
   const shown = JSON.stringify(bytes.toString('latin1', 0, SHOWN_BYTES_MAX));
-  return {
-    reason: 'notKafka',
-    message: `${name} is not a Kafka broker: its answer begins with ${shown}; ${PLAINTEXT_HINT}`,
-  };
+  return connectionFault(
+    'notKafka',
+    `${name} is not a Kafka broker: its answer begins with ${shown}`,
+    PLAINTEXT_HINT,
+  );
 }
 
 /** A response that does not follow the protocol. */
@@ -170,10 +193,11 @@ export function protocolFault(
   endpoint: Endpoint,
   address: string | undefined,
 ): ConnectionFault {
-  return {
-    reason: 'notKafka',
-    message: `${fullName(endpoint, address)} sent an answer that cannot be read (${oneLine(error.message)}); the connection is closed`,
-  };
+  return connectionFault(
+    'notKafka',
+    `${fullName(endpoint, address)} sent an answer that cannot be read (${oneLine(error.message)})`,
+    'check that it is a Kafka broker',
+  );
 }
 
 /** Text from elsewhere, safe in one line of a log. */

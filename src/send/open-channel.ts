@@ -9,7 +9,7 @@ import { askApiVersions, lackOf } from './api-versions.ts';
 import type { ApiNeed, ClientSoftware } from './api-versions.ts';
 import { BrokerChannel } from './broker-channel.ts';
 import { Connection } from './connection.ts';
-import { hostPort, setupTimeoutFault, systemFault } from './connection-fault.ts';
+import { connectionFault, hostPort, setupTimeoutFault, systemFault } from './connection-fault.ts';
 import type { ConnectionFault, EndpointOrigin } from './connection-fault.ts';
 import type { Endpoint } from './sender-config.ts';
 
@@ -52,6 +52,11 @@ export class ChannelOpening {
     this.#options = options;
   }
 
+  /** What it was stopped with. `run` may end with a ready channel all the same, when both come at once: it is the caller's to close. */
+  get stopped(): ConnectionFault | undefined {
+    return this.#stopped;
+  }
+
   /** Makes `run` end with that fault, unless its channel is ready. */
   stop(fault: ConnectionFault): void {
     this.#stopped ??= fault;
@@ -63,10 +68,11 @@ export class ChannelOpening {
     const { endpoint, attempt } = this.#options;
     const addresses = await this.#step<readonly string[]>(undefined, (step) => this.#resolve(step));
     if ('reason' in addresses) return addresses;
-    let fault: ConnectionFault = {
-      reason: 'unresolved',
-      message: `${hostPort(endpoint)}: the name ${endpoint.host} has no address`,
-    };
+    let fault = connectionFault(
+      'unresolved',
+      `${hostPort(endpoint)}: the name ${endpoint.host} has no address`,
+      'correct the DNS',
+    );
     for (let tried = 0; tried < addresses.length; tried += 1) {
       const address = addresses[(attempt + tried) % addresses.length] ?? endpoint.host;
       const result = await this.#step<BrokerChannel>(address, (step) => this.#open(address, step));

@@ -6,6 +6,7 @@ import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '../../../src/send/connection.ts';
 import type { RequestWaiter } from '../../../src/send/connection.ts';
+import { connectionFault } from '../../../src/send/connection-fault.ts';
 import type { ConnectionFault } from '../../../src/send/connection-fault.ts';
 import { ProtocolError } from '../../../src/shared/errors.ts';
 import { scriptedBroker } from './scripted-broker.ts';
@@ -32,7 +33,7 @@ async function open(
     ...(responseBytesMax === undefined ? {} : { responseBytesMax }),
   });
   context.after(() => {
-    connection.close({ reason: 'closed', message: 'the test is over' });
+    connection.close(connectionFault('closed', 'the test is over'));
   });
   return { connection, closed: promise };
 }
@@ -140,7 +141,7 @@ test('a request that nobody reads keeps its bytes until the socket is closed', a
   const { events, ended } = send(connection, [huge]);
   await sleep(50);
   assert.deepEqual(events, []);
-  connection.close({ reason: 'closed', message: 'given up' });
+  connection.close(connectionFault('closed', 'given up'));
   assert.deepEqual(events, [], 'not before the socket has let go');
   assert.equal(messageOf(await ended), 'given up');
   assert.deepEqual(events, ['not written', 'lost']);

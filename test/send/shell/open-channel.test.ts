@@ -11,6 +11,7 @@ import { metadata } from '../../../src/kafka/messages/03-metadata.ts';
 import { apiVersions } from '../../../src/kafka/messages/18-api-versions.ts';
 import { producerNeeds } from '../../../src/send/api-versions.ts';
 import { BrokerChannel } from '../../../src/send/broker-channel.ts';
+import { connectionFault } from '../../../src/send/connection-fault.ts';
 import type { ConnectionFault } from '../../../src/send/connection-fault.ts';
 import { ChannelOpening } from '../../../src/send/open-channel.ts';
 import type { ChannelOptions } from '../../../src/send/open-channel.ts';
@@ -277,7 +278,7 @@ test('an opening that is stopped ends at once', async (t) => {
   const endpoint = await served(t, () => undefined);
   const run = opening(endpoint);
   const running = faultOf(run);
-  setTimeout(() => run.stop({ reason: 'closed', message: 'no longer wanted' }), 30);
+  setTimeout(() => run.stop(connectionFault('closed', 'no longer wanted')), 30);
   assert.equal((await running).message, 'no longer wanted');
 });
 

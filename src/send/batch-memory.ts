@@ -1,0 +1,112 @@
+/**
+ * The bytes of batches on their way out: stamped when a request is framed, and free only when nobody needs them any more, neither the core (its
+ * `release`) nor a socket (its write callback). Given back a moment earlier, they would go out as somebody else's records, with a valid
+ * checksum (KAFKA-19012).
+ */
+import type { ProducerBatch } from '../accumulate/producer-batch.ts';
+import { stamp } from '../kafka/record-batch.ts';
+import type { Arena, Run } from '../ring/arena.ts';
+import type { SharedMemory } from '../ring/shared-memory.ts';
+import { assert } from '../shared/assert.ts';
+
+/** A finished RecordBatch in the arena: 61 blank header bytes, then the payload. */
+export interface SealedBatch {
+  readonly run: Run;
+  /** Header and payload. */
+  readonly batchBytes: number;
+  readonly recordCount: number;
+  /** CRC-32C of the payload, unsigned. */
+  readonly payloadCrc: number;
+  /** Codec id. */
+  readonly attributes: number;
+  /** The payload before compression. */
+  readonly rawBytes: number;
+  readonly timestampMs: number;
+}
+
+/** What the sender's shell expects in `ProducerBatch.payload`; `ranges` is the caller's own: where the records came from. */
+export interface BatchPayload<Ranges = unknown> {
+  readonly sealed: SealedBatch;
+  readonly ranges: Ranges;
+}
+
+/** @throws {Bug} never: every batch that the sender takes in has such a payload */
+export function sealedOf(batch: ProducerBatch): SealedBatch {
+  return (batch.payload as BatchPayload).sealed;
+}
+
+interface Use {
+  /** Requests that carry the bytes and were not called back. */
+  writing: number;
+  released: boolean;
+}
+
+export class BatchMemory {
+  readonly #memory: SharedMemory;
+  readonly #arena: Arena;
+  /** Batches that were framed at least once. */
+  readonly #uses = new Map<ProducerBatch, Use>();
+
+  constructor(memory: SharedMemory, arena: Arena) {
+    this.#memory = memory;
+    this.#arena = arena;
+  }
+
+  /** Batches that some socket still reads. */
+  get writing(): number {
+    let count = 0;
+    for (const use of this.#uses.values()) if (use.writing > 0) count += 1;
+    return count;
+  }
+
+  /** The batch as it goes on the wire, under the identity it has now; in use until `written`. */
+  frame(batch: ProducerBatch, timestampMs: number): Uint8Array {
+    const sealed = sealedOf(batch);
+    this.#arena.assertLive(sealed.run);
+    const use = this.#useOf(batch);
+    assert(use.writing === 0, 'no batch is stamped while a socket still reads it');
+    assert(!use.released, 'no batch is sent after its release');
+    use.writing = 1;
+    const bytes = this.#memory.buffer(sealed.run.address, sealed.batchBytes);
+    stamp(bytes, {
+      producerId: batch.producerId,
+      epoch: batch.producerEpoch,
+      baseSequence: batch.baseSequence,
+      recordCount: sealed.recordCount,
+      attributes: sealed.attributes,
+      timestampMs,
+      payloadCrc: sealed.payloadCrc,
+      batchBytes: sealed.batchBytes,
+    });
+    return bytes;
+  }
+
+  /** The write callback of the request that carried it ran. */
+  written(batch: ProducerBatch): void {
+    const use = this.#uses.get(batch);
+    assert(use?.writing === 1, 'a write is called back once');
+    use.writing = 0;
+    if (use.released) this.#free(batch);
+  }
+
+  /** The core will not send it again. */
+  release(batch: ProducerBatch): void {
+    const use = this.#uses.get(batch);
+    assert(use?.released !== true, 'a batch is released once');
+    if (use === undefined || use.writing === 0) this.#free(batch);
+    else use.released = true;
+  }
+
+  #free(batch: ProducerBatch): void {
+    this.#uses.delete(batch);
+    this.#arena.free(sealedOf(batch).run);
+  }
+
+  #useOf(batch: ProducerBatch): Use {
+    const known = this.#uses.get(batch);
+    if (known !== undefined) return known;
+    const use = { writing: 0, released: false };
+    this.#uses.set(batch, use);
+    return use;
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * Stage 5 of 7, shell. Runs what the sender core decides: sockets, timers, bytes, the real clock and real randomness.
+ * From: accumulator (sealed batches). To: brokers (requests), ack stage (outcomes), arena (runs that nobody needs any more).
+ * Bounds: the core's. Remembers nothing across restarts; on a crash whatever was not acknowledged is sent again by its source.
+ */
+import type { ProducerBatch } from '../accumulate/producer-batch.ts';
+import type { ProduceOutcome } from '../ack/produce-outcome.ts';
+import type { Arena } from '../ring/arena.ts';
+import type { SharedMemory } from '../ring/shared-memory.ts';
+import { assert } from '../shared/assert.ts';
+import { producerNeeds } from './api-versions.ts';
+import type { ClientSoftware } from './api-versions.ts';
+import { BatchMemory } from './batch-memory.ts';
+import type { BatchPayload } from './batch-memory.ts';
+import { BatchSplits } from './batch-splits.ts';
+import type { CutRanges } from './batch-splits.ts';
+import type { SenderEffect, SenderEvent } from './events.ts';
+import { NodeChannels } from './node-channels.ts';
+import type { ChannelCounts } from './node-channels.ts';
+import { sayReport } from './report-lines.ts';
+import type { SenderTelemetry } from './report-lines.ts';
+import { RequestSender } from './request-sender.ts';
+import type { RequestCounts } from './request-sender.ts';
+import { createSender, step } from './sender.ts';
+import type { SenderConfig } from './sender-config.ts';
+import { WakeTimer } from './wake-timer.ts';
+
+export type SealedProducerBatch<Ranges> = ProducerBatch<BatchPayload<Ranges>>;
+
+export interface KafkaSenderOptions<Ranges> {
+  readonly config: SenderConfig;
+  readonly software: ClientSoftware;
+  /** socket.connection.setup.timeout.ms and …max.ms: connect and handshake of one address. */
+  readonly setupTimeoutMs: number;
+  readonly setupTimeoutMaxMs: number;
+  readonly memory: SharedMemory;
+  readonly arena: Arena;
+  /** compression.*.level of the configured codec, undefined for its default: batches that have to be split are packed again. */
+  readonly compressionLevel: number | undefined;
+  /** Once for each batch, pieces of split ones included (the split one has none). Its bytes may still be in use: the sender frees them. */
+  readonly onOutcome: (batch: SealedProducerBatch<Ranges>, outcome: ProduceOutcome) => void;
+  /** A batch is cut into pieces of so many records: the ranges of each. */
+  readonly cutRanges: CutRanges<Ranges>;
+  readonly telemetry: SenderTelemetry;
+  /** Monotonic, in ms; `createdMs` of every batch is on this clock. */
+  readonly nowMs?: () => number;
+  /** Since the epoch, in ms: for the timestamps of what is sent again. */
+  readonly wallMs?: () => number;
+  readonly random?: () => number;
+  /** All addresses of a name; for tests. */
+  readonly resolve?: (host: string) => Promise<readonly string[]>;
+}
+
+export interface SenderStats extends ChannelCounts, RequestCounts {
+  /** Batches appended, pieces of split ones not counted. */
+  readonly batchesAppended: number;
+  readonly outcomes: Readonly<Record<ProduceOutcome['type'], number>>;
+}
+
+/** How the sender ended. */
+export interface CloseResult {
+  /** Batches that were given up because time ran out (or the sender had stopped before). */
+  readonly abandonedCount: number;
+}
+
+export class KafkaSender<Ranges = unknown> {
+  /** The clock of the sender; batches are created on it. */
+  readonly nowMs: () => number;
+  readonly #options: KafkaSenderOptions<Ranges>;
+  readonly #state: ReturnType<typeof createSender>;
+  readonly #memory: BatchMemory;
+  readonly #splits: BatchSplits<Ranges>;
+  readonly #channels: NodeChannels;
+  readonly #requests: RequestSender;
+  readonly #timer: WakeTimer;
+  readonly #events: SenderEvent[] = [];
+  #isStepping = false;
+  #appended: ProducerBatch[] = [];
+  #nextBatchId = 0;
+  #batchesAppended = 0;
+  readonly #outcomes = { acked: 0, rejected: 0, expired: 0, failed: 0, abandoned: 0 };
+  readonly #flushes = new Map<number, () => void>();
+  #nextFlush = 0;
+  #closing: Promise<CloseResult> | undefined;
+  #onClosed: (() => void) | undefined;
+
+  constructor(options: KafkaSenderOptions<Ranges>) {
+    const { config, memory, arena, random = Math.random, resolve } = options;
+    this.#options = options;
+    this.nowMs = options.nowMs ?? (() => performance.now());
+    const wallMs = options.wallMs ?? (() => Date.now());
+    const emit = (event: SenderEvent): void => this.#take(event);
+    this.#state = createSender(config, random);
+    this.#memory = new BatchMemory(memory, arena);
+    this.#splits = new BatchSplits({ ...options, emit, takeBatchId: () => this.takeBatchId() });
+    this.#channels = new NodeChannels({
+      software: options.software,
+      needs: producerNeeds(config.enableIdempotence),
+      setupTimeoutMs: options.setupTimeoutMs,
+      setupTimeoutMaxMs: options.setupTimeoutMaxMs,
+      ...{ random, emit },
+      ...(resolve === undefined ? {} : { resolve }),
+    });
+    this.#requests = new RequestSender({
+      memory: this.#memory,
+      ...{ nowMs: this.nowMs, wallMs, emit },
+    });
+    this.#timer = new WakeTimer(this.nowMs, () => emit({ type: 'tick' }));
+  }
+
+  /** Begins to connect. Unreachable brokers are reported, not thrown: it goes on until `close`. */
+  start(): void {
+    this.#take({ type: 'started' });
+  }
+
+  /** For the next batch to `append`: greater than all before. */
+  takeBatchId(): number {
+    this.#nextBatchId += 1;
+    return this.#nextBatchId;
+  }
+
+  /** Takes a batch and, until its bytes are free again, its run. Never waits: the arena is the bound. */
+  append(batch: SealedProducerBatch<Ranges>): void {
+    assert(this.#closing === undefined, 'nothing is appended to a sender that closes');
+    this.#batchesAppended += 1;
+    if (this.#appended.length === 0) queueMicrotask(() => this.#takeAppended());
+    this.#appended.push(batch);
+  }
+
+  /** Resolves when every batch appended before has its outcome. */
+  flush(): Promise<void> {
+    this.#takeAppended();
+    const flush = this.#nextFlush;
+    this.#nextFlush += 1;
+    return new Promise((resolve) => {
+      this.#flushes.set(flush, resolve);
+      this.#take({ type: 'flushRequested', flush });
+    });
+  }
+
+  /** Sends what is there, gives up the rest after `timeoutMs` (Infinity: never), and ends all connections. */
+  close(timeoutMs: number): Promise<CloseResult> {
+    this.#closing ??= this.#close(timeoutMs);
+    return this.#closing;
+  }
+
+  get stats(): SenderStats {
+    return {
+      ...this.#channels.counts(),
+      ...this.#requests.counts(),
+      batchesAppended: this.#batchesAppended,
+      outcomes: { ...this.#outcomes },
+    };
+  }
+
+  async #close(timeoutMs: number): Promise<CloseResult> {
+    this.#takeAppended();
+    const closed = new Promise<void>((resolve) => {
+      this.#onClosed = resolve;
+    });
+    this.#take({ type: 'closeRequested' });
+    const deadline = new WakeTimer(this.nowMs, () => this.#take({ type: 'abandonRequested' }));
+    deadline.set(this.nowMs() + timeoutMs);
+    await closed;
+    deadline.stop();
+    this.#timer.stop();
+    return { abandonedCount: this.#outcomes.abandoned };
+  }
+
+  #takeAppended(): void {
+    const batches = this.#appended;
+    if (batches.length === 0) return;
+    this.#appended = [];
+    this.#take({ type: 'batchesSealed', batches });
+  }
+
+  /** One event at a time: what effects cause comes after them. */
+  #take(event: SenderEvent): void {
+    this.#events.push(event);
+    if (this.#isStepping) return;
+    this.#isStepping = true;
+    for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
+      for (const effect of step(this.#state, next, this.nowMs())) this.#run(effect);
+    }
+    this.#isStepping = false;
+  }
+
+  #run(effect: SenderEffect): void {
+    switch (effect.type) {
+      case 'connect':
+        return this.#channels.connect(effect);
+      case 'disconnect':
+        return this.#channels.disconnect(effect.connection, effect.reason);
+      case 'sendProduce':
+      case 'sendMetadata':
+      case 'sendInitProducerId':
+      case 'sendDescribeProducers':
+      case 'sendListOffsets':
+      case 'readHeaders': {
+        const channel = this.#channels.ready(effect.connection);
+        // The socket has ended and the core will hear of it: that is the answer to this request too.
+        if (channel !== undefined) this.#requests.send(channel, effect);
+        return;
+      }
+      case 'splitBatch':
+        return this.#splits.split(
+          effect.batch as SealedProducerBatch<Ranges>,
+          effect.pieceBytesMax,
+        );
+      case 'outcome':
+        this.#outcomes[effect.outcome.type] += 1;
+        return this.#options.onOutcome(effect.batch as SealedProducerBatch<Ranges>, effect.outcome);
+      case 'release':
+        this.#splits.forget(effect.batch);
+        return this.#memory.release(effect.batch);
+      case 'report':
+        return sayReport(this.#options.telemetry, effect.report);
+      case 'flushed':
+        this.#flushes.get(effect.flush)?.();
+        this.#flushes.delete(effect.flush);
+        return;
+      case 'closed':
+        this.#onClosed?.();
+        return;
+      case 'wakeAt':
+        return this.#timer.set(effect.atMs);
+    }
+  }
+}

@@ -1,0 +1,173 @@
+/** Effects that are requests: framed, sent, counted, and their answers handed back as events. */
+import { produce } from '../kafka/messages/00-produce.ts';
+import { fetch } from '../kafka/messages/01-fetch.ts';
+import { listOffsets } from '../kafka/messages/02-list-offsets.ts';
+import { metadata } from '../kafka/messages/03-metadata.ts';
+import { initProducerId } from '../kafka/messages/22-init-producer-id.ts';
+import { describeProducers } from '../kafka/messages/61-describe-producers.ts';
+import {
+  describeProducersRequest,
+  initProducerIdRequest,
+  metadataAnswered,
+  metadataRequest,
+  produceAnswered,
+  producerIdAnswered,
+  produceRequest,
+  producersDescribed,
+  produceVersionMax,
+} from './answers.ts';
+import { sealedOf } from './batch-memory.ts';
+import type { BatchMemory } from './batch-memory.ts';
+import type { BrokerChannel } from './broker-channel.ts';
+import type {
+  ReadHeaders,
+  SenderEffect,
+  SenderEvent,
+  SendListOffsets,
+  SendProduce,
+} from './events.ts';
+import {
+  fetchVersionMax,
+  headersRequest,
+  latestOffset,
+  latestOffsetRequest,
+  readHeaders,
+} from './log-reader.ts';
+
+export type RequestEffect = Extract<SenderEffect, { readonly request: number }>;
+
+export interface RequestSenderOptions {
+  readonly memory: BatchMemory;
+  readonly nowMs: () => number;
+  readonly wallMs: () => number;
+  readonly emit: (event: SenderEvent) => void;
+}
+
+export interface RequestCounts {
+  readonly requestsSent: number;
+  /** Of them Produce. */
+  readonly produceRequestsSent: number;
+  /** Sent again ones included. */
+  readonly batchesSent: number;
+  /** Produce requests that wait for their answer. */
+  readonly requestsInFlight: number;
+  /** From framing to answer of Produce: smoothed (each new one counts an eighth), and the longest. 0 before the first. */
+  readonly latencyMs: number;
+  readonly latencyMaxMs: number;
+}
+
+const LATENCY_WEIGHT = 1 / 8;
+
+export class RequestSender {
+  readonly #options: RequestSenderOptions;
+  #requestsSent = 0;
+  #produceRequestsSent = 0;
+  #batchesSent = 0;
+  #requestsInFlight = 0;
+  #latencyMs = 0;
+  #latencyMaxMs = 0;
+
+  constructor(options: RequestSenderOptions) {
+    this.#options = options;
+  }
+
+  counts(): RequestCounts {
+    return {
+      requestsSent: this.#requestsSent,
+      produceRequestsSent: this.#produceRequestsSent,
+      batchesSent: this.#batchesSent,
+      requestsInFlight: this.#requestsInFlight,
+      latencyMs: this.#latencyMs,
+      latencyMaxMs: this.#latencyMaxMs,
+    };
+  }
+
+  send(channel: BrokerChannel, effect: RequestEffect): void {
+    const { emit } = this.#options;
+    const { request } = effect;
+    this.#requestsSent += 1;
+    switch (effect.type) {
+      case 'sendProduce':
+        return this.#sendProduce(channel, effect);
+      case 'sendMetadata':
+        return channel.request(metadata, metadataRequest(effect), {
+          answered: (response) => emit(metadataAnswered(request, response)),
+        });
+      case 'sendInitProducerId':
+        return channel.request(initProducerId, initProducerIdRequest(), {
+          answered: (response) => emit(producerIdAnswered(request, response)),
+        });
+      case 'sendDescribeProducers':
+        return channel.request(describeProducers, describeProducersRequest(effect), {
+          answered: (response) => emit(producersDescribed(effect, response)),
+        });
+      case 'sendListOffsets':
+        return this.#sendListOffsets(channel, effect);
+      case 'readHeaders':
+        return this.#readHeaders(channel, effect);
+    }
+  }
+
+  #sendProduce(channel: BrokerChannel, effect: SendProduce): void {
+    const { memory, nowMs, wallMs, emit } = this.#options;
+    const { entries, request, acks } = effect;
+    this.#produceRequestsSent += 1;
+    this.#batchesSent += entries.length;
+    const message = produceRequest(effect, ({ batch, freshTimestamp }) =>
+      memory.frame(batch, freshTimestamp ? wallMs() : sealedOf(batch).timestampMs),
+    );
+    const written = (whole: boolean): void => {
+      for (const { batch } of entries) memory.written(batch);
+      if (acks === 0 && whole) emit({ type: 'produceWritten', request });
+    };
+    const versionMax = produceVersionMax(entries);
+    if (acks === 0) return channel.request(produce, message, { versionMax, written });
+    const sentMs = nowMs();
+    this.#requestsInFlight += 1;
+    channel.request(produce, message, {
+      versionMax,
+      written,
+      answered: (response) => {
+        this.#requestsInFlight -= 1;
+        this.#noteLatency(nowMs() - sentMs);
+        emit(produceAnswered(request, entries, response));
+      },
+      lost: () => {
+        this.#requestsInFlight -= 1;
+      },
+    });
+  }
+
+  #sendListOffsets(channel: BrokerChannel, effect: SendListOffsets): void {
+    const { emit } = this.#options;
+    channel.request(listOffsets, latestOffsetRequest(effect, effect.replicaId), {
+      answered: (response) => {
+        const { errorCode, offset } = latestOffset(response, effect);
+        const throttleMs = response.throttleTimeMs;
+        emit({ type: 'offsetListed', request: effect.request, throttleMs, errorCode, offset });
+      },
+    });
+  }
+
+  #readHeaders(channel: BrokerChannel, effect: ReadHeaders): void {
+    const { emit } = this.#options;
+    const { request, fromOffset, producerId } = effect;
+    channel.request(fetch, headersRequest(effect, fromOffset), {
+      versionMax: fetchVersionMax(effect),
+      answered: (response) => {
+        const read = readHeaders(response, effect, fromOffset);
+        emit({
+          type: 'headersRead',
+          ...{ request, throttleMs: response.throttleTimeMs, errorCode: read.errorCode },
+          ...{ logStartOffset: read.logStartOffset, nextOffset: read.nextOffset },
+          headers: read.headers.filter((header) => header.producerId === producerId),
+        });
+      },
+    });
+  }
+
+  #noteLatency(ms: number): void {
+    this.#latencyMs += this.#latencyMs === 0 ? ms : (ms - this.#latencyMs) * LATENCY_WEIGHT;
+    this.#latencyMaxMs = Math.max(this.#latencyMaxMs, ms);
+  }
+}

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readBatchHeader, validateBatch } from '../../../src/kafka/record-batch.ts';
+import { BatchMemory } from '../../../src/send/batch-memory.ts';
+import { Bug } from '../../../src/shared/assert.ts';
+import { workshop } from './sealed-batches.ts';
+
+test('bytes are free only after the release and the write callback, in either order', async () => {
+  for (const order of ['written first', 'released first']) {
+    const shop = workshop();
+    const memory = new BatchMemory(shop.memory, shop.arena);
+    const all = shop.arena.freeBytes;
+    const batch = await shop.batch(1, 'logs', ['a', 'b'], { partition: 0 });
+    const used = shop.arena.freeBytes;
+    memory.frame(batch, 1);
+    if (order === 'written first') memory.written(batch);
+    else memory.release(batch);
+    assert.equal(shop.arena.freeBytes, used, order);
+    if (order === 'written first') memory.release(batch);
+    else memory.written(batch);
+    assert.equal(shop.arena.freeBytes, all, order);
+    assert.equal(memory.writing, 0);
+  }
+});
+
+test('a batch that was never sent is free at its release', async () => {
+  const shop = workshop();
+  const memory = new BatchMemory(shop.memory, shop.arena);
+  const all = shop.arena.freeBytes;
+  memory.release(await shop.batch(1, 'logs', ['a']));
+  assert.equal(shop.arena.freeBytes, all);
+});
+
+test('a batch is stamped with the identity it has when it is framed', async () => {
+  const shop = workshop();
+  const memory = new BatchMemory(shop.memory, shop.arena);
+  const batch = await shop.batch(1, 'logs', ['a', 'b'], { partition: 0 });
+  batch.producerId = 77n;
+  batch.producerEpoch = 2;
+  batch.baseSequence = 2_147_483_647;
+  const bytes = memory.frame(batch, 1_700_000_000_123);
+  assert.equal(
+    validateBatch(bytes, () => assert.fail('it is not compressed')),
+    undefined,
+  );
+  const header = readBatchHeader(bytes);
+  assert.deepEqual(
+    [header.producerId, header.producerEpoch, header.baseSequence, header.maxTimestamp],
+    [77n, 2, 2_147_483_647, 1_700_000_000_123],
+  );
+});
+
+test('a batch is not stamped anew while a socket still reads it', async () => {
+  const shop = workshop();
+  const memory = new BatchMemory(shop.memory, shop.arena);
+  const batch = await shop.batch(1, 'logs', ['a'], { partition: 0 });
+  memory.frame(batch, 1);
+  assert.throws(() => memory.frame(batch, 2), Bug);
+  memory.written(batch);
+  memory.frame(batch, 2);
+});
+
+test('a batch whose run was freed by somebody else is never sent', async () => {
+  const shop = workshop();
+  const memory = new BatchMemory(shop.memory, shop.arena);
+  const batch = await shop.batch(1, 'logs', ['a'], { partition: 0 });
+  shop.arena.free(batch.payload.sealed.run);
+  assert.throws(() => memory.frame(batch, 1), Bug);
+});

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { loadCompressor } from '../../../src/kafka/compression.ts';
+import type { CodecName } from '../../../src/kafka/compression.ts';
+import { crc32c } from '../../../src/kafka/crc32c.ts';
+import { BATCH_HEADER_BYTES } from '../../../src/kafka/record-batch.ts';
+import { splitSealed } from '../../../src/send/batch-splitter.ts';
+import { Bug } from '../../../src/shared/assert.ts';
+import { linesOf, workshop } from './sealed-batches.ts';
+
+function lines(count: number, bytes: number): string[] {
+  return Array.from({ length: count }, (_, index) => `${index} `.repeat(bytes).slice(0, bytes));
+}
+
+for (const codec of ['none', 'gzip', 'snappy', 'lz4', 'zstd'] satisfies CodecName[]) {
+  test(`a ${codec} batch is cut into pieces with the same records, each small enough`, async () => {
+    const shop = workshop();
+    const whole = lines(10_000, 60);
+    const sealed = await shop.seal(whole, codec);
+    const pieceBytesMax = Math.ceil(sealed.batchBytes / 3);
+    const compressor = await loadCompressor(codec);
+    const pieces = splitSealed({ ...shop, sealed, pieceBytesMax, compressor });
+    assert.ok(pieces !== undefined && pieces.length >= 3);
+    assert.deepEqual(
+      pieces.flatMap((piece) => linesOf(shop, piece)),
+      whole,
+    );
+    for (const piece of pieces) {
+      const bytes = shop.memory.view(piece.run.address, piece.batchBytes);
+      assert.ok(piece.batchBytes <= pieceBytesMax);
+      assert.equal(piece.payloadCrc, crc32c(bytes.subarray(BATCH_HEADER_BYTES)));
+      assert.equal(piece.timestampMs, sealed.timestampMs);
+      assert.equal(piece.attributes, sealed.attributes);
+    }
+  });
+}
+
+test('two records make two pieces, however small the limit or large the records', async () => {
+  const compressor = await loadCompressor('none');
+  for (const pieceBytesMax of [1, 100, 1_000_000]) {
+    const shop = workshop();
+    const sealed = await shop.seal(['first'.repeat(100), 'second']);
+    const pieces = splitSealed({ ...shop, sealed, pieceBytesMax, compressor });
+    assert.deepEqual(
+      pieces?.map((piece) => linesOf(shop, piece)),
+      [['first'.repeat(100)], ['second']],
+    );
+  }
+});
+
+test('offset deltas past the varint borders are encoded anew', async () => {
+  const shop = workshop();
+  const whole = lines(20_000, 3);
+  const sealed = await shop.seal(whole);
+  const compressor = await loadCompressor('none');
+  const pieceBytesMax = sealed.batchBytes - 1;
+  const pieces = splitSealed({ ...shop, sealed, pieceBytesMax, compressor });
+  assert.equal(pieces?.length, 2);
+  assert.deepEqual(
+    pieces.flatMap((piece) => linesOf(shop, piece)),
+    whole,
+  );
+});
+
+test('without room for all pieces none is made', async () => {
+  const shop = workshop(128 * 1024);
+  const sealed = await shop.seal(lines(1000, 70));
+  const free = shop.arena.freeBytes;
+  const compressor = await loadCompressor('none');
+  assert.equal(splitSealed({ ...shop, sealed, pieceBytesMax: 40_000, compressor }), undefined);
+  assert.equal(shop.arena.freeBytes, free);
+});
+
+test('a single record is never split', async () => {
+  const shop = workshop();
+  const sealed = await shop.seal(['alone']);
+  const compressor = await loadCompressor('none');
+  assert.throws(() => splitSealed({ ...shop, sealed, pieceBytesMax: 10, compressor }), Bug);
+});
