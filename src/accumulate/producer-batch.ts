@@ -46,12 +46,16 @@ export class ProducerBatch<Payload = unknown> {
   producerId = NO_PRODUCER_ID;
   producerEpoch = NO_PRODUCER_EPOCH;
   baseSequence = NO_SEQUENCE;
+  /** Its first record's place in the 64-bit count of the partition; orders batches where sequences wrap. -1 with `NO_SEQUENCE`. */
+  counter = -1;
   /** Times it was put into a request. */
   attempts = 0;
   /** Times it was refused in a way that uses up `retries`. */
   refusals = 0;
   /** The answer to at least one attempt is missing, or says "perhaps": it may be in the log under its present identity. */
   maybeAppended = false;
+  /** The broker found its checksum wrong once: a second time is a fault of ours. */
+  corruptOnce = false;
   /** It has its one outcome; a second one would be a bug. */
   done = false;
   /** Position in the order of arrival at the sender: flush waits by it. Pieces of a split share that of the whole. */

@@ -19,7 +19,9 @@ export type TopicProblem =
   /** No permission: Describe or Write for this topic. */
   | 'notAuthorized'
   /** The name is not legal. */
-  | 'invalidName';
+  | 'invalidName'
+  /** The topic is there, but not the partition that a batch names. */
+  | 'noSuchPartition';
 
 /** Something happened that an operator wants to know. Each is said once when it begins, and once when it is over. */
 export type SenderReport =

@@ -1,0 +1,56 @@
+/** Batches come in and get their one outcome; flush and close wait by counting them. */
+import type { ProducerBatch } from '../accumulate/producer-batch.ts';
+import type { ProduceOutcome } from '../ack/produce-outcome.ts';
+import { assert } from '../shared/assert.ts';
+import { emit, type SenderState } from './sender-state.ts';
+
+export function admit(state: SenderState, batch: ProducerBatch): void {
+  assert(!batch.done && batch.attempts === 0, 'a batch comes in once, and fresh');
+  batch.ordinal = state.nextOrdinal++;
+  state.incomplete += 1;
+}
+
+/** The pieces take the place of the whole, for flush too. The whole has no outcome of its own. */
+export function admitPieces(
+  state: SenderState,
+  whole: ProducerBatch,
+  pieces: readonly ProducerBatch[],
+): void {
+  assert(!whole.done, 'a batch with an outcome is not split');
+  whole.done = true;
+  state.incomplete += pieces.length - 1;
+  for (const flush of state.flushes) {
+    if (whole.ordinal < flush.before) flush.remaining += pieces.length - 1;
+  }
+  for (const piece of pieces) piece.ordinal = whole.ordinal;
+  emit(state, { type: 'release', batch: whole });
+}
+
+/** The end of a batch. */
+export function complete(state: SenderState, batch: ProducerBatch, outcome: ProduceOutcome): void {
+  assert(!batch.done, 'a batch has one outcome');
+  batch.done = true;
+  state.incomplete -= 1;
+  emit(state, { type: 'outcome', batch, outcome });
+  emit(state, { type: 'release', batch });
+  if (state.flushes.length === 0) return;
+  for (const flush of state.flushes) if (batch.ordinal < flush.before) flush.remaining -= 1;
+  answerFlushes(state);
+}
+
+export function requestFlush(state: SenderState, flush: number): void {
+  state.flushes.push({ flush, before: state.nextOrdinal, remaining: state.incomplete });
+  answerFlushes(state);
+}
+
+function answerFlushes(state: SenderState): void {
+  const done = state.flushes.filter(({ remaining }) => remaining === 0);
+  if (done.length === 0) return;
+  state.flushes = state.flushes.filter(({ remaining }) => remaining > 0);
+  for (const { flush } of done) emit(state, { type: 'flushed', flush });
+}
+
+/** Where a batch is, for its outcome. */
+export function at(batch: ProducerBatch): { readonly topic: string; readonly partition: number } {
+  return { topic: batch.topic, partition: batch.partition };
+}

@@ -1,0 +1,136 @@
+/** What the answers mean for a batch that is done, and for the partition it belongs to. */
+import type { ProducerBatch } from '../accumulate/producer-batch.ts';
+import type { RecordFault } from '../ack/produce-outcome.ts';
+import { errors, type KafkaError } from '../kafka/errors.ts';
+import { at, complete } from './batch-outcome.ts';
+import type { SentEntry } from './in-flight-requests.ts';
+import { backOff, emit, report, type PartitionState, type SenderState } from './sender-state.ts';
+
+/** A topic without permission is asked again this slowly: people change permissions, not clocks. */
+const PARK_PROBE_MS = 10_000;
+
+export interface WhereWritten {
+  /** -1n when it is not known. */
+  readonly baseOffset: bigint;
+  readonly logAppendTimeMs: number;
+  readonly duplicate: boolean;
+}
+
+/** In the log, but the broker did not say where. */
+export const nowhere: WhereWritten = { baseOffset: -1n, logAppendTimeMs: -1, duplicate: false };
+
+/** It is in the log. */
+export function acknowledge(
+  state: SenderState,
+  partition: PartitionState,
+  batch: ProducerBatch,
+  where: WhereWritten,
+): void {
+  if (state.config.enableIdempotence) partition.identity.acked(batch);
+  const lastOffset = where.baseOffset + BigInt(batch.recordCount) - 1n;
+  if (where.baseOffset >= 0n && lastOffset > partition.lastAckedOffset) {
+    partition.lastAckedOffset = lastOffset;
+    partition.lastAckedLeaderEpoch = partition.leaderEpoch;
+  }
+  partition.refusals = 0;
+  if (partition.retryAtMs !== -Infinity) partition.retryAtMs = -Infinity;
+  if (partition.parked !== undefined) {
+    partition.parked = undefined;
+    const { topic, partition: index } = partition;
+    report(state, { kind: 'partitionResumed', topic: topic.topic, partition: index });
+  }
+  complete(state, batch, { type: 'acked', written: 'yes', ...at(batch), ...where });
+}
+
+/** The broker will never take it, and does not have it. The sequences it leaves out need a new epoch behind it. */
+export function reject(
+  state: SenderState,
+  partition: PartitionState,
+  batch: ProducerBatch,
+  error: KafkaError,
+  said: {
+    readonly errorMessage: string | undefined;
+    readonly recordFaults: readonly RecordFault[];
+  },
+): void {
+  partition.bumpPending = state.config.enableIdempotence;
+  const detail = said.errorMessage === undefined ? '' : ` (the broker: ${said.errorMessage})`;
+  complete(state, batch, {
+    type: 'rejected',
+    written: 'no',
+    ...at(batch),
+    error: error.name,
+    message: `${at(batch).topic}-${String(batch.partition)}: ${error.meaning}${detail}`,
+    recordFaults: said.recordFaults,
+  });
+}
+
+/** Has it cut into pieces; nothing else is sent to the partition until they are there. */
+export function split(state: SenderState, partition: PartitionState, batch: ProducerBatch): void {
+  partition.splitting = batch;
+  const pieceBytesMax = Math.min(state.config.batchSize, Math.ceil(batch.batchBytes / 2));
+  emit(state, { type: 'splitBatch', batch, pieceBytesMax });
+}
+
+/** Waits for somebody to change permissions: says so once, and tries again slowly. */
+export function park(
+  state: SenderState,
+  partition: PartitionState,
+  error: KafkaError,
+  nowMs: number,
+): void {
+  backOff(state, partition, nowMs);
+  partition.retryAtMs = nowMs + PARK_PROBE_MS;
+  if (partition.parked === error.name) return;
+  partition.parked = error.name;
+  const { topic, partition: index } = partition;
+  report(state, {
+    kind: 'partitionParked',
+    topic: topic.topic,
+    partition: index,
+    error: error.name,
+    message: `${error.meaning}: it is tried again every ${String(PARK_PROBE_MS / 1000)} s`,
+  });
+}
+
+/** From here on several may be in flight to this leader: it has a state of our producer id to hold them against. */
+export function openGate({ partition, leaderEpoch }: SentEntry): void {
+  if (leaderEpoch !== partition.leaderEpoch || partition.sentLeaderId !== partition.leaderId)
+    return;
+  partition.gateLeaderId = partition.leaderId;
+  partition.gateLeaderEpoch = leaderEpoch;
+}
+
+export function sayRetry(state: SenderState, batch: ProducerBatch, error: KafkaError): void {
+  const { topic, partition, attempts } = batch;
+  report(state, { kind: 'batchRetried', topic, partition, error: error.name, attempts });
+}
+
+/** It is not tried again, and is not known to be refused: `retries` are used up, or the broker failed in a way that says nothing. */
+export function giveUp(state: SenderState, batch: ProducerBatch, error: KafkaError): void {
+  complete(state, batch, {
+    type: 'failed',
+    written: batch.maybeAppended ? 'perhaps' : 'no',
+    ...at(batch),
+    error: error.name,
+    message: error.retriable ? `${error.meaning}, and retries are used up` : error.meaning,
+  });
+}
+
+export function fatalMessage(batch: ProducerBatch, error: KafkaError): string {
+  const place = `${batch.topic}-${String(batch.partition)}`;
+  if (error === errors.INVALID_PRODUCER_EPOCH) return `${place}: ${sharedMessage(batch)}`;
+  return `${place}: ${error.name}: ${error.meaning}`;
+}
+
+export function sharedMessage({ producerId }: ProducerBatch): string {
+  return (
+    `another writer uses producer id ${String(producerId)}: a copy of this process or of its ` +
+    'state. Stop the other one, then start again'
+  );
+}
+
+/** A wrong checksum may come from the way once; twice it comes from us. */
+export function isCorruptAgain(batch: ProducerBatch, error: KafkaError): boolean {
+  return error.action === 'retryThenFatal' && batch.corruptOnce;
+}

@@ -1,0 +1,78 @@
+/** Fills Produce requests: many partitions in one, at most one batch of each, the longest unserved partition first. */
+import { canSend, startRequest, type SentEntry } from './in-flight-requests.ts';
+import { retireBootstrap, wantConnection } from './node-connections.ts';
+import { nextBatch, takeBatch } from './partition-turn.ts';
+import { assignKeyless } from './partitioner.ts';
+import { emit, hasWork, type NodeState, type SenderState } from './sender-state.ts';
+
+/** Sends all that can be sent since something changed at a node. */
+export function drain(state: SenderState, nowMs: number): void {
+  let progressed: boolean;
+  do {
+    assignKeyless(state, nowMs);
+    progressed = false;
+    for (const node of state.dirtyNodes) {
+      if (node.active.size === 0) continue;
+      if (node.status !== 'ready') wantConnection(state, node, nowMs);
+      while (canSend(state, node, nowMs) && drainNode(state, node, nowMs)) progressed = true;
+    }
+  } while (progressed && state.keylessTopics.size > 0);
+  retireBootstrap(state);
+  state.dirtyNodes.clear();
+}
+
+/** @returns whether a Produce request went out */
+function drainNode(state: SenderState, node: NodeState, nowMs: number): boolean {
+  const { maxInFlightRequestsPerConnection, maxRequestSize } = state.config;
+  const entries: SentEntry[] = [];
+  let bytes = 0;
+  for (const partition of node.active) {
+    // The Produce request under way needs a place of its own.
+    const taken = node.inFlight.length + (entries.length > 0 ? 1 : 0);
+    const mayAsk = taken < maxInFlightRequestsPerConnection;
+    if (!mayAsk && entries.length === 0) break;
+    const batch = nextBatch(state, partition, node, mayAsk, nowMs);
+    if (batch === undefined) {
+      if (!hasWork(partition)) node.active.delete(partition);
+      continue;
+    }
+    if (entries.length > 0 && bytes + batch.batchBytes > maxRequestSize) break;
+    bytes += batch.batchBytes;
+    entries.push({
+      batch,
+      topicId: partition.topic.topicId,
+      freshTimestamp: batch.maybeAppended,
+      partition,
+      leaderEpoch: partition.leaderEpoch,
+      settles: partition.settle !== undefined,
+    });
+  }
+  if (entries.length === 0) return false;
+  sendProduce(state, node, entries, nowMs);
+  return true;
+}
+
+function sendProduce(
+  state: SenderState,
+  node: NodeState,
+  entries: readonly SentEntry[],
+  nowMs: number,
+): void {
+  const { acks, requestTimeoutMs } = state.config;
+  for (const { partition, batch } of entries) {
+    takeBatch(state, partition, batch);
+    partition.topic.lastUseMs = nowMs;
+    // To the end of the line.
+    node.active.delete(partition);
+    if (hasWork(partition)) node.active.add(partition);
+  }
+  emit(state, {
+    type: 'sendProduce',
+    node: node.id,
+    connection: node.connection,
+    request: startRequest(state, node, { api: 'Produce', entries }, nowMs),
+    acks,
+    timeoutMs: requestTimeoutMs,
+    entries,
+  });
+}

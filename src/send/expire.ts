@@ -1,0 +1,68 @@
+/**
+ * delivery.timeout.ms. Only what surely is not in the log may expire: never sent, or refused each time. A batch whose fate is not known is
+ * settled first, however long that takes; one whose source can replay never expires.
+ */
+import type { ProducerBatch } from '../accumulate/producer-batch.ts';
+import { errors } from '../kafka/errors.ts';
+import { at, complete } from './batch-outcome.ts';
+import { partitionsOf, wakeBy, type PartitionState, type SenderState } from './sender-state.ts';
+import { whyKeyless, whyWaiting } from './wait-status.ts';
+
+export function expire(state: SenderState, nowMs: number): void {
+  const { accumulator } = state;
+  if (nowMs >= accumulator.nextExpiryMs) {
+    const refused = [...partitionsOf(state)].flatMap((partition) => refusedOf(state, partition));
+    for (const batch of accumulator.takeExpired(nowMs, refused)) timeOut(state, batch, nowMs);
+    for (const batch of refused) {
+      if (accumulator.expiresAtMs(batch) <= nowMs) expireRefused(state, batch, nowMs);
+    }
+  }
+  wakeBy(state, accumulator.nextExpiryMs);
+}
+
+/** A batch is back that surely is not in the log: its time may have passed while it was on the wire. */
+export function watchExpiry(state: SenderState, batch: ProducerBatch): void {
+  state.accumulator.watch(batch);
+  wakeBy(state, state.accumulator.nextExpiryMs);
+}
+
+function refusedOf(state: SenderState, partition: PartitionState): ProducerBatch[] {
+  if (!state.config.enableIdempotence) return partition.retries;
+  if (partition.settle !== undefined || partition.settleCause !== undefined) return [];
+  return partition.retries.filter(({ maybeAppended }) => !maybeAppended);
+}
+
+function expireRefused(state: SenderState, batch: ProducerBatch, nowMs: number): void {
+  const partition = partitionOfBatch(state, batch);
+  if (partition === undefined) return;
+  partition.retries = partition.retries.filter((other) => other !== batch);
+  // It leaves a gap in the sequences.
+  partition.bumpPending ||= state.config.enableIdempotence;
+  timeOut(state, batch, nowMs);
+}
+
+function partitionOfBatch(state: SenderState, batch: ProducerBatch): PartitionState | undefined {
+  return state.topics.get(batch.topic)?.partitions[batch.partition];
+}
+
+function timeOut(state: SenderState, batch: ProducerBatch, nowMs: number): void {
+  const topic = state.topics.get(batch.topic);
+  const partition = partitionOfBatch(state, batch);
+  let why = 'no metadata of the topic yet';
+  if (partition !== undefined) why = whyWaiting(state, partition);
+  else if (topic !== undefined) why = whyKeyless(state, topic);
+  const message = `delivery.timeout.ms passed while it waited: ${why}`;
+  if (batch.maybeAppended) {
+    const { name } = errors.REQUEST_TIMED_OUT;
+    complete(state, batch, {
+      type: 'failed',
+      written: 'perhaps',
+      ...at(batch),
+      error: name,
+      message,
+    });
+    return;
+  }
+  const waitedMs = nowMs - batch.createdMs;
+  complete(state, batch, { type: 'expired', written: 'no', ...at(batch), waitedMs, message });
+}

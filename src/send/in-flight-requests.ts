@@ -1,0 +1,84 @@
+/** Requests that are on the wire: numbered, per node, oldest first. An answer finds its question here, a dead connection its victims. */
+import { assert } from '../shared/assert.ts';
+import type { ProduceEntry } from './events.ts';
+import type { NodeState, PartitionState, SenderState } from './sender-state.ts';
+import { wakeBy } from './sender-state.ts';
+
+/** A batch on the wire, and at whom it was aimed. */
+export interface SentEntry extends ProduceEntry {
+  readonly partition: PartitionState;
+  readonly leaderEpoch: number;
+  /** Resent to settle its partition. */
+  readonly settles: boolean;
+}
+
+/** What was asked; `partition` for questions about one. */
+export type Question =
+  | { readonly api: 'Produce'; readonly entries: readonly SentEntry[] }
+  | { readonly api: 'Metadata'; readonly topics: readonly string[]; readonly refresh: number }
+  | { readonly api: 'InitProducerId' }
+  | { readonly api: 'ListOffsets'; readonly about: 'floor'; readonly partition: PartitionState }
+  | {
+      readonly api: 'ListOffsets' | 'DescribeProducers' | 'Fetch';
+      readonly about: 'settle';
+      readonly partition: PartitionState;
+    };
+
+export interface InFlightRequest {
+  readonly request: number;
+  readonly node: NodeState;
+  readonly question: Question;
+  readonly sentMs: number;
+  /** Moves on when the broker throttles the connection meanwhile. */
+  deadlineMs: number;
+}
+
+/** Ready for one more request: connected, not throttled, fewer than max.in.flight.requests.per.connection out. */
+export function canSend(state: SenderState, node: NodeState, nowMs: number): boolean {
+  if (node.status !== 'ready') return false;
+  if (node.inFlight.length >= state.config.maxInFlightRequestsPerConnection) return false;
+  if (nowMs >= node.throttledUntilMs) return true;
+  wakeBy(state, node.throttledUntilMs);
+  return false;
+}
+
+/** Notes a request as sent and gives it its number; the caller emits the effect. */
+export function startRequest(
+  state: SenderState,
+  node: NodeState,
+  question: Question,
+  nowMs: number,
+): number {
+  assert(node.status === 'ready', 'requests go to ready connections only');
+  const request = state.nextRequest++;
+  const deadlineMs = nowMs + state.config.requestTimeoutMs;
+  const started: InFlightRequest = { request, node, question, sentMs: nowMs, deadlineMs };
+  state.requests.set(request, started);
+  node.inFlight.push(started);
+  node.lastUseMs = nowMs;
+  wakeBy(state, deadlineMs);
+  return request;
+}
+
+/** The answer has come: takes the request out; undefined when its connection was given up meanwhile. */
+export function finishRequest(
+  state: SenderState,
+  request: number,
+  nowMs: number,
+): InFlightRequest | undefined {
+  const finished = state.requests.get(request);
+  if (finished === undefined) return undefined;
+  state.requests.delete(request);
+  const { node } = finished;
+  node.inFlight.splice(node.inFlight.indexOf(finished), 1);
+  node.lastUseMs = nowMs;
+  state.dirtyNodes.add(node);
+  return finished;
+}
+
+/** The connection is gone: takes all its requests out, oldest first. */
+export function dropRequests(state: SenderState, node: NodeState): InFlightRequest[] {
+  const dropped = node.inFlight.splice(0);
+  for (const { request } of dropped) state.requests.delete(request);
+  return dropped;
+}

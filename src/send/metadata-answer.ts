@@ -1,0 +1,206 @@
+/** What an answer to Metadata changes. Sequences are never forgotten for it: a broker that restarts may say that a topic is missing. */
+import { errorOf, errors, type KafkaError } from '../kafka/errors.ts';
+import { at, complete } from './batch-outcome.ts';
+import { isBusy, loseLeader, metadataDone, requestUpdate, setLeader } from './cluster-metadata.ts';
+import type { BrokerNode, MetadataAnswered, TopicMetadata } from './events.ts';
+import type { TopicProblem } from './reports.ts';
+import {
+  activate,
+  createNode,
+  hasWork,
+  NO_LEADER_EPOCH,
+  NO_NODE,
+  partitionOf,
+  report,
+  topicOf,
+  type SenderState,
+  type TopicState,
+} from './sender-state.ts';
+
+/** A topic is called missing when so many answers in a row did not have it: one that was just created is not everywhere at once. */
+const MISSING_ANSWERS = 3;
+
+/** @returns the fault that ends the sender, if there is one */
+export function takeMetadata(
+  state: SenderState,
+  answer: MetadataAnswered,
+  refresh: number,
+  nowMs: number,
+): string | undefined {
+  const { metadata } = state;
+  if (answer.errorCode !== errors.NONE.code || answer.brokers.length === 0) {
+    if (answer.errorCode === errors.REBOOTSTRAP_REQUIRED.code) metadata.rebootstrap = true;
+    requestUpdate(state);
+    metadataDone(state, false, nowMs);
+    return undefined;
+  }
+  const { clusterId } = answer;
+  if (metadata.clusterId !== undefined && clusterId !== undefined) {
+    if (metadata.clusterId !== clusterId) return otherCluster(metadata.clusterId, clusterId);
+  }
+  metadata.clusterId ??= clusterId;
+  metadata.rebootstrap = false;
+  metadata.answeredCount = refresh;
+  metadata.lastAnswerMs = nowMs;
+  takeBrokers(state, answer.brokers);
+  forgetOtherBrokers(state, answer.brokers);
+  let whole = true;
+  for (const topic of answer.topics) {
+    if (!takeTopic(state, topicOf(state, topic.topic), topic, nowMs)) whole = false;
+  }
+  for (const partition of [...state.leaderless]) {
+    state.leaderless.delete(partition);
+    if (hasWork(partition)) activate(state, partition);
+  }
+  if (state.leaderless.size > 0) whole = false;
+  if (!whole) requestUpdate(state);
+  metadataDone(state, whole, nowMs);
+  for (const node of state.nodes.values()) state.dirtyNodes.add(node);
+  return undefined;
+}
+
+function otherCluster(known: string, now: string): string {
+  return (
+    `the brokers now belong to cluster ${now}, not to ${known}: what was sent there is not known ` +
+    'here. Check bootstrap.servers, then start again'
+  );
+}
+
+/** Brokers named in any answer. */
+export function takeBrokers(state: SenderState, brokers: readonly BrokerNode[]): void {
+  for (const { nodeId, host, port } of brokers) {
+    const node = state.nodes.get(nodeId);
+    if (node === undefined) {
+      state.nodes.set(nodeId, createNode(nodeId, host, port));
+    } else if (node.host !== host || node.port !== port) {
+      node.host = host;
+      node.port = port;
+      node.failures = 0;
+    }
+  }
+}
+
+function forgetOtherBrokers(state: SenderState, brokers: readonly BrokerNode[]): void {
+  const named = new Set(brokers.map(({ nodeId }) => nodeId));
+  for (const [id, node] of state.nodes) {
+    if (id < 0 || named.has(id) || node.status !== 'disconnected') continue;
+    state.nodes.delete(id);
+    state.dirtyNodes.delete(node);
+    for (const partition of node.active) state.leaderless.add(partition);
+  }
+}
+
+/** @returns whether the topic and its partitions can be used as far as they are needed */
+function takeTopic(
+  state: SenderState,
+  topic: TopicState,
+  answer: TopicMetadata,
+  nowMs: number,
+): boolean {
+  const error = errorOf(answer.errorCode);
+  if (error !== errors.NONE) return withoutTopic(state, topic, error);
+  topic.missingCount = 0;
+  if (answer.topicId !== '') {
+    if (topic.topicId !== '' && topic.topicId !== answer.topicId) recreated(state, topic);
+    topic.topicId = answer.topicId;
+  }
+  topic.known = true;
+  // Partitions are never taken away from a topic; an answer with fewer comes from a broker that lags behind.
+  topic.partitionCount = Math.max(topic.partitionCount, answer.partitions.length);
+  let whole = true;
+  for (const { errorCode, partition: index, leaderId, leaderEpoch } of answer.partitions) {
+    const partition = partitionOf(state, topic, index);
+    const led = leaderId >= 0 && errorOf(errorCode) !== errors.LEADER_NOT_AVAILABLE;
+    if (led) setLeader(state, partition, leaderId, leaderEpoch, nowMs);
+    else if (leaderEpoch >= partition.leaderEpoch) loseLeader(state, partition);
+    if (!led && (hasWork(partition) || topic.keyless.length > 0)) whole = false;
+  }
+  sayProblem(state, topic, beyond(topic));
+  return whole;
+}
+
+/** The answer does not have the topic: nothing is sent there until one does, and all that is known of it is kept. */
+function withoutTopic(state: SenderState, topic: TopicState, error: KafkaError): boolean {
+  for (const partition of topic.partitions) {
+    if (partition !== undefined) loseLeader(state, partition);
+  }
+  topic.missingCount += 1;
+  const problem = problemOf(error);
+  if (problem === undefined) return !isBusy(topic);
+  if (problem === 'invalidName') rejectAll(state, topic, error);
+  if (problem !== 'missing' || topic.missingCount >= MISSING_ANSWERS) {
+    sayProblem(state, topic, { problem, message: `${error.meaning}: ${advice(state, problem)}` });
+  }
+  return !isBusy(topic);
+}
+
+function problemOf(error: KafkaError): TopicProblem | undefined {
+  if (error === errors.TOPIC_AUTHORIZATION_FAILED) return 'notAuthorized';
+  if (error === errors.INVALID_TOPIC_EXCEPTION) return 'invalidName';
+  if (error === errors.UNKNOWN_TOPIC_OR_PARTITION) return 'missing';
+  return undefined;
+}
+
+function advice(state: SenderState, problem: TopicProblem): string {
+  if (problem === 'notAuthorized') return 'grant Write on it (Describe is part of that)';
+  if (problem === 'invalidName') return 'a name is 1 to 249 of a-z A-Z 0-9 . _ -';
+  return state.config.allowAutoCreateTopics
+    ? 'the brokers create no topics by themselves (auto.create.topics.enable): create it'
+    : 'allow.auto.create.topics is off here: create it';
+}
+
+function beyond(topic: TopicState): { problem: TopicProblem; message: string } | undefined {
+  const last = topic.partitions.findLast((partition) => partition !== undefined);
+  if (last === undefined || last.partition < topic.partitionCount || !hasWork(last)) {
+    return undefined;
+  }
+  const message =
+    `it has ${String(topic.partitionCount)} partitions, so there is no partition ` +
+    `${String(last.partition)}: add partitions, or route to those it has`;
+  return { problem: 'noSuchPartition', message };
+}
+
+/** A problem is said when it begins, when it turns into another, and when it is over. */
+function sayProblem(
+  state: SenderState,
+  topic: TopicState,
+  now: { readonly problem: TopicProblem; readonly message: string } | undefined,
+): void {
+  const before = topic.reported;
+  topic.reported = now?.problem;
+  if (now?.problem === before) return;
+  if (now !== undefined) report(state, { kind: 'topicProblem', topic: topic.topic, ...now });
+  else report(state, { kind: 'topicUsable', topic: topic.topic, partitions: topic.partitionCount });
+}
+
+/** Nothing will ever take these. None was sent: the topic never had a leader. */
+function rejectAll(state: SenderState, topic: TopicState, error: KafkaError): void {
+  for (const queue of [topic.keyless, ...topic.partitions.map((partition) => partition?.queue)]) {
+    for (const batch of queue?.take(() => true) ?? []) {
+      complete(state, batch, {
+        type: 'rejected',
+        written: 'no',
+        ...at(batch),
+        error: error.name,
+        message: `${topic.topic}: ${error.meaning}`,
+        recordFaults: [],
+      });
+    }
+  }
+}
+
+/** A new topic under the old name. What may be in the old one is settled against the new one; sequences start again. */
+function recreated(state: SenderState, topic: TopicState): void {
+  report(state, { kind: 'topicRecreated', topic: topic.topic });
+  for (const partition of topic.partitions) {
+    if (partition === undefined) continue;
+    partition.leaderEpoch = NO_LEADER_EPOCH;
+    partition.gateLeaderId = NO_NODE;
+    partition.lastAckedOffset = -1n;
+    if (!partition.identity.assigned) continue;
+    partition.floor = 0n;
+    partition.bumpPending = true;
+  }
+  // Only here may there be fewer than before.
+  topic.partitionCount = 0;
+}

@@ -1,0 +1,276 @@
+/** What the sender core remembers, and the few verbs that all of its files use. Nothing here outlives the process. */
+import type { BatchQueue } from '../accumulate/batch-queue.ts';
+import type { ProducerBatch } from '../accumulate/producer-batch.ts';
+import type { RecordAccumulator } from '../accumulate/record-accumulator.ts';
+import { backoffMs } from './backoff.ts';
+import type { SenderEffect } from './events.ts';
+import type { InFlightRequest } from './in-flight-requests.ts';
+import { PartitionIdentity, type ProducerIds } from './producer-state.ts';
+import type { ConnectFailure, SenderReport, TopicProblem } from './reports.ts';
+import type { SenderConfig } from './sender-config.ts';
+import type { Settle } from './settle.ts';
+
+/** Leader and connection numbers of nobody. */
+export const NO_NODE = Number.MIN_SAFE_INTEGER;
+export const NO_LEADER_EPOCH = -1;
+
+export interface SenderState {
+  readonly config: SenderConfig;
+  readonly random: () => number;
+  phase: 'new' | 'running' | 'closing' | 'stopped' | 'closed';
+  readonly accumulator: RecordAccumulator;
+  readonly nodes: Map<number, NodeState>;
+  readonly topics: Map<string, TopicState>;
+  /** Topics with keyless batches that wait. */
+  readonly keylessTopics: Set<TopicState>;
+  /** Partitions with work and without a leader that is known. */
+  readonly leaderless: Set<PartitionState>;
+  readonly metadata: MetadataState;
+  readonly producer: ProducerIds;
+  /** Nodes where something may be sent since the last drain. */
+  readonly dirtyNodes: Set<NodeState>;
+  readonly requests: Map<number, InFlightRequest>;
+  nextRequest: number;
+  nextConnection: number;
+  /** Batches without an outcome. */
+  incomplete: number;
+  nextOrdinal: number;
+  flushes: { readonly flush: number; readonly before: number; remaining: number }[];
+  /** Of the step under way. */
+  effects: SenderEffect[];
+  /** The earliest time anything asked for. */
+  wakeMs: number;
+  /** The last `wakeAt`. */
+  saidWakeMs: number;
+  /** Since when no broker can be reached, when that was said; undefined otherwise. */
+  unreachableSinceMs: number | undefined;
+  /** No batch comes any more. */
+  closeWanted: boolean;
+  /** Why it ended for good. */
+  stopped: { readonly error: string; readonly message: string } | undefined;
+}
+
+/** One broker, and our one connection to it. */
+export interface NodeState {
+  readonly id: number;
+  host: string;
+  port: number;
+  status: 'disconnected' | 'connecting' | 'ready' | 'closing';
+  connection: number;
+  /** Oldest first. */
+  readonly inFlight: InFlightRequest[];
+  describeProducers: boolean;
+  /** Failures to connect since the last success. */
+  failures: number;
+  /** The last failure, for the report. */
+  failure: { readonly reason: ConnectFailure; readonly message: string } | undefined;
+  retryAtMs: number;
+  /** KIP-219: nothing is sent before. */
+  throttledUntilMs: number;
+  lastUseMs: number;
+  /** Since when it is gone, when that was said. */
+  lostSinceMs: number | undefined;
+  /** Partitions led here that have work, the longest unserved first. */
+  readonly active: Set<PartitionState>;
+}
+
+export interface TopicState {
+  readonly topic: string;
+  topicId: string;
+  /** Metadata named its partitions at least once. */
+  known: boolean;
+  /** How many there are; 0 until known. */
+  partitionCount: number;
+  /** By number; with holes when a batch names a partition beyond those that are known. */
+  readonly partitions: (PartitionState | undefined)[];
+  /** Answers in a row that did not have it. */
+  missingCount: number;
+  /** The problem that was reported, and not taken back since. */
+  reported: TopicProblem | undefined;
+  readonly keyless: BatchQueue;
+  /** KIP-480: where the last keyless batch went, and how many bytes in a row. */
+  stickyPartition: number;
+  stickyBytes: number;
+  lastUseMs: number;
+}
+
+export interface PartitionState {
+  readonly topic: TopicState;
+  readonly partition: number;
+  leaderId: number;
+  leaderEpoch: number;
+  readonly queue: BatchQueue;
+  /** Sent and unanswered, in the order of sending. */
+  readonly inFlight: ProducerBatch[];
+  /** With a sequence, to be sent again, in the order of sequences. */
+  retries: ProducerBatch[];
+  readonly identity: PartitionIdentity;
+  /** The leader and epoch that a batch of this identity succeeded at: until then one in flight. */
+  gateLeaderId: number;
+  gateLeaderEpoch: number;
+  /** The leader that the last batch went to. */
+  sentLeaderId: number;
+  /** Refusals since the last success, those of one round counted once. */
+  refusals: number;
+  retryAtMs: number;
+  /** Where the log ended before our first batch: what is below is not ours. */
+  floor: bigint | undefined;
+  floorRequest: number;
+  lastAckedOffset: bigint;
+  lastAckedLeaderEpoch: number;
+  /** A batch was refused for good: the next ones need a new epoch. */
+  bumpPending: boolean;
+  /** Its pieces are awaited from the shell. */
+  splitting: ProducerBatch | undefined;
+  /** Why it has to be settled once nothing is in flight. */
+  settleCause: string | undefined;
+  settle: Settle | undefined;
+  /** The error it was parked for and that was said. */
+  parked: string | undefined;
+}
+
+export interface MetadataState {
+  clusterId: string | undefined;
+  /** Somebody needs newer metadata than there is. */
+  wanted: boolean;
+  request: number;
+  /** Refreshes asked for, and the newest that was answered: `fresh` means asked for after one's question arose. */
+  sentCount: number;
+  answeredCount: number;
+  lastAnswerMs: number;
+  notBeforeMs: number;
+  /** Refreshes in a row that were asked for and did not help. */
+  fruitless: number;
+  /** REBOOTSTRAP_REQUIRED: known brokers are not to be asked. */
+  rebootstrap: boolean;
+}
+
+export function createNode(id: number, host: string, port: number): NodeState {
+  return {
+    id,
+    host,
+    port,
+    status: 'disconnected',
+    connection: 0,
+    inFlight: [],
+    describeProducers: false,
+    failures: 0,
+    failure: undefined,
+    retryAtMs: -Infinity,
+    throttledUntilMs: -Infinity,
+    lastUseMs: -Infinity,
+    lostSinceMs: undefined,
+    active: new Set(),
+  };
+}
+
+export function topicOf(state: SenderState, topic: string): TopicState {
+  const known = state.topics.get(topic);
+  if (known !== undefined) return known;
+  const created: TopicState = {
+    topic,
+    topicId: '',
+    known: false,
+    partitionCount: 0,
+    partitions: [],
+    missingCount: 0,
+    reported: undefined,
+    keyless: state.accumulator.queue(topic, -1),
+    stickyPartition: -1,
+    stickyBytes: 0,
+    lastUseMs: -Infinity,
+  };
+  state.topics.set(topic, created);
+  return created;
+}
+
+export function partitionOf(
+  state: SenderState,
+  topic: TopicState,
+  partition: number,
+): PartitionState {
+  const known = topic.partitions[partition];
+  if (known !== undefined) return known;
+  const created: PartitionState = {
+    topic,
+    partition,
+    leaderId: NO_NODE,
+    leaderEpoch: NO_LEADER_EPOCH,
+    queue: state.accumulator.queue(topic.topic, partition),
+    inFlight: [],
+    retries: [],
+    identity: new PartitionIdentity(),
+    gateLeaderId: NO_NODE,
+    gateLeaderEpoch: NO_LEADER_EPOCH,
+    sentLeaderId: NO_NODE,
+    refusals: 0,
+    retryAtMs: -Infinity,
+    floor: undefined,
+    floorRequest: 0,
+    lastAckedOffset: -1n,
+    lastAckedLeaderEpoch: NO_LEADER_EPOCH,
+    bumpPending: false,
+    splitting: undefined,
+    settleCause: undefined,
+    settle: undefined,
+    parked: undefined,
+  };
+  topic.partitions[partition] = created;
+  return created;
+}
+
+/** Partitions that have a state. */
+export function* partitionsOf(state: SenderState): Generator<PartitionState> {
+  for (const topic of state.topics.values()) {
+    for (const partition of topic.partitions) {
+      if (partition !== undefined) yield partition;
+    }
+  }
+}
+
+export function emit(state: SenderState, effect: SenderEffect): void {
+  state.effects.push(effect);
+}
+
+export function report(state: SenderState, said: SenderReport): void {
+  state.effects.push({ type: 'report', report: said });
+}
+
+/** Asks for a tick at `atMs` or before. */
+export function wakeBy(state: SenderState, atMs: number): void {
+  if (atMs < state.wakeMs) state.wakeMs = atMs;
+}
+
+export function hasWork(partition: PartitionState): boolean {
+  return partition.queue.length > 0 || partition.retries.length > 0;
+}
+
+/** Has the partition looked at by the next drain: where it is led, or as one without a leader. */
+export function activate(state: SenderState, partition: PartitionState): void {
+  const node = state.nodes.get(partition.leaderId);
+  if (node === undefined) {
+    state.leaderless.add(partition);
+    state.metadata.wanted = true;
+    return;
+  }
+  node.active.add(partition);
+  state.dirtyNodes.add(node);
+}
+
+/** Nothing is sent to the partition for a while: longer each time until something succeeds (KIP-580). */
+export function backOff(state: SenderState, partition: PartitionState, nowMs: number): void {
+  if (partition.retryAtMs > nowMs) return;
+  const { retryBackoffMs, retryBackoffMaxMs } = state.config;
+  partition.retryAtMs =
+    nowMs + backoffMs(retryBackoffMs, retryBackoffMaxMs, partition.refusals, state.random);
+  partition.refusals += 1;
+  wakeBy(state, partition.retryAtMs);
+}
+
+/** Puts a sent batch among those to be sent again, by its sequence. */
+export function insertRetry(partition: PartitionState, batch: ProducerBatch): void {
+  const { retries } = partition;
+  let at = retries.length;
+  while (at > 0 && (retries[at - 1]?.counter ?? -1) > batch.counter) at -= 1;
+  retries.splice(at, 0, batch);
+}

@@ -1,0 +1,159 @@
+/** What the answer to a batch means that was sent again to settle its partition. Anything but "it is in" starts the protocol anew. */
+import type { ProducerBatch } from '../accumulate/producer-batch.ts';
+import { errorOf, errors, type KafkaError } from '../kafka/errors.ts';
+import { acknowledge, openGate, park, reject, split } from './batch-results.ts';
+import { requestUpdate } from './cluster-metadata.ts';
+import type { PartitionProduced } from './events.ts';
+import type { SentEntry } from './in-flight-requests.ts';
+import { insertRetry, report, type PartitionState, type SenderState } from './sender-state.ts';
+import { anew, isMaybeAppended, proceed, type Settle } from './settle.ts';
+import { confirmReached, sayLoss } from './settle-results.ts';
+import { stopForGood } from './stop.ts';
+
+/** The connection was lost with the resend; the batch is back among the retries. */
+export function resendLost(state: SenderState, partition: PartitionState, nowMs: number): void {
+  const { settle } = partition;
+  if (settle !== undefined) anew(state, partition, settle, 'the connection was lost', nowMs);
+}
+
+/** The batch is in no list now: it was in flight. */
+export function takeResend(
+  state: SenderState,
+  entry: SentEntry,
+  answered: PartitionProduced,
+  nowMs: number,
+): void {
+  const { batch, partition } = entry;
+  const { settle } = partition;
+  const error = errorOf(answered.errorCode);
+  if (settle === undefined || (error.action !== 'success' && error.action !== 'duplicate')) {
+    insertRetry(partition, batch);
+    if (settle !== undefined) resendRefused(state, entry, settle, error, answered, nowMs);
+    return;
+  }
+  openGate(entry);
+  settle.refused = undefined;
+  const { baseOffset, logAppendTimeMs } = answered;
+  // On a CreateTime topic only a duplicate carries a time; where every answer does, only a duplicate lies below the end of before.
+  const duplicate =
+    error.action === 'duplicate' || (logAppendTimeMs !== -1 && baseOffset < settle.logEnd);
+  const end = batch.counter + batch.recordCount;
+  if (settle.last === batch) {
+    if (!duplicate) sayAppendedTwice(state, batch);
+    confirmReached(state, partition, settle, batch.counter);
+  } else if (settle.probe !== undefined) {
+    confirmReached(state, partition, settle, batch.counter);
+  }
+  if (duplicate) settle.duplicates += 1;
+  else settle.resent += 1;
+  settle.reached = Math.max(settle.reached ?? end, end);
+  acknowledge(state, partition, batch, { baseOffset, logAppendTimeMs, duplicate });
+  proceed(state, partition, nowMs);
+}
+
+function sayAppendedTwice(
+  state: SenderState,
+  { topic, partition, recordCount }: ProducerBatch,
+): void {
+  report(state, {
+    kind: 'duplicatesSuspected',
+    topic,
+    partition,
+    records: recordCount,
+    message:
+      'the broker named it as its last batch, then forgot our producer id and appended it again',
+  });
+}
+
+function resendRefused(
+  state: SenderState,
+  { batch, partition }: SentEntry,
+  settle: Settle,
+  error: KafkaError,
+  answered: PartitionProduced,
+  nowMs: number,
+): void {
+  const { action } = error;
+  const why = `${error.name}: ${error.meaning}`;
+  if (action === 'fatal' || action === 'abort') {
+    stopForGood(state, error.name, why);
+    return;
+  }
+  if (isMaybeAppended(error)) batch.maybeAppended = true;
+  if (error.refreshMetadata) requestUpdate(state);
+  if (action === 'park') park(state, partition, error, nowMs);
+  if (error === errors.OUT_OF_ORDER_SEQUENCE_NUMBER) {
+    outOfOrder(state, partition, settle, batch, nowMs);
+    return;
+  }
+  if (action === 'split' || action === 'fail') {
+    if (settle.last === batch) note(settle, batch);
+    else if (!batch.maybeAppended || areEarlierAttemptsOver(state, settle, nowMs)) {
+      refusedForGood(state, partition, batch, error, answered, nowMs);
+      return;
+    }
+  }
+  anew(state, partition, settle, why, nowMs);
+}
+
+/** The same refusal with the same state a second time is an answer. */
+function note(settle: Settle, batch: ProducerBatch): void {
+  settle.refused = batch;
+  settle.refusedReached = settle.reached;
+}
+
+function outOfOrder(
+  state: SenderState,
+  partition: PartitionState,
+  settle: Settle,
+  batch: ProducerBatch,
+  nowMs: number,
+): void {
+  if (settle.blind) {
+    const next = (settle.probe ?? partition.retries.length) - 1;
+    // The first was tried first; the last that is in, if any is, is found from the end.
+    if (next > 0) {
+      settle.probe = next;
+      return;
+    }
+  }
+  const isAgain = settle.refused === batch && settle.refusedReached === settle.reached;
+  if (isAgain && settle.last === undefined) {
+    // The leader itself refuses it, twice, and does not know it: it is not in, and neither is what came after it.
+    for (const other of partition.retries) {
+      if (settle.blind || other.counter >= batch.counter) other.maybeAppended = false;
+    }
+    sayLoss(state, partition, settle);
+    proceed(state, partition, nowMs);
+    return;
+  }
+  note(settle, batch);
+  anew(state, partition, settle, errors.OUT_OF_ORDER_SEQUENCE_NUMBER.meaning, nowMs);
+}
+
+/**
+ * A dead connection's requests are still handled one by one, each for at most the request timeout; after that the leader's "I do not
+ * have it" can no longer be overtaken.
+ */
+function areEarlierAttemptsOver(state: SenderState, settle: Settle, nowMs: number): boolean {
+  const { maxInFlightRequestsPerConnection, requestTimeoutMs } = state.config;
+  return nowMs - settle.startedMs > maxInFlightRequestsPerConnection * requestTimeoutMs;
+}
+
+function refusedForGood(
+  state: SenderState,
+  partition: PartitionState,
+  batch: ProducerBatch,
+  error: KafkaError,
+  answered: PartitionProduced,
+  nowMs: number,
+): void {
+  batch.maybeAppended = false;
+  partition.retries.splice(partition.retries.indexOf(batch), 1);
+  if (error.action === 'split' && batch.recordCount > 1) {
+    split(state, partition, batch);
+    return;
+  }
+  reject(state, partition, batch, error, answered);
+  proceed(state, partition, nowMs);
+}
