@@ -1,11 +1,11 @@
 /** What the sender core remembers, and the few verbs that all of its files use. Nothing here outlives the process. */
 import type { BatchQueue } from '../accumulate/batch-queue.ts';
 import type { ProducerBatch } from '../accumulate/producer-batch.ts';
-import type { RecordAccumulator } from '../accumulate/record-accumulator.ts';
+import { RecordAccumulator } from '../accumulate/record-accumulator.ts';
 import { backoffMs } from './backoff.ts';
 import type { SenderEffect } from './events.ts';
 import type { InFlightRequest } from './in-flight-requests.ts';
-import { PartitionIdentity, type ProducerIds } from './producer-state.ts';
+import { PartitionIdentity, ProducerIds } from './producer-state.ts';
 import type { ConnectFailure, SenderReport, TopicProblem } from './reports.ts';
 import type { SenderConfig } from './sender-config.ts';
 import type { Settle } from './settle.ts';
@@ -143,6 +143,53 @@ export interface MetadataState {
   fruitless: number;
   /** REBOOTSTRAP_REQUIRED: known brokers are not to be asked. */
   rebootstrap: boolean;
+}
+
+/**
+ * @param config checked already
+ * @param random yields numbers in [0, 1): a simulator gives a seeded one
+ */
+export function createSender(config: SenderConfig, random: () => number): SenderState {
+  const state: SenderState = {
+    config,
+    random,
+    phase: 'new',
+    accumulator: new RecordAccumulator(config.deliveryTimeoutMs),
+    nodes: new Map(),
+    topics: new Map(),
+    keylessTopics: new Set(),
+    leaderless: new Set(),
+    metadata: {
+      clusterId: undefined,
+      wanted: true,
+      request: 0,
+      sentCount: 0,
+      answeredCount: 0,
+      lastAnswerMs: -Infinity,
+      notBeforeMs: -Infinity,
+      fruitless: 0,
+      rebootstrap: false,
+    },
+    producer: new ProducerIds(),
+    dirtyNodes: new Set(),
+    requests: new Map(),
+    nextRequest: 1,
+    nextConnection: 1,
+    incomplete: 0,
+    nextOrdinal: 0,
+    flushes: [],
+    effects: [],
+    wakeMs: Infinity,
+    saidWakeMs: Infinity,
+    unreachableSinceMs: undefined,
+    closeWanted: false,
+    stopped: undefined,
+  };
+  state.producer.wanted = config.enableIdempotence;
+  config.bootstrapServers.forEach((server, i) => {
+    state.nodes.set(-1 - i, createNode(-1 - i, server.host, server.port));
+  });
+  return state;
 }
 
 export function createNode(id: number, host: string, port: number): NodeState {

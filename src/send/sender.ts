@@ -8,7 +8,6 @@
  */
 import type { ProducerBatch } from '../accumulate/producer-batch.ts';
 import { UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
-import { RecordAccumulator } from '../accumulate/record-accumulator.ts';
 import { assert } from '../shared/assert.ts';
 import { admit, admitPieces, requestFlush } from './batch-outcome.ts';
 import { metadataDone, refreshIfDue, requestUpdate } from './cluster-metadata.ts';
@@ -28,12 +27,9 @@ import {
 } from './node-connections.ts';
 import { produceLost, produceWritten, takeProduced } from './produce-answer.ts';
 import { initProducerIdIfDue, takeProducerId } from './producer-id.ts';
-import { ProducerIds } from './producer-state.ts';
 import type { ConnectFailure } from './reports.ts';
-import type { SenderConfig } from './sender-config.ts';
 import {
   activate,
-  createNode,
   emit,
   insertRetry,
   partitionOf,
@@ -43,53 +39,6 @@ import {
 } from './sender-state.ts';
 import { settleLost, takeSettleAnswer } from './settle-answers.ts';
 import { abandon, abandonAll, stopForGood } from './stop.ts';
-
-/**
- * @param config checked already
- * @param random yields numbers in [0, 1): a simulator gives a seeded one
- */
-export function createSender(config: SenderConfig, random: () => number): SenderState {
-  const state: SenderState = {
-    config,
-    random,
-    phase: 'new',
-    accumulator: new RecordAccumulator(config.deliveryTimeoutMs),
-    nodes: new Map(),
-    topics: new Map(),
-    keylessTopics: new Set(),
-    leaderless: new Set(),
-    metadata: {
-      clusterId: undefined,
-      wanted: true,
-      request: 0,
-      sentCount: 0,
-      answeredCount: 0,
-      lastAnswerMs: -Infinity,
-      notBeforeMs: -Infinity,
-      fruitless: 0,
-      rebootstrap: false,
-    },
-    producer: new ProducerIds(),
-    dirtyNodes: new Set(),
-    requests: new Map(),
-    nextRequest: 1,
-    nextConnection: 1,
-    incomplete: 0,
-    nextOrdinal: 0,
-    flushes: [],
-    effects: [],
-    wakeMs: Infinity,
-    saidWakeMs: Infinity,
-    unreachableSinceMs: undefined,
-    closeWanted: false,
-    stopped: undefined,
-  };
-  state.producer.wanted = config.enableIdempotence;
-  config.bootstrapServers.forEach((server, i) => {
-    state.nodes.set(-1 - i, createNode(-1 - i, server.host, server.port));
-  });
-  return state;
-}
 
 /**
  * Takes one event, returns what is to be done, in order.
