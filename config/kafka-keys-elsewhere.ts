@@ -1,0 +1,159 @@
+/** Keys of other producers: librdkafka's names for keys that we have, and keys that make no sense here, each with the reason. */
+import type { Synonym } from './rows.ts';
+
+/** librdkafka's names for the same thing; accepted with a note. */
+export const librdkafkaSynonyms: Readonly<Record<string, Synonym>> = {
+  'metadata.broker.list': { of: 'bootstrap.servers' },
+  'max.in.flight': { of: 'max.in.flight.requests.per.connection' },
+  'request.required.acks': { of: 'acks' },
+  'queue.buffering.max.ms': { of: 'linger.ms' },
+  'queue.buffering.max.kbytes': {
+    of: 'buffer.memory',
+    convert: (kilobytes) => scaled(kilobytes, 1024),
+    says: 'in KiB',
+  },
+  'message.max.bytes': { of: 'max.request.size' },
+  'message.send.max.retries': { of: 'retries' },
+  'message.timeout.ms': {
+    of: 'delivery.timeout.ms',
+    convert: (ms) => (ms === '0' ? '2147483647' : ms),
+    says: '0 is for ever',
+  },
+  'compression.codec': { of: 'compression.type' },
+  'socket.timeout.ms': { of: 'request.timeout.ms' },
+  'topic.metadata.refresh.interval.ms': { of: 'metadata.max.age.ms' },
+};
+
+function scaled(text: string, factor: number): string {
+  return /^\d+$/.test(text) ? String(Number(text) * factor) : text;
+}
+
+type Reasons = Readonly<Record<string, string>>;
+
+function all(names: string, reason: string): Reasons {
+  return Object.fromEntries(names.trim().split(/\s+/).map((name) => [name, reason]));
+}
+
+/** Keys of the Java producer (ProducerConfig of Kafka 4.1). */
+const java: Reasons = {
+  ...all('key.serializer', 'records have no key, and bytes are sent as they are'),
+  ...all('value.serializer', 'bytes are sent as they are'),
+  ...all('partitioner.class', 'records have no key; they go to partitions in whole batches, as in KIP-794'),
+  ...all('partitioner.ignore.keys', 'records have no key to ignore'),
+  ...all('interceptor.classes', 'there is no Java class to load'),
+  ...all('transactional.id', 'transactions come in a later version'),
+  ...all(
+    'transaction.timeout.ms transaction.two.phase.commit.enable',
+    'it belongs to transactions, which come in a later version',
+  ),
+  ...all('max.block.ms', 'nobody is kept waiting in a call: when memory is full, reading waits'),
+  ...all(
+    'metadata.recovery.rebootstrap.trigger.ms',
+    'the bootstrap servers are asked as soon as no known broker can be reached',
+  ),
+  ...all('enable.metrics.push', 'metrics are not pushed to the brokers (KIP-714) yet'),
+  ...all(
+    'metric.reporters metrics.num.samples metrics.recording.level metrics.sample.window.ms',
+    'it belongs to the metrics of the Java virtual machine',
+  ),
+  ...all('config.providers security.providers', 'there is no Java class to load'),
+  ...all(
+    `ssl.cipher.suites ssl.enabled.protocols ssl.endpoint.identification.algorithm ssl.engine.factory.class ssl.key.password
+     ssl.keymanager.algorithm ssl.keystore.certificate.chain ssl.keystore.key ssl.keystore.location ssl.keystore.password
+     ssl.keystore.type ssl.protocol ssl.provider ssl.secure.random.implementation ssl.trustmanager.algorithm
+     ssl.truststore.certificates ssl.truststore.location ssl.truststore.password ssl.truststore.type`,
+    'TLS comes in a later version',
+  ),
+  ...all(
+    `sasl.mechanism sasl.jaas.config sasl.client.callback.handler.class sasl.login.callback.handler.class sasl.login.class
+     sasl.login.connect.timeout.ms sasl.login.read.timeout.ms sasl.login.refresh.buffer.seconds
+     sasl.login.refresh.min.period.seconds sasl.login.refresh.window.factor sasl.login.refresh.window.jitter
+     sasl.login.retry.backoff.max.ms sasl.login.retry.backoff.ms sasl.oauthbearer.assertion.algorithm
+     sasl.oauthbearer.assertion.claim.aud sasl.oauthbearer.assertion.claim.exp.seconds sasl.oauthbearer.assertion.claim.iss
+     sasl.oauthbearer.assertion.claim.jti.include sasl.oauthbearer.assertion.claim.nbf.seconds
+     sasl.oauthbearer.assertion.claim.sub sasl.oauthbearer.assertion.file sasl.oauthbearer.assertion.private.key.file
+     sasl.oauthbearer.assertion.private.key.passphrase sasl.oauthbearer.assertion.template.file
+     sasl.oauthbearer.client.credentials.client.id sasl.oauthbearer.client.credentials.client.secret
+     sasl.oauthbearer.clock.skew.seconds sasl.oauthbearer.expected.audience sasl.oauthbearer.expected.issuer
+     sasl.oauthbearer.header.urlencode sasl.oauthbearer.jwks.endpoint.refresh.ms
+     sasl.oauthbearer.jwks.endpoint.retry.backoff.max.ms sasl.oauthbearer.jwks.endpoint.retry.backoff.ms
+     sasl.oauthbearer.jwks.endpoint.url sasl.oauthbearer.jwt.retriever.class sasl.oauthbearer.jwt.validator.class
+     sasl.oauthbearer.scope sasl.oauthbearer.scope.claim.name sasl.oauthbearer.sub.claim.name
+     sasl.oauthbearer.token.endpoint.url`,
+    'SASL comes in a later version',
+  ),
+  ...all(
+    `sasl.kerberos.kinit.cmd sasl.kerberos.min.time.before.relogin sasl.kerberos.service.name
+     sasl.kerberos.ticket.renew.jitter sasl.kerberos.ticket.renew.window.factor`,
+    'Kerberos is not there',
+  ),
+};
+
+/** Keys of librdkafka that a producer of it may have set. */
+const librdkafka: Reasons = {
+  ...all(
+    'compression.level',
+    'each codec has its own key: compression.gzip.level, compression.zstd.level, compression.lz4.level',
+  ),
+  ...all(
+    'queue.buffering.max.messages batch.num.messages',
+    'memory and batches are bounded in bytes: buffer.memory, batch.size',
+  ),
+  ...all('message.copy.max.bytes', 'bytes are never copied on their way to the socket'),
+  ...all('receive.message.max.bytes', 'answers to a producer have a fixed bound'),
+  ...all('queue.buffering.backpressure.threshold', 'requests are made when a broker can take them'),
+  ...all('sticky.partitioning.linger.ms', 'a partition is chosen for each whole batch, as in KIP-794'),
+  ...all('partitioner', 'records have no key; they go to partitions in whole batches, as in KIP-794'),
+  ...all('enable.gapless.guarantee', 'a partition is settled instead: nothing is sent past a gap'),
+  ...all('delivery.report.only.error produce.offset.report', 'there are no delivery reports'),
+  ...all('queuing.strategy', 'records are sent in the order of their source'),
+  ...all(
+    'socket.send.buffer.bytes socket.receive.buffer.bytes',
+    'Node.js cannot set the buffers of a TCP socket',
+  ),
+  ...all('socket.nagle.disable', 'it is always disabled: requests are written whole'),
+  ...all('socket.keepalive.enable', 'request.timeout.ms and connections.max.idle.ms find dead peers'),
+  ...all('socket.max.fails', 'a connection is given up at its first failure'),
+  ...all('socket.blocking.max.ms', 'no call blocks'),
+  ...all('broker.address.ttl', 'names are looked up anew for each connection'),
+  ...all('broker.address.family', 'all addresses of a name are tried'),
+  ...all('reconnect.backoff.jitter.ms', 'the wait is spread by 20 % always'),
+  ...all(
+    'api.version.request api.version.request.timeout.ms api.version.fallback.ms broker.version.fallback',
+    'brokers are always asked for their versions; socket.connection.setup.timeout.ms bounds it',
+  ),
+  ...all(
+    `topic.metadata.refresh.fast.interval.ms topic.metadata.refresh.fast.cnt topic.metadata.refresh.sparse
+     topic.metadata.propagation.max.ms topic.blacklist`,
+    'metadata is asked for the topics in use, with retry.backoff.ms when something fails',
+  ),
+  ...all('statistics.interval.ms', 'counters are there without asking'),
+  ...all('debug log_level log.queue log.thread.name log.connection.close', 'see log.level'),
+  ...all('client.rack', 'a producer sends to the leader, wherever it is'),
+  ...all('enable.random.seed internal.termination.signal', 'it is internal to librdkafka'),
+  ...all('plugin.library.paths interceptors', 'there is no C library to load'),
+  ...all(
+    `ssl.curves.list ssl.sigalgs.list ssl.key.location ssl.key.pem ssl.certificate.location ssl.certificate.pem ssl.ca.location
+     ssl.ca.pem ssl.ca.certificate.stores ssl.crl.location ssl.providers ssl.engine.location ssl.engine.id
+     enable.ssl.certificate.verification`,
+    'TLS comes in a later version',
+  ),
+  ...all(
+    `sasl.mechanisms sasl.username sasl.password sasl.oauthbearer.config enable.sasl.oauthbearer.unsecure.jwt
+     sasl.oauthbearer.method sasl.oauthbearer.client.id sasl.oauthbearer.client.secret sasl.oauthbearer.extensions`,
+    'SASL comes in a later version',
+  ),
+  ...all('sasl.kerberos.principal sasl.kerberos.keytab', 'Kerberos is not there'),
+};
+
+/** Keys of a consumer, which people copy along with the rest. */
+const consumer: Reasons = all(
+  `group.id group.instance.id auto.offset.reset enable.auto.commit auto.commit.interval.ms session.timeout.ms
+   heartbeat.interval.ms max.poll.interval.ms max.poll.records fetch.min.bytes fetch.max.bytes fetch.max.wait.ms
+   max.partition.fetch.bytes isolation.level key.deserializer value.deserializer partition.assignment.strategy
+   enable.partition.eof check.crcs`,
+  'it is a key of consumers, and millrace only produces',
+);
+
+/** Known elsewhere, without meaning here: name to reason. */
+export const kafkaKeysNotApplicable: Reasons = { ...java, ...librdkafka, ...consumer };

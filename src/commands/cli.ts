@@ -1,0 +1,124 @@
+/** The command line: from arguments to a command and its exit code. The only door to yargs. */
+import yargs, { type Argv, type Options } from 'yargs';
+import { nearest } from '../../config/nearest.ts';
+import { exitCodes, type ExitReason } from '../shared/exit-codes.ts';
+import { packageVersion } from '../shared/package.ts';
+import { commands, type Command } from './cli-commands.ts';
+import { FlagValues, UsageError, withGluedValuesApart, type Flags } from './cli-flags.ts';
+import { reportFailure } from './cli-report.ts';
+
+const WIDTH_MAX = 110;
+
+interface Chosen {
+  readonly command: Command;
+  readonly values: FlagValues;
+  readonly operands: readonly string[];
+}
+
+/**
+ * Runs what the arguments ask for. Failures are told on standard error; nothing is thrown.
+ *
+ * @param args without the names of node and script
+ * @returns exit code
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  let reason: ExitReason;
+  try {
+    const chosen = await parse(args);
+    reason =
+      chosen === undefined ? 'ok' : await chosen.command.run(chosen.values, chosen.operands);
+  } catch (error) {
+    reason = reportFailure(error, (text) => process.stderr.write(text));
+  }
+  return exitCodes[reason].code;
+}
+
+/** @returns undefined when help or version was asked for, and printed */
+async function parse(args: readonly string[]): Promise<Chosen | undefined> {
+  const name = args.find((arg) => !arg.startsWith('-')) ?? '';
+  const flags = Object.hasOwn(commands, name) ? (commands[name]?.flags ?? {}) : {};
+  let chosen: Chosen | undefined;
+  const cli = yargs(withGluedValuesApart(args, flags))
+    .scriptName('millrace')
+    .usage('Ships files, a Unix socket and standard input into Apache Kafka.\n\n$0 COMMAND [OPTIONS]')
+    .parserConfiguration({
+      'dot-notation': false,
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'boolean-negation': false,
+      'camel-case-expansion': false,
+    })
+    .detectLocale(false)
+    .exitProcess(false)
+    .showHelpOnFail(false)
+    .strict()
+    .demandCommand(1, 1, 'name a command', 'name one command')
+    .help('help')
+    .alias('h', 'help')
+    .version(packageVersion())
+    .alias('V', 'version')
+    .epilogue(exitCodeList())
+    .wrap(Math.min(process.stdout.columns || WIDTH_MAX, WIDTH_MAX))
+    .fail((message, error) => {
+      throw (error as Error | undefined) ?? usageError(message, name, flags);
+    });
+  for (const [commandName, command] of Object.entries(commands)) {
+    const operands = command.operands?.name;
+    cli.command({
+      command: operands === undefined ? commandName : `${commandName} [${operands}..]`,
+      describe: command.summary,
+      builder: (builder: Argv) => withOptions(builder, command),
+      handler: (given) => {
+        const list = operands === undefined ? [] : given[operands];
+        const files = Array.isArray(list) ? list.map(String) : [];
+        chosen = { command, values: new FlagValues(given), operands: files };
+      },
+    });
+  }
+  await cli.parseAsync();
+  return chosen;
+}
+
+function withOptions(builder: Argv, command: Command): Argv {
+  for (const [name, flag] of Object.entries(command.flags)) {
+    const options: Options = {
+      describe: flag.value === undefined ? flag.doc : `${flag.value}: ${flag.doc}`,
+      type: flag.kind === 'switch' ? 'boolean' : 'string',
+      requiresArg: flag.kind !== 'switch',
+      hidden: flag.isHidden === true,
+      ...(flag.short === undefined ? {} : { alias: flag.short }),
+      ...(flag.default === undefined ? {} : { default: flag.default }),
+      ...(flag.isRequired === undefined ? {} : { demandOption: true }),
+    };
+    builder.option(name, options);
+  }
+  for (const [line, doc] of command.examples) builder.example(line, doc);
+  const { operands } = command;
+  if (operands !== undefined) {
+    builder.positional(operands.name, { describe: operands.doc, type: 'string', array: true });
+  }
+  return builder.usage(`$0 ${command.summary}`);
+}
+
+function usageError(message: string, command: string, flags: Flags): UsageError {
+  const unknown = /^Unknown (argument|command)s?: (.*)$/.exec(message);
+  if (unknown === null) return new UsageError(firstLetterLow(message));
+  const [name = ''] = (unknown[2] ?? '').split(', ');
+  if (!Object.hasOwn(commands, command)) {
+    const near = nearest(command, Object.keys(commands));
+    const hint = near === undefined ? `there are ${Object.keys(commands).join(', ')}` : `did you mean ${near}?`;
+    return new UsageError(`there is no command ${command}: ${hint}`);
+  }
+  const near = nearest(name, [...Object.keys(flags), 'help', 'version']);
+  const hint = near === undefined ? '' : `: did you mean ${near.length === 1 ? '-' : '--'}${near}?`;
+  return new UsageError(`${command} has no option ${name.length === 1 ? '-' : '--'}${name}${hint}`);
+}
+
+function firstLetterLow(message: string): string {
+  return `${message.charAt(0).toLowerCase()}${message.slice(1)}`;
+}
+
+function exitCodeList(): string {
+  const lines = Object.values(exitCodes).map(({ code, doc }) => `${String(code).padStart(5)}  ${doc}`);
+  return `Exit codes:\n${lines.join('\n')}`;
+}
