@@ -4,8 +4,8 @@ import { LINE_BYTES, RING_BYTES } from './ring-layout.ts';
 
 /** The kernel is linked for 64 KB; it keeps its constants there. */
 const KERNEL_STATICS_BYTES = 65_536;
-/** Hash tables and answers of the kernel, in each scratch. */
-export const TABLE_BYTES = 65_536;
+/** Hash tables and answers of the kernel, and what it may read beyond the records. */
+const TABLE_BYTES = 65_536;
 const RAW_BYTES_MIN = 2 * 2 ** 20;
 
 export interface RingPairLayout {
@@ -15,14 +15,10 @@ export interface RingPairLayout {
   readonly completion: number;
 }
 
-/** Memory of one encoder for what lives no longer than one encode. */
+/** Memory of one encoder for what lives no longer than one encode: tables, and records before compression. */
 export interface ScratchLayout {
-  readonly table: number;
-  /** `TABLE_BYTES` */
-  readonly tableBytes: number;
-  /** Encoded records before compression. */
-  readonly raw: number;
-  readonly rawBytes: number;
+  readonly address: number;
+  readonly bytes: number;
 }
 
 export interface MemoryLayout {
@@ -59,15 +55,12 @@ export function layoutMemory(
     submission: take(RING_BYTES, LINE_BYTES),
     completion: take(RING_BYTES, LINE_BYTES),
   }));
-  const rawBytes = Math.max(RAW_BYTES_MIN, recordBytesMax);
+  const scratchBytes = TABLE_BYTES + Math.max(RAW_BYTES_MIN, recordBytesMax);
   const scratch = Array.from({ length: workers + 1 }, () => ({
-    table: take(TABLE_BYTES, PAGE_BYTES),
-    tableBytes: TABLE_BYTES,
-    raw: take(rawBytes, PAGE_BYTES),
-    rawBytes,
+    address: take(scratchBytes, PAGE_BYTES),
+    bytes: scratchBytes,
   }));
-  // The kernel may store beyond the last scratch as beyond a run.
-  const address = take(0, PAGE_BYTES) + PAGE_BYTES;
+  const address = take(0, PAGE_BYTES);
   assert(address < totalBytes, 'buffer.memory is larger than what the encoders need');
   return { doorbell, rings, scratch, arena: { address, bytes: totalBytes - address } };
 }

@@ -1,0 +1,7 @@
+import { workerData } from 'piscina';
+import { encodeLoop, type WorkerSetup } from '../src/encode/encode-loop.ts';
+
+/** Entry of a worker thread: serves the rings of one worker until the thread is ended. */
+export function serve(task: { worker: number }): Promise<never> {
+  return encodeLoop(workerData as WorkerSetup, task.worker);
+}
