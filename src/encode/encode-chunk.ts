@@ -8,10 +8,12 @@ import { assert } from '../shared/assert.ts';
 import type { Compressor } from '../kafka/compression.ts';
 import { codecs } from '../kafka/compression.ts';
 import { crc32c } from '../kafka/crc32c.ts';
+import { BATCH_HEADER_BYTES } from '../kafka/record-batch.ts';
+import { GUARD_BYTES } from '../ring/arena.ts';
 import type { ScratchLayout } from '../ring/memory-layout.ts';
 import type { SharedMemory } from '../ring/shared-memory.ts';
 import type { EncodeResult, EncodeTask } from './encode-task.ts';
-import { BATCH_HEADER_BYTES, GUARD_BYTES, RECORD_OVERHEAD_BYTES_MAX } from './encode-task.ts';
+import { RECORD_OVERHEAD_BYTES_MAX } from './encode-task.ts';
 import type { Kernel } from './kernel.ts';
 import { encodeInfo, LZ4_TABLE_BYTES } from './kernel.ts';
 

@@ -19,12 +19,6 @@ export const encodeFlags = {
   LONG_DROP: 16,
 } as const;
 
-/** Bytes of a RecordBatch header: blank in front of the payload until the wire stamps it. */
-export const BATCH_HEADER_BYTES = 61;
-
-/** Every run of the arena ends in this many bytes that belong to nobody: the kernel may read them, and only read. */
-export const GUARD_BYTES = 64;
-
 /**
  * The most that a record adds to value and trailer: length, attributes, timestamp delta, offset delta, null key, value length.
  * 5 + 1 + 1 + 5 + 1 + 5 bytes.
