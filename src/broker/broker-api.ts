@@ -31,10 +31,10 @@ export interface ApiHandlers<Request extends Fields, Response extends Fields> {
 
 /** An answer before it is encoded. */
 export interface OpenAnswer {
-  /** The message as its table names it; may be changed. */
-  readonly body: Record<string, unknown>;
   /** The whole frame, as fragments in order. */
   encode(): Uint8Array[];
+  /** The answer as `edit` leaves it, which finds every field of the message, as a reader would. */
+  edited(edit: (body: Record<string, unknown>) => void): OpenAnswer;
 }
 
 /** A request that was decoded and waits for its answer. */
@@ -66,18 +66,25 @@ export function brokerApi<Request extends Fields, Response extends Fields>(
     versionMax: spec.versions.max,
     open(frame) {
       const { apiVersion, correlationId, clientId, request } = parseRequest(spec, frame);
-      const openAnswer = (body: Encodable<Response> | undefined): OpenAnswer | undefined =>
-        body && {
-          body,
-          encode: () => frameResponse(spec, apiVersion, correlationId, body),
-        };
+      const openAnswer = (body: Encodable<Response>): OpenAnswer => ({
+        encode: () => frameResponse(spec, apiVersion, correlationId, body),
+        edited: (edit) => {
+          const written = Buffer.concat(spec.encodeResponse(apiVersion, body));
+          const whole = spec.decodeResponse(apiVersion, written);
+          edit(whole);
+          // What was read from a version can be written in it: messages.test.ts holds every table to that.
+          return openAnswer(whole as unknown as Encodable<Response>);
+        },
+      });
+      const openIfAny = (body: Encodable<Response> | undefined): OpenAnswer | undefined =>
+        body && openAnswer(body);
       return {
         apiVersion,
         correlationId,
         clientId,
         body: request,
-        answer: async (context) => openAnswer(await handlers.answer(request, context)),
-        refuse: (errorCode, context) => openAnswer(handlers.refuse(request, errorCode, context)),
+        answer: async (context) => openIfAny(await handlers.answer(request, context)),
+        refuse: (errorCode, context) => openIfAny(handlers.refuse(request, errorCode, context)),
       };
     },
   };

@@ -41,10 +41,14 @@ export async function carryOut(
     case 'hang':
       return { kind: 'goDumb' };
     case 'answerErrorAfterwards':
+      await request.answer(contextOf());
+      return reply(request.refuse(errors[fault.error].code, contextOf()));
+    case 'loseAnswer':
+      await request.answer(contextOf());
+      return { kind: 'close' };
     case 'editAnswer':
     case 'delayAnswer':
     case 'throttle':
-    case 'loseAnswer':
     case 'cutAnswer':
       return answerFaultily(await request.answer(contextOf()), fault);
   }
@@ -53,13 +57,7 @@ export async function carryOut(
 type FaultyAnswer = Extract<
   FaultAction,
   {
-    kind:
-      | 'answerErrorAfterwards'
-      | 'editAnswer'
-      | 'delayAnswer'
-      | 'throttle'
-      | 'loseAnswer'
-      | 'cutAnswer';
+    kind: 'editAnswer' | 'delayAnswer' | 'throttle' | 'cutAnswer';
   }
 >;
 
@@ -67,20 +65,17 @@ type FaultyAnswer = Extract<
 async function answerFaultily(answer: OpenAnswer | undefined, fault: FaultyAnswer): Promise<Reply> {
   if (answer === undefined) return reply(undefined);
   switch (fault.kind) {
-    case 'answerErrorAfterwards':
-      setErrorCodes(answer.body, errors[fault.error].code);
-      return reply(answer);
     case 'editAnswer':
-      fault.edit(answer.body);
-      return reply(answer);
+      return reply(answer.edited(fault.edit));
     case 'delayAnswer':
       await sleep(fault.ms, undefined, { ref: false });
       return reply(answer);
-    case 'throttle':
-      answer.body['throttleTimeMs'] = fault.ms;
-      return { kind: 'send', fragments: answer.encode(), muteMs: fault.ms };
-    case 'loseAnswer':
-      return { kind: 'close' };
+    case 'throttle': {
+      const throttled = answer.edited((body) => {
+        body['throttleTimeMs'] = fault.ms;
+      });
+      return { kind: 'send', fragments: throttled.encode(), muteMs: fault.ms };
+    }
     case 'cutAnswer': {
       const fragment = Buffer.concat(answer.encode()).subarray(0, fault.bytes);
       return { kind: 'sendAndClose', fragment };
@@ -90,19 +85,4 @@ async function answerFaultily(answer: OpenAnswer | undefined, fault: FaultyAnswe
 
 function reply(answer: OpenAnswer | undefined): Reply {
   return { kind: 'send', fragments: answer?.encode() ?? [], muteMs: 0 };
-}
-
-/** Puts the error wherever the answer has room for one; with an error there is no offset. */
-function setErrorCodes(part: unknown, errorCode: number): void {
-  if (Array.isArray(part)) {
-    for (const element of part) setErrorCodes(element, errorCode);
-  } else if (isStruct(part)) {
-    if ('errorCode' in part) part['errorCode'] = errorCode;
-    if ('baseOffset' in part) part['baseOffset'] = -1n;
-    for (const value of Object.values(part)) setErrorCodes(value, errorCode);
-  }
-}
-
-function isStruct(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !ArrayBuffer.isView(value);
 }

@@ -1,4 +1,6 @@
 import type { KafkaErrorName } from '../kafka/errors.ts';
+import type { Decoded, Fields } from '../kafka/message-fields.ts';
+import type { MessageSpec } from '../kafka/message-spec.ts';
 import { assert } from '../shared/assert.ts';
 import type { ApiName } from './broker-apis.ts';
 import type { ArrivedRequest } from './recorded-requests.ts';
@@ -16,8 +18,8 @@ export type FaultAction =
     }
   /** The request is carried out, every part of the answer carries the error all the same. */
   | { readonly kind: 'answerErrorAfterwards'; readonly error: KafkaErrorName }
-  /** The request is carried out and its answer is changed in place: a message as its table in src/kafka/messages names it. */
-  | { readonly kind: 'editAnswer'; readonly edit: (answer: Record<string, unknown>) => void }
+  /** The request is carried out and its answer is changed in place. */
+  | { readonly kind: 'editAnswer'; readonly edit: (body: Record<string, unknown>) => void }
   /** The request is carried out that much later; the connection serves nothing else meanwhile. */
   | { readonly kind: 'delay'; readonly ms: number }
   /** The request is carried out, its answer is sent that much later. */
@@ -55,9 +57,16 @@ export function answerAfterwards(error: KafkaErrorName): FaultAction {
   return { kind: 'answerErrorAfterwards', error };
 }
 
-/** The answer is changed by `edit` before it is encoded: stale metadata, a leader hint, a wrong offset. */
-export function editAnswer(edit: (answer: Record<string, unknown>) => void): FaultAction {
-  return { kind: 'editAnswer', edit };
+/**
+ * The answer is changed by `edit` before it is sent: stale metadata, a leader hint, a wrong offset.
+ *
+ * @param spec of the API that the rule is for
+ */
+export function editAnswer<Request extends Fields, Response extends Fields>(
+  _spec: MessageSpec<Request, Response>,
+  edit: (answer: Decoded<Response>) => void,
+): FaultAction {
+  return { kind: 'editAnswer', edit: (body) => edit(body as Decoded<Response>) };
 }
 
 /** Carried out `ms` later. */

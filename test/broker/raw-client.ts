@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { frameRequest, parseResponse } from '../../src/kafka/header.ts';
@@ -13,19 +13,20 @@ export class RawClient {
   #correlationId = 0;
   #received = Buffer.alloc(0);
   #isClosed = false;
+  readonly #arrivals = new EventEmitter();
 
   constructor(socket: Socket) {
     this.socket = socket;
     socket.on('data', (bytes: Buffer) => {
       this.#received = Buffer.concat([this.#received, bytes]);
-      socket.emit('received');
+      this.#arrivals.emit('arrived');
     });
     socket.on('error', () => {
       // 'close' follows, which is what the tests look at.
     });
     socket.on('close', () => {
       this.#isClosed = true;
-      socket.emit('received');
+      this.#arrivals.emit('arrived');
     });
   }
 
@@ -39,7 +40,7 @@ export class RawClient {
   }
 
   async closed(): Promise<void> {
-    if (!this.#isClosed) await once(this.socket, 'close');
+    while (!this.#isClosed) await once(this.#arrivals, 'arrived');
   }
 
   /** Sends without waiting for the answer. */
@@ -66,7 +67,7 @@ export class RawClient {
         return parseResponse(spec, version, frame);
       }
       if (this.#isClosed) return undefined;
-      await once(this.socket, 'received');
+      await once(this.#arrivals, 'arrived');
     }
   }
 
