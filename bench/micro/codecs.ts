@@ -63,8 +63,9 @@ function chunkBench(
     }
   };
   const ns = bestNs(compressor.codec === 'gzip' ? 4 : 16, encodeAll);
-  const level = compressor.level === undefined ? '' : ` ${compressor.level}`;
-  const name = `chunk to batch, ${compressor.codec}${level}, lines of ${lineBytes} bytes`;
+  const { codec } = compressor;
+  const level = codec !== 'gzip' && codec !== 'zstd' ? '' : ` ${compressor.level ?? ''}`;
+  const name = `chunk to batch, ${codec}${level}, lines of ${lineBytes} bytes`;
   return [
     { name, value: input.length / ns, unit: 'GB/s' },
     { name, value: ns / records, unit: 'ns/record' },

@@ -5,7 +5,7 @@
  * all reading. Snappy is written as one raw block, which every client reads, and read in both framings.
  */
 import { createRequire } from 'node:module';
-import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import zlib from 'node:zlib';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type * as Snappy from '@napi-rs/snappy';
@@ -89,7 +89,7 @@ async function compressFunction(
     case 'none':
       return (bytes) => bytes.slice();
     case 'gzip':
-      return (bytes) => counted(gzipSync(bytes, { level }));
+      return (bytes) => counted(zlib.gzipSync(bytes, { level }));
     case 'snappy': {
       const snappy = await import('@napi-rs/snappy');
       // Without the option each call makes external memory, five times slower and freed late.
@@ -103,8 +103,9 @@ async function compressFunction(
   }
 }
 
-// zstd: part of Node from 22.15 and 23.8 on. For Node 20 a WebAssembly build, loaded at once there, so that decompress() need not wait.
-const zstdIsInNode = typeof (zstdCompressSync as unknown) === 'function';
+// zstd is part of Node from 22.15 and 23.8 on; a named import of it would not link before. For Node 20 there is a WebAssembly build,
+// loaded at once there, so that decompress() need not wait.
+const zstdIsInNode = typeof (zlib.zstdCompressSync as unknown) === 'function';
 const zstdWasm = zstdIsInNode ? undefined : await loadZstdWasm();
 
 async function loadZstdWasm(): Promise<typeof Zstd> {
@@ -120,11 +121,11 @@ function wasmZstd(level: number): (bytes: Uint8Array) => Uint8Array {
 
 /** A window of 128 KB costs 2 % of ratio on logs and saves a tenth of the time. The size is stated for readers that allocate by it. */
 function nodeZstd(bytes: Uint8Array, level: number): Buffer {
-  return zstdCompressSync(bytes, {
+  return zlib.zstdCompressSync(bytes, {
     params: {
-      [constants.ZSTD_c_compressionLevel]: level,
-      [constants.ZSTD_c_windowLog]: 17,
-      [constants.ZSTD_c_contentSizeFlag]: 1,
+      [zlib.constants.ZSTD_c_compressionLevel]: level,
+      [zlib.constants.ZSTD_c_windowLog]: 17,
+      [zlib.constants.ZSTD_c_contentSizeFlag]: 1,
     },
     pledgedSrcSize: bytes.byteLength,
   });
@@ -183,14 +184,14 @@ function decompressWith(codec: CodecName, bytes: Uint8Array, bytesMax: number): 
     case 'none':
       return bytes;
     case 'gzip':
-      return gunzipSync(bytes, { maxOutputLength: bytesMax });
+      return zlib.gunzipSync(bytes, { maxOutputLength: bytesMax });
     case 'snappy':
       return isXerial(bytes) ? decompressXerial(bytes, bytesMax) : snappyBlock(bytes, bytesMax);
     case 'lz4':
       checkSize('lz4', lz4FrameSizeMax(bytes), bytesMax);
       return lz4().decompressFrameSync(asBuffer(bytes));
     case 'zstd':
-      if (zstdIsInNode) return zstdDecompressSync(bytes, { maxOutputLength: bytesMax });
+      if (zstdIsInNode) return zlib.zstdDecompressSync(bytes, { maxOutputLength: bytesMax });
       return wasmZstdDecompress(bytes, bytesMax);
   }
 }

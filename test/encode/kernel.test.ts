@@ -78,7 +78,7 @@ function encode(at: KernelMemory, lines: LineCase): ReturnType<typeof referenceE
   assert.ok(at.unharmed(OUTPUT, lines.payloadMax), 'bytes around the output are unharmed');
   const info = (offset: number): number => at.data.getUint32(INFO + offset, true);
   return {
-    payload: at.bytes.subarray(OUTPUT, OUTPUT + written) as unknown as Buffer,
+    payload: at.bytes.subarray(OUTPUT, OUTPUT + written),
     consumedBytes: info(encodeInfo.consumedBytes),
     nextOffsetDelta: info(encodeInfo.nextOffsetDelta),
     emptyCount: info(encodeInfo.emptyCount),
