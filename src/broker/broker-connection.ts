@@ -112,6 +112,10 @@ export class BrokerConnection {
   async #serveFrame(frame: Uint8Array): Promise<void> {
     const opened = this.#open(frame);
     if (opened === undefined) return;
+    if ('fallback' in opened) {
+      await this.#send(opened.fallback);
+      return;
+    }
     const { api, request } = opened;
     const arrived = this.#arrived(api, request);
     this.#services.recorded.add(arrived);
@@ -124,8 +128,10 @@ export class BrokerConnection {
     await this.#reply(reply);
   }
 
-  /** Decodes a request that is ours to answer; anything else is dealt with here. */
-  #open(frame: Uint8Array): { api: ApiName; request: OpenRequest } | undefined {
+  /** Decodes a request that is ours to answer. For what is not, the connection is closed. */
+  #open(
+    frame: Uint8Array,
+  ): { api: ApiName; request: OpenRequest } | { fallback: Uint8Array[] } | undefined {
     try {
       const { apiKey, apiVersion, correlationId } = requestHeadOf(frame);
       const api = apiNameOf(apiKey);
@@ -137,8 +143,8 @@ export class BrokerConnection {
       if (apiVersion >= versionMin && apiVersion <= versionMax) {
         return { api, request: brokerApis[api].open(frame) };
       }
-      if (api === 'ApiVersions') this.#send(apiVersionsFallback(correlationId));
-      else this.#complainAndClose(`${api} v${String(apiVersion)} is not implemented`);
+      if (api === 'ApiVersions') return { fallback: apiVersionsFallback(correlationId) };
+      this.#complainAndClose(`${api} v${String(apiVersion)} is not implemented`);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.#complainAndClose(error.message);
@@ -161,7 +167,7 @@ export class BrokerConnection {
   async #reply(reply: Reply): Promise<void> {
     switch (reply.kind) {
       case 'send':
-        this.#send(reply.fragments);
+        await this.#send(reply.fragments);
         if (reply.muteMs > 0) await sleep(reply.muteMs, undefined, { ref: false });
         return;
       case 'sendAndClose':
@@ -177,11 +183,16 @@ export class BrokerConnection {
     }
   }
 
-  #send(fragments: readonly Uint8Array[]): void {
-    if (this.#socket.destroyed || fragments.length === 0) return;
-    this.#socket.cork();
-    for (const fragment of fragments) this.#socket.write(fragment);
-    this.#socket.uncork();
+  /** As in Kafka the next request is served when the answer is out: a client that has died is noticed before. */
+  #send(fragments: readonly Uint8Array[]): Promise<void> {
+    const last = fragments.at(-1);
+    if (this.#socket.destroyed || last === undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#socket.cork();
+      for (const fragment of fragments.slice(0, -1)) this.#socket.write(fragment);
+      this.#socket.write(last, () => resolve());
+      this.#socket.uncork();
+    });
   }
 
   #complainAndClose(what: string): void {
