@@ -255,6 +255,7 @@ function reasonOf(error: NodeJS.ErrnoException): string {
     case 'ENOTDIR':
     case 'EEXIST':
       return `it is not a directory (${error.code})`;
+    case undefined:
     default:
       return error.message;
   }
@@ -270,6 +271,7 @@ function fixOf(error: NodeJS.ErrnoException, directory: string): string {
       return `let this user write ${directory}, or set state.dir to a directory that it can write`;
     case 'ENOENT':
       return `make ${directory} again, and check that its file system is mounted`;
+    case undefined:
     default:
       return `check ${directory}, or set state.dir to another directory`;
   }

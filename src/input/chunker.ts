@@ -18,7 +18,7 @@ export interface ChunkerDoor {
   trim(run: Run, bytes: number): Run;
   free(run: Run): void;
   /** `memory.copy` of the kernel. */
-  copy(to: number, from: number, bytes: number): void;
+  copy(source: number, target: number, bytes: number): void;
   nowMs(): number;
   wallMs(): number;
   /** The chunker has an open chunk with bytes since now: somebody must call `tick`. */
@@ -126,7 +126,7 @@ export class Chunker {
   ): boolean {
     const reservation = this.reserve(bytes);
     if (reservation === undefined) return false;
-    this.#door.copy(reservation.address, fromAddress, bytes);
+    this.#door.copy(fromAddress, reservation.address, bytes);
     this.commit(reservation, source, bytes, positionFrom, positionTo);
     return true;
   }

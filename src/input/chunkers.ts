@@ -1,3 +1,4 @@
+import type { Kernel } from '../encode/kernel.ts';
 import type { Arena, Run } from '../ring/arena.ts';
 import type { SharedMemory } from '../ring/shared-memory.ts';
 import { assert, present } from '../shared/assert.ts';
@@ -11,8 +12,7 @@ import { TrailerStore, encodeTrailer, routeKey } from './route.ts';
 export interface ChunkersOptions {
   readonly memory: SharedMemory;
   readonly arena: Arena;
-  /** `memory.copy` of the kernel: (to, from, bytes). */
-  readonly copy: (to: number, from: number, bytes: number) => void;
+  readonly kernel: Pick<Kernel, 'copy'>;
   readonly clock: InputClock;
   readonly lingerMs: number;
   /** Default 16 KB. */
@@ -97,8 +97,9 @@ export class Chunkers {
   close(chunker: Chunker): void {
     const tenancy = this.#tenancyOf(chunker.route);
     assert(tenancy.inputs > 0, 'a chunker is closed as often as it was opened');
+    // First the flush: a chunk of it may be encoded before this goes on.
+    if (tenancy.inputs === 1) chunker.flush();
     tenancy.inputs -= 1;
-    if (tenancy.inputs === 0) chunker.flush();
     this.#leaveWhenUnused(tenancy);
   }
 
@@ -120,14 +121,16 @@ export class Chunkers {
   }
 
   #door(): ChunkerDoor {
-    const { arena, clock, copy } = this.#options;
+    const { arena, clock, kernel } = this.#options;
     return {
       claim: (bytes) => this.#claim(bytes),
       trim: (run, bytes) => arena.trim(run, bytes),
       free: (run) => {
         arena.free(run);
       },
-      copy,
+      copy: (source, target, bytes) => {
+        kernel.copy(source, target, bytes);
+      },
       nowMs: () => clock.nowMs(),
       wallMs: () => clock.wallMs(),
       lingering: (chunker) => {

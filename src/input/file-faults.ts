@@ -59,6 +59,7 @@ export function describeFileFault(path: string, error: NodeJS.ErrnoException): s
       );
     case NOT_REGULAR:
       return `${path} is not a regular file. Fix: name a file; a socket or FIFO can be piped into standard input`;
+    case undefined:
     default:
       return `${path} cannot be read: ${error.message}. Fix: check the file and its file system`;
   }

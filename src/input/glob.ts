@@ -38,7 +38,7 @@ export class PathPatterns {
   constructor(patterns: readonly string[]) {
     // A file may have brackets in its name: what is there under just that name is meant.
     const isGlob = (pattern: string): boolean =>
-      picomatch.scan(pattern).isGlob === true && !existsSync(pattern);
+      picomatch.scan(pattern).isGlob && !existsSync(pattern);
     this.literals = patterns.filter((pattern) => !isGlob(pattern)).map((path) => resolve(path));
     this.#globs = patterns.filter(isGlob).map(parseGlob);
   }

@@ -1,3 +1,4 @@
+import type { Kernel } from '../encode/kernel.ts';
 import type { SharedMemory } from '../ring/shared-memory.ts';
 import type { Arena } from '../ring/arena.ts';
 import type { Chunkers } from './chunkers.ts';
@@ -27,8 +28,7 @@ export interface InputGate {
   readonly memory: SharedMemory;
   readonly arena: Arena;
   readonly chunkers: Chunkers;
-  /** `memory.copy` of the kernel: (to, from, bytes). */
-  readonly copy: (to: number, from: number, bytes: number) => void;
+  readonly kernel: Pick<Kernel, 'copy'>;
   readonly clock: InputClock;
   /** These bytes were left out on purpose: nobody will acknowledge them. */
   readonly skipped: (range: SourceRange) => void;

@@ -78,7 +78,7 @@ export class LineStream {
     if (reservation === undefined) return this.#takeBegunLine(address, length);
     const cut = this.#framer.cut(address, length);
     assert(cut.kind !== 'more', 'a line ends in the bytes');
-    if (cut.kind === 'take') gate.copy(reservation.address, address, cut.bytes);
+    if (cut.kind === 'take') gate.kernel.copy(address, reservation.address, cut.bytes);
     return this.#finishCut(reservation, cut);
   }
 
@@ -117,7 +117,7 @@ export class LineStream {
     const reservation = chunker.reserve(total + 1);
     if (reservation === undefined) return undefined;
     this.#writePartial(reservation);
-    gate.copy(reservation.address + heldBytes, address, length);
+    gate.kernel.copy(address, reservation.address + heldBytes, length);
     const cut = isLong
       ? this.#framer.cutShort(reservation.address, total)
       : this.#framer.cut(reservation.address, total);

@@ -1,0 +1,284 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { rangesOf } from '../../src/input/chunk.ts';
+import type { Chunk } from '../../src/input/chunk.ts';
+import { Chunkers } from '../../src/input/chunkers.ts';
+import type { ChunkersOptions } from '../../src/input/chunkers.ts';
+import type { InputClock } from '../../src/input/clock.ts';
+import { encodeTrailer } from '../../src/input/route.ts';
+import type { Source } from '../../src/input/source.ts';
+import { present } from '../../src/shared/assert.ts';
+import { createTestGate, routeSpec } from './gate.ts';
+import type { TestGate } from './gate.ts';
+
+/** A clock that stands still until it is moved. */
+class StillClock implements InputClock {
+  ms = 0;
+  readonly #timers = new Set<{ readonly atMs: number; readonly wake: () => void }>();
+
+  nowMs(): number {
+    return this.ms;
+  }
+
+  wallMs(): number {
+    return 1_000_000 + this.ms;
+  }
+
+  after(delayMs: number, wake: () => void): () => void {
+    const timer = { atMs: this.ms + delayMs, wake };
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
+  }
+
+  soon(wake: () => void): void {
+    this.after(0, wake);
+  }
+
+  advance(ms: number): void {
+    this.ms += ms;
+    for (const timer of [...this.#timers]) {
+      if (timer.atMs > this.ms) continue;
+      this.#timers.delete(timer);
+      timer.wake();
+    }
+  }
+}
+
+interface Bench {
+  readonly gate: TestGate;
+  readonly clock: StillClock;
+  readonly chunkers: Chunkers;
+  readonly chunks: Chunk[];
+  /** Appends text at the source's end. */
+  append(source: TestSource, text: string, chunker?: ReturnType<Chunkers['open']>): boolean;
+}
+
+interface TestSource extends Source {
+  end: number;
+}
+
+function createSource(id: string): TestSource {
+  return { id, startPosition: 0, end: 0, settled: () => undefined };
+}
+
+async function createBench(options: Partial<ChunkersOptions> = {}): Promise<Bench> {
+  const gate = await createTestGate();
+  const clock = new StillClock();
+  const chunks: Chunk[] = [];
+  const chunkers = new Chunkers({
+    ...gate,
+    clock,
+    lingerMs: 5,
+    dispatch: (chunk) => chunks.push(chunk),
+    ...options,
+  });
+  const scratch = present(gate.arena.claim(1024 * 1024), 'room');
+  const open = present(chunkers.open(routeSpec()), 'room');
+  return {
+    gate,
+    clock,
+    chunkers,
+    chunks,
+    append: (source, text, chunker = open) => {
+      gate.memory.bytes.set(Buffer.from(text), scratch.address);
+      const from = source.end;
+      const done = chunker.append(source, scratch.address, text.length, from, from + text.length);
+      if (done) source.end += text.length;
+      return done;
+    },
+  };
+}
+
+test('quiet sources of one route share a chunk that closes when its first bytes have lingered', async () => {
+  const { append, clock, chunks } = await createBench();
+  const [a, b] = [createSource('a'), createSource('b')];
+  append(a, 'a1\n');
+  clock.advance(3);
+  append(b, 'b1\n');
+  append(b, 'b2\n');
+  append(a, 'a2\n');
+  clock.advance(1);
+  assert.equal(chunks.length, 0);
+  clock.advance(1);
+  const chunk = present(chunks[0], 'the linger is over');
+  assert.deepEqual(
+    chunk.segments.map(({ source, chunkFrom, chunkTo }) => [source.id, chunkFrom, chunkTo]),
+    [
+      ['a', 0, 3],
+      ['b', 3, 9],
+      ['a', 9, 12],
+    ],
+  );
+  assert.equal(chunk.timestampMs, 1_000_000);
+  assert.equal(chunk.input.bytes, 4096 - 64, 'what is not used is given back');
+});
+
+test('chunks grow to their maximum under backlog and shrink again when it is quiet', async () => {
+  const { append, clock, chunks } = await createBench({ chunkBytesMax: 256 * 1024 });
+  const source = createSource('a');
+  const line = `${'x'.repeat(999)}\n`;
+  for (let count = 0; count < 2000; count += 1) append(source, line);
+  const sizes = chunks.map(({ bytes }) => bytes);
+  assert.ok(present(sizes[0], 'a chunk closed') <= 20_000);
+  assert.ok(present(sizes.at(-1), 'a chunk closed') > 240_000);
+  clock.advance(5);
+  append(source, line);
+  clock.advance(5);
+  append(source, line);
+  clock.advance(5);
+  assert.equal(chunks.at(-1)?.bytes, 1000);
+});
+
+test('a lone frame may be longer than a chunk', async () => {
+  const { append, chunks, chunkers } = await createBench({ chunkBytesMax: 64 * 1024 });
+  append(createSource('a'), `${'x'.repeat(500_000)}\n`);
+  chunkers.flush();
+  assert.deepEqual(
+    chunks.map(({ bytes }) => bytes),
+    [500_001],
+  );
+});
+
+test('flush closes at once; chunks are numbered in the order of dispatch over all routes', async () => {
+  const { append, chunkers, chunks } = await createBench();
+  const other = chunkers.open(routeSpec({ topic: 'other' }));
+  append(createSource('a'), 'a\n', other);
+  append(createSource('b'), 'b\n');
+  chunkers.flush();
+  assert.deepEqual(
+    chunks.map(({ number }) => number),
+    [0, 1],
+  );
+  assert.deepEqual(new Set(chunks.map(({ route }) => route.topic)), new Set(['logs', 'other']));
+});
+
+test('a chunk that a read is filling stays open; its successor is dispatched after it', async () => {
+  const { gate, chunkers, chunks, append } = await createBench();
+  const chunker = present(chunkers.open(routeSpec()), 'room');
+  const [slow, quick] = [createSource('slow'), createSource('quick')];
+  const reservation = present(chunker.reserve(100), 'room');
+  append(quick, 'quick\n');
+  chunkers.flush();
+  assert.equal(chunks.length, 0);
+  gate.memory.bytes.set(Buffer.from('slow\n'), reservation.address);
+  chunker.commit(reservation, slow, 5, 0, 5);
+  assert.deepEqual(
+    chunks.map(({ segments }) => segments[0]?.source.id),
+    ['slow', 'quick'],
+  );
+});
+
+test('a cancelled read leaves no empty chunk behind', async () => {
+  const { gate, chunkers, chunks } = await createBench();
+  const chunker = present(chunkers.open(routeSpec({ topic: 'other' })), 'room');
+  const before = gate.arena.freeBytes;
+  chunker.cancel(present(chunker.reserve(100), 'room'));
+  chunkers.flush();
+  assert.equal(chunks.length, 0);
+  assert.equal(gate.arena.freeBytes, before);
+});
+
+test('without room nothing is taken, and who waits is woken once, when there is room', async () => {
+  const { gate, chunkers, append, clock } = await createBench({ headroomBytes: 14 * 1024 * 1024 });
+  const source = createSource('a');
+  const line = `${'x'.repeat(99_999)}\n`;
+  while (append(source, line)) assert.ok(source.end < 16 * 1024 * 1024);
+  let woken = 0;
+  chunkers.whenRoom(() => {
+    woken += 1;
+  });
+  clock.advance(1);
+  assert.equal(woken, 0);
+  const runs = [gate.arena.claim(5000), gate.arena.claim(5000)];
+  for (const run of runs) gate.arena.free(present(run, 'room'));
+  clock.advance(1);
+  assert.equal(woken, 1);
+});
+
+test('a chunk goes on growing after its linger while nobody could take it', async () => {
+  let isBacklogged = true;
+  const { append, clock, chunks } = await createBench({ isBacklogged: () => isBacklogged });
+  append(createSource('a'), 'a\n');
+  clock.advance(50);
+  assert.equal(chunks.length, 0);
+  isBacklogged = false;
+  clock.advance(5);
+  assert.equal(chunks.length, 1);
+});
+
+test('equal routes are one route; its trailer goes when nobody needs it any more', async () => {
+  const { gate, chunkers, chunks, append } = await createBench();
+  const before = gate.arena.freeBytes;
+  const spec = routeSpec({
+    headers: [
+      ['host', 'h'],
+      ['path', '/a/b'],
+    ],
+  });
+  const chunker = present(chunkers.open(spec), 'room');
+  assert.equal(chunkers.open({ ...spec }), chunker);
+  const { trailerAddress, trailerBytes } = chunker.route;
+  const trailer = Buffer.from(gate.memory.view(trailerAddress, trailerBytes));
+  assert.deepEqual(
+    [...trailer],
+    [4, 8, ...Buffer.from('host'), 2, 104, 8, ...Buffer.from('path'), 8, ...Buffer.from('/a/b')],
+  );
+  append(createSource('a'), 'a\n', chunker);
+  chunkers.close(chunker);
+  chunkers.close(chunker);
+  const chunk = present(chunks[0], 'closing flushes');
+  gate.arena.free(chunk.input);
+  assert.equal(chunkers.open(spec), chunker, 'an encoder may still read the trailer');
+  chunkers.close(chunker);
+  chunkers.encoded(chunk);
+  assert.equal(gate.arena.freeBytes, before);
+  assert.notEqual(chunkers.open(spec), chunker);
+});
+
+test('without headers the trailer is the count 0', () => {
+  assert.deepEqual([...encodeTrailer([])], [0]);
+  assert.deepEqual([...encodeTrailer([['k', 'v'.repeat(64)]])].slice(0, 5), [2, 2, 107, 128, 1]);
+});
+
+test('a thousand trailers share pages', async () => {
+  const { gate, chunkers } = await createBench();
+  const before = gate.arena.freeBytes;
+  const chunkersOfPaths = Array.from({ length: 1000 }, (_, index) =>
+    present(chunkers.open(routeSpec({ headers: [['path', `/var/log/${String(index)}`]] })), 'room'),
+  );
+  assert.ok(before - gate.arena.freeBytes < 64 * 1024);
+  for (const chunker of chunkersOfPaths) chunkers.close(chunker);
+  assert.equal(gate.arena.freeBytes, before);
+});
+
+test('parts of a chunk give back every position once, an added newline included', () => {
+  const [a, b] = [createSource('a'), createSource('b')];
+  const segments = [
+    { source: a, chunkFrom: 0, chunkTo: 10, positionFrom: 100, positionTo: 110 },
+    { source: b, chunkFrom: 10, chunkTo: 21, positionFrom: 5, positionTo: 15 },
+  ];
+  const flat = (from: number, to: number): unknown[] =>
+    rangesOf(segments, from, to).map((range) => [range.source.id, range.from, range.to]);
+  assert.deepEqual(flat(0, 21), [
+    ['a', 100, 110],
+    ['b', 5, 15],
+  ]);
+  assert.deepEqual(flat(0, 4), [['a', 100, 104]]);
+  assert.deepEqual(flat(4, 14), [
+    ['a', 104, 110],
+    ['b', 5, 9],
+  ]);
+  assert.deepEqual(flat(14, 21), [['b', 9, 15]]);
+});
+
+test('with the clock of the machine a chunk closes after its linger', async () => {
+  const gate = await createTestGate({ lingerMs: 10 });
+  const chunker = present(gate.chunkers.open(routeSpec()), 'room');
+  const reservation = present(chunker.reserve(10), 'room');
+  gate.memory.bytes.set(Buffer.from('a\n'), reservation.address);
+  chunker.commit(reservation, createSource('a'), 2, 0, 2);
+  assert.equal(gate.lines.length, 0);
+  await sleep(100);
+  assert.deepEqual(gate.lines, ['a']);
+});
