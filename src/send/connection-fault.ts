@@ -1,7 +1,7 @@
 /**
  * Why a broker cannot be reached or a connection ended: a reason for the core, and one line for people that names host:port and the fix.
  */
-import { ProtocolError } from '../shared/errors.ts';
+import type { ProtocolError } from '../shared/errors.ts';
 import type { ConnectFailure } from './reports.ts';
 import type { Endpoint } from './sender-config.ts';
 
@@ -52,7 +52,7 @@ export function systemFault(
 ): ConnectionFault {
   const name = fullName(endpoint, address);
   const place = placeOf(origin);
-  switch (error.code) {
+  switch (error.code ?? '') {
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
     case 'EAI_NODATA':
@@ -202,6 +202,5 @@ export function protocolFault(
 
 /** Text from elsewhere, safe in one line of a log. */
 export function oneLine(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim();
 }

@@ -3,8 +3,9 @@
  * headers are read; payloads are skipped, so nothing is decompressed.
  */
 import type { RequestInputOf, ResponseOf } from '../kafka/message-spec.ts';
-import { fetch } from '../kafka/messages/01-fetch.ts';
-import { listOffsets, offsetSpecs } from '../kafka/messages/02-list-offsets.ts';
+import type { fetch } from '../kafka/messages/01-fetch.ts';
+import { offsetSpecs } from '../kafka/messages/02-list-offsets.ts';
+import type { listOffsets } from '../kafka/messages/02-list-offsets.ts';
 import {
   BATCH_HEADER_BYTES,
   BATCH_LENGTH_OVERHEAD,

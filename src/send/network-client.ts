@@ -21,8 +21,9 @@ import { sayReport } from './report-lines.ts';
 import type { SenderTelemetry } from './report-lines.ts';
 import { RequestSender } from './request-sender.ts';
 import type { RequestCounts } from './request-sender.ts';
-import { createSender, step } from './sender.ts';
+import { step } from './sender.ts';
 import type { SenderConfig } from './sender-config.ts';
+import { createSender } from './sender-state.ts';
 import { WakeTimer } from './wake-timer.ts';
 
 export type SealedProducerBatch<Ranges> = ProducerBatch<BatchPayload<Ranges>>;
