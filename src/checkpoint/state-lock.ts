@@ -1,6 +1,7 @@
-import { lstatSync, renameSync, unlinkSync } from 'node:fs';
+import { lstatSync, rmSync, statSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SetupError } from '../shared/errors.ts';
 import { probeSocketOwner } from './socket-owner.ts';
 
@@ -12,7 +13,9 @@ export interface StateLock {
 }
 
 const LOCK_NAME = 'lock';
-const ATTEMPTS_MAX = 5;
+/** Long enough for another start to get through; who holds it longer is no start of ours. */
+const TURN_MS_MAX = 2000;
+const TURN_RETRY_MS = 20;
 
 /**
  * Takes the state directory for this process. The lock is a listening socket: who can connect to it has found a living
@@ -23,12 +26,12 @@ const ATTEMPTS_MAX = 5;
  */
 export async function lockStateDirectory(directory: string): Promise<StateLock> {
   const path = join(directory, LOCK_NAME);
-  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-    const server = await listen(path);
+  const endTurn = await takeTurn(directory);
+  try {
+    const server = (await listen(path)) ?? (await replaceDead(path));
     if (server !== undefined) return lockHeldBy(server, path);
-    const inode = inodeOf(path);
-    if ((await probeSocketOwner(path)) !== 'dead') break;
-    if (inode !== undefined) removeDead(path, inode);
+  } finally {
+    await endTurn();
   }
   throw new SetupError(
     'temporary',
@@ -37,17 +40,42 @@ export async function lockStateDirectory(directory: string): Promise<StateLock> 
   );
 }
 
+/**
+ * Two starts may find the same dead lock, and the second must not remove what the first has put in its place: so they take turns, by
+ * an abstract socket, which goes with its process. Anybody on the host could hold its name, so it is waited for but not relied on.
+ */
+async function takeTurn(directory: string): Promise<() => Promise<void>> {
+  const { dev, ino } = statSync(directory, { bigint: true });
+  const name = `\0millrace-state-${dev}-${ino}`;
+  for (let waitedMs = 0; waitedMs < TURN_MS_MAX; waitedMs += TURN_RETRY_MS) {
+    const server = await listen(name);
+    if (server !== undefined) return () => closed(server);
+    await sleep(TURN_RETRY_MS);
+  }
+  return () => Promise.resolve();
+}
+
+/** @returns undefined when the owner is alive */
+async function replaceDead(path: string): Promise<net.Server | undefined> {
+  if ((await probeSocketOwner(path)) !== 'dead') return undefined;
+  rmSync(path, { force: true });
+  return listen(path);
+}
+
 function lockHeldBy(server: net.Server, path: string): StateLock {
   const inode = inodeOf(path);
   return {
     isLost: () => inodeOf(path) !== inode,
-    release: () =>
-      new Promise((resolve) => {
-        server.close(() => {
-          resolve();
-        });
-      }),
+    release: () => closed(server),
   };
+}
+
+function closed(server: net.Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => {
+      resolve();
+    });
+  });
 }
 
 /** @returns undefined when the path is taken */
@@ -80,19 +108,6 @@ function lockFault(path: string, error: NodeJS.ErrnoException): SetupError {
     `cannot create ${path}: ${error.message}: choose a state.dir that this user can write`,
     { cause: error },
   );
-}
-
-/** Two starters may both find the same dead lock: the second must not remove what the first has put in its place. */
-function removeDead(path: string, inode: bigint): void {
-  const aside = `${path}.${String(process.pid)}`;
-  try {
-    renameSync(path, aside);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw error;
-  }
-  if (inodeOf(aside) === inode) unlinkSync(aside);
-  else renameSync(aside, path);
 }
 
 function inodeOf(path: string): bigint | undefined {
