@@ -1,4 +1,5 @@
 import { assert } from '../shared/assert.ts';
+import { FreePages } from './free-pages.ts';
 import type { SharedMemory } from './shared-memory.ts';
 
 export const PAGE_BYTES = 4096;
@@ -6,6 +7,7 @@ export const PAGE_BYTES = 4096;
 export const GUARD_BYTES = 64;
 const CANARY = 0xa7;
 const POISON = 0xdd;
+const POISONED_PAGE = Buffer.alloc(PAGE_BYTES, POISON);
 
 /** Whole pages of the arena, `GUARD_BYTES` of them behind `bytes`. Belongs to whoever claimed it, until it is freed. */
 export interface Run {
@@ -24,7 +26,10 @@ interface OwnedRun extends Run {
 export interface ArenaOptions {
   readonly address: number;
   readonly bytes: number;
-  /** `check`: canaries in the guard bytes are checked whenever a run changes, and freed runs are poisoned. For tests. */
+  /**
+   * `check`: canaries in the guard bytes are checked whenever a run changes; freed pages are poisoned, and checked when they are claimed
+   * again. For tests.
+   */
   readonly guard?: 'off' | 'check';
 }
 
@@ -32,18 +37,19 @@ export interface ArenaOptions {
  * Runs of 4 KB pages, first fit from the lowest address, so that low pages are used again while they are warm and high ones are never touched.
  * Runs are freed in any order: a batch that is stuck blocks nobody. Owned by the main thread alone; workers get addresses, never runs.
  *
- *     span   [ 3 . 3 ][ -2 -2 ][ 1 ][ -9 . . . . . . . -9 ]      first and last page of each stretch hold its length, negative when free
+ *     | run: bytes ......................... | guard | run: bytes ...... | guard | free pages ...
+ *       address, on a page                     64 bytes, to the end of the run's last page
  */
 export class Arena {
   readonly totalBytes: number;
   readonly #memory: SharedMemory;
   readonly #address: number;
-  readonly #span: Int32Array;
+  readonly #free: FreePages;
+  /** Of the run that begins at a page; a free makes it another one, so that what kept the run is found out. */
   readonly #generations: Uint32Array;
-  readonly #isChecked: boolean;
+  /** Pages that were freed since they were last claimed; undefined when nothing is checked. */
+  readonly #poisoned: Uint8Array | undefined;
   readonly #listeners: (() => void)[] = [];
-  /** No free page lies below it. */
-  #lowest = 0;
   #freePages: number;
 
   constructor(memory: SharedMemory, options: ArenaOptions) {
@@ -52,11 +58,10 @@ export class Arena {
     this.totalBytes = pages * PAGE_BYTES;
     this.#memory = memory;
     this.#address = options.address;
-    this.#span = new Int32Array(pages);
+    this.#free = new FreePages(pages);
     this.#generations = new Uint32Array(pages);
-    this.#isChecked = options.guard === 'check';
+    this.#poisoned = options.guard === 'check' ? new Uint8Array(pages) : undefined;
     this.#freePages = pages;
-    this.#mark(0, -pages);
   }
 
   get freeBytes(): number {
@@ -67,18 +72,16 @@ export class Arena {
   claim(bytes: number): Run | undefined {
     assert(bytes > 0, 'a run holds at least a byte');
     const pages = Math.ceil((bytes + GUARD_BYTES) / PAGE_BYTES);
-    const page = this.#firstFit(pages);
+    const page = this.#free.find(pages);
     if (page === undefined) return undefined;
-    const rest = -this.#at(page) - pages;
-    if (rest > 0) this.#mark(page + pages, -rest);
-    this.#mark(page, pages);
+    this.#free.take(page, pages);
     this.#freePages -= pages;
-    if (page === this.#lowest) this.#lowest = page + pages;
     const generation = ((this.#generations[page] ?? 0) + 1) >>> 0;
     this.#generations[page] = generation;
     const usable = pages * PAGE_BYTES - GUARD_BYTES;
     const run: OwnedRun = { address: this.#addressOf(page), bytes: usable, pages, generation };
-    if (this.#isChecked) this.#guardOf(run).fill(CANARY);
+    this.#checkPoison(page, pages);
+    this.#drawCanary(run);
     return run;
   }
 
@@ -86,26 +89,21 @@ export class Arena {
   trim(run: Run, bytes: number): Run {
     const owned = this.#owned(run);
     assert(bytes > 0 && bytes <= owned.bytes, 'a run is trimmed to a part of itself');
-    if (this.#isChecked) this.#checkCanary(owned);
+    this.#checkCanary(owned);
     const pages = Math.ceil((bytes + GUARD_BYTES) / PAGE_BYTES);
-    const page = this.#pageOf(owned.address);
     const surplus = owned.pages - pages;
+    if (surplus === 0) return run;
     owned.bytes = pages * PAGE_BYTES - GUARD_BYTES;
     owned.pages = pages;
-    if (this.#isChecked) this.#guardOf(owned).fill(CANARY);
-    if (surplus === 0) return run;
-    this.#mark(page, pages);
-    this.#giveBack(page + pages, surplus);
+    this.#drawCanary(owned);
+    this.#giveBack(this.#pageOf(owned.address) + pages, surplus);
     return run;
   }
 
   free(run: Run): void {
     const owned = this.#owned(run);
     const page = this.#pageOf(owned.address);
-    if (this.#isChecked) {
-      this.#checkCanary(owned);
-      this.#memory.bytes.fill(POISON, owned.address, owned.address + owned.pages * PAGE_BYTES);
-    }
+    this.#checkCanary(owned);
     this.#generations[page] = (owned.generation + 1) >>> 0;
     this.#giveBack(page, owned.pages);
   }
@@ -120,41 +118,11 @@ export class Arena {
     this.#listeners.push(listener);
   }
 
-  #firstFit(pages: number): number | undefined {
-    if (pages > this.#freePages) return undefined;
-    const end = this.#span.length;
-    for (let page = this.#lowest; page < end;) {
-      const span = this.#at(page);
-      if (-span >= pages) return page;
-      page += span < 0 ? -span : span;
-    }
-    return undefined;
-  }
-
   #giveBack(page: number, pages: number): void {
+    this.#poison(page, pages);
+    this.#free.giveBack(page, pages);
     this.#freePages += pages;
-    let first = page;
-    let length = pages;
-    const before = page > 0 ? this.#at(page - 1) : 0;
-    if (before < 0) {
-      first += before;
-      length -= before;
-    }
-    const after = page + pages < this.#span.length ? this.#at(page + pages) : 0;
-    if (after < 0) length -= after;
-    this.#mark(first, -length);
-    if (first < this.#lowest) this.#lowest = first;
     for (const listener of this.#listeners) listener();
-  }
-
-  #mark(page: number, span: number): void {
-    const length = span < 0 ? -span : span;
-    this.#span[page] = span;
-    this.#span[page + length - 1] = span;
-  }
-
-  #at(page: number): number {
-    return this.#span[page] ?? 0;
   }
 
   #owned(run: Run): OwnedRun {
@@ -175,8 +143,31 @@ export class Arena {
     return this.#memory.view(run.address + run.bytes, GUARD_BYTES);
   }
 
+  #drawCanary(run: Run): void {
+    if (this.#poisoned !== undefined) this.#guardOf(run).fill(CANARY);
+  }
+
   #checkCanary(run: Run): void {
-    const whole = this.#guardOf(run).every((byte) => byte === CANARY);
-    assert(whole, `the guard bytes of the run at ${run.address} are as they were`);
+    if (this.#poisoned === undefined) return;
+    const isWhole = this.#guardOf(run).every((byte) => byte === CANARY);
+    assert(isWhole, `the guard bytes of the run at ${run.address} are as they were`);
+  }
+
+  #poison(page: number, pages: number): void {
+    if (this.#poisoned === undefined) return;
+    const address = this.#addressOf(page);
+    this.#memory.bytes.fill(POISON, address, address + pages * PAGE_BYTES);
+    this.#poisoned.fill(1, page, page + pages);
+  }
+
+  #checkPoison(page: number, pages: number): void {
+    if (this.#poisoned === undefined) return;
+    for (let next = page; next < page + pages; next += 1) {
+      if (this.#poisoned[next] !== 1) continue;
+      const address = this.#addressOf(next);
+      const isUntouched = this.#memory.buffer(address, PAGE_BYTES).equals(POISONED_PAGE);
+      assert(isUntouched, `nobody wrote to the page at ${address} after it was freed`);
+    }
+    this.#poisoned.fill(0, page, page + pages);
   }
 }

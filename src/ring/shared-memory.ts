@@ -40,7 +40,7 @@ export function allocateSharedMemory(bytes: number): SharedMemory {
 
 /** The same memory as another thread sees it. */
 export function adoptSharedMemory(memory: WebAssembly.Memory): SharedMemory {
-  const shared = memory.buffer as unknown as SharedArrayBuffer;
+  const shared = memory.buffer;
   const bytes = new Uint8Array(shared);
   return {
     memory,
