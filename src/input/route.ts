@@ -18,6 +18,8 @@ export interface RouteSpec {
   readonly longLines: LongLines;
   /** Longest value, in bytes. */
   readonly recordBytesMax: number;
+  /** Its sources can yield the same bytes again after a restart, so that their records never expire. Default false. */
+  readonly isReplayable?: boolean;
 }
 
 /** What decides how bytes become records. Sources with an equal specification share one route and its chunks. */
@@ -116,5 +118,6 @@ export function routeKey(spec: RouteSpec): string {
     name,
     Buffer.from(value).toString('base64'),
   ]);
-  return JSON.stringify([spec.topic, spec.flags, spec.longLines, spec.recordBytesMax, headers]);
+  const { topic, flags, longLines, recordBytesMax, isReplayable = false } = spec;
+  return JSON.stringify([topic, flags, longLines, recordBytesMax, isReplayable, headers]);
 }

@@ -1,0 +1,63 @@
+import { loadConfig } from '../../config/load.ts';
+import type { Config } from '../../config/schema.ts';
+import type { Input, InputGate } from '../input/input.ts';
+import { StandardInput } from '../input/stdin.ts';
+import { Tail } from '../input/tail.ts';
+import { SetupError } from '../shared/errors.ts';
+import type { ExitReason } from '../shared/exit-codes.ts';
+import { createTelemetry, type Telemetry } from '../shared/telemetry.ts';
+import { routeSpec } from '../stage-settings.ts';
+import type { ProduceArgs } from './cli-args.ts';
+import { ship, type Shipped } from './ship.ts';
+
+/**
+ * `millrace produce`: ships files or standard input to the end, says how many records Kafka has, and ends.
+ *
+ * @throws {ConfigError | SetupError} before anything is read, or when it cannot go on
+ */
+export async function produce(args: ProduceArgs): Promise<ExitReason> {
+  const config = loadConfig(undefined, args.overrides);
+  const telemetry = createTelemetry(config.log);
+  for (const note of config.notes) telemetry.info('configNote', note);
+  try {
+    const inputs = (gate: InputGate): Input[] => [inputOf(config, gate, args.files)];
+    return conclude(await ship({ config, telemetry, inputs }), telemetry);
+  } finally {
+    telemetry.close();
+  }
+}
+
+function conclude({ isCut, isComplete, counters }: Shipped, telemetry: Telemetry): ExitReason {
+  const { recordsAcked, recordsRejected, recordsExpired } = counters;
+  const lost = recordsRejected + recordsExpired;
+  const fields = { recordsAcked, recordsRejected, recordsExpired };
+  if (lost > 0) {
+    const text = `${recordsAcked} records delivered, ${lost} refused or given up`;
+    telemetry.error('produced', text, fields);
+    return recordsRejected > 0 ? 'dataError' : 'unavailable';
+  }
+  if (isComplete && !isCut) {
+    telemetry.info('produced', `${recordsAcked} records delivered`, fields);
+    return 'ok';
+  }
+  const text = `stopped early: ${recordsAcked} records delivered, the rest of the input was not`;
+  telemetry.warn('produced', text, fields);
+  return 'temporary';
+}
+
+function inputOf(config: Config, gate: InputGate, files: readonly string[]): Input {
+  const input = config.inputs[0];
+  if (input?.kind !== 'stdin') {
+    throw new SetupError('usage', 'produce reads files or standard input, and nothing else');
+  }
+  const route = routeSpec(input);
+  if (files.length === 0) return new StandardInput(gate, { route });
+  return new Tail(gate, {
+    id: 'produce',
+    paths: files,
+    from: 'beginning',
+    follow: false,
+    require: true,
+    route: () => route,
+  });
+}

@@ -1,0 +1,63 @@
+import { loadConfig } from '../../config/load.ts';
+import type { Config } from '../../config/schema.ts';
+import { CheckpointStore } from '../checkpoint/checkpoint-store.ts';
+import type { ExitReason } from '../shared/exit-codes.ts';
+import { createTelemetry, type Telemetry } from '../shared/telemetry.ts';
+import type { RunArgs } from './cli-args.ts';
+import { configuredInputs } from './configured-inputs.ts';
+import { ship } from './ship.ts';
+
+/**
+ * `millrace run`: ships what the inputs yield until SIGTERM or SIGINT, or until all inputs have ended.
+ *
+ * @throws {ConfigError | SetupError} before anything is read, or when it cannot go on
+ */
+export async function run(args: RunArgs): Promise<ExitReason> {
+  const config = loadConfig(args.configFile, args.overrides);
+  const telemetry = createTelemetry(config.log);
+  for (const note of config.notes) telemetry.info('configNote', note);
+  warnOfOldNode(telemetry);
+  let store: CheckpointStore | undefined;
+  try {
+    store = await openCheckpoint(config, telemetry);
+    const { isComplete, counters } = await ship({
+      config,
+      telemetry,
+      inputs: (gate) => configuredInputs(config, gate, store),
+      onStarted: () => telemetry.info('started', 'all inputs are being read'),
+    });
+    const { recordsAcked } = counters;
+    if (isComplete) {
+      telemetry.info('stopped', `everything that was read is delivered`, { recordsAcked });
+      return 'ok';
+    }
+    const left = `not everything was delivered within drain.timeout.ms (${config.drainTimeoutMs} ms); files go on from there at the next start`;
+    telemetry.warn('stopped', left, { recordsAcked });
+    return 'temporary';
+  } finally {
+    await store?.close();
+    telemetry.close();
+  }
+}
+
+async function openCheckpoint(
+  config: Config,
+  telemetry: Telemetry,
+): Promise<CheckpointStore | undefined> {
+  if (!config.inputs.some((input) => input.kind === 'tail')) return undefined;
+  return CheckpointStore.open({
+    directory: config.stateDir,
+    report: ({ event, message }) => {
+      if (event === 'CheckpointWriteRecovered') telemetry.info(event, message);
+      else telemetry.error(event, message);
+    },
+  });
+}
+
+/** Node 20 has reached its end of life, and zstd there is WebAssembly instead of native code. */
+function warnOfOldNode(telemetry: Telemetry): void {
+  if (Number.parseInt(process.versions.node) >= 22) return;
+  const { node } = process.versions;
+  const text = `Node ${node} has reached its end of life, and compresses zstd at half the speed: use Node 24`;
+  telemetry.warn('oldNode', text);
+}

@@ -1,0 +1,84 @@
+/** What `run`, `produce` and `demo` share: a pipeline from its start to its orderly end. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Config } from '../../config/schema.ts';
+import type { Input, InputGate } from '../input/input.ts';
+import { Pipeline } from '../pipeline.ts';
+import type { Counters } from '../shared/counters.ts';
+import { exitCodes, type ExitReason } from '../shared/exit-codes.ts';
+import type { Telemetry } from '../shared/telemetry.ts';
+
+export interface ShipOptions {
+  readonly config: Config;
+  readonly telemetry: Telemetry;
+  readonly inputs: (gate: InputGate) => readonly Input[];
+  /** Everything reads now. */
+  readonly onStarted?: (pipeline: Pipeline) => void;
+  /** Ends it, as a signal does. */
+  readonly until?: Promise<unknown>;
+}
+
+export interface Shipped {
+  /** It was told to stop, before the inputs had ended. */
+  readonly isCut: boolean;
+  /** Everything that was read is delivered. */
+  readonly isComplete: boolean;
+  readonly counters: Counters;
+}
+
+/**
+ * Runs until all inputs have ended, or a signal comes; then delivers what was read. After a signal that takes at most `drain.timeout.ms`, and a
+ * second signal ends the process at once.
+ *
+ * @throws {SetupError} it cannot start, or cannot go on
+ */
+export async function ship(options: ShipOptions): Promise<Shipped> {
+  const { config, telemetry } = options;
+  const stopAsked = firstSignal(telemetry);
+  let fail: (error: Error) => void = () => undefined;
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  // It may fail when nobody waits for it any more.
+  failed.catch(() => undefined);
+  const pipeline = await Pipeline.create({
+    config,
+    telemetry,
+    inputs: options.inputs,
+    onFault: (error) => fail(error),
+  });
+  try {
+    await pipeline.start();
+    options.onStarted?.(pipeline);
+    const told = Promise.race([stopAsked, options.until ?? stopAsked]).then(() => true);
+    const isCut = await Promise.race([told, failed, pipeline.ended().then(() => false)]);
+    const giveUp = stopAsked.then(() => sleep(config.drainTimeoutMs, undefined, { ref: false }));
+    const isComplete = await Promise.race([pipeline.stop(giveUp), failed]);
+    return { isCut, isComplete, counters: pipeline.counters() };
+  } catch (error) {
+    await pipeline.stop(Promise.resolve());
+    throw error;
+  }
+}
+
+const cutShort: Readonly<Record<string, ExitReason>> = {
+  SIGINT: 'interrupted',
+  SIGTERM: 'terminated',
+};
+
+/** Resolves with the first SIGINT or SIGTERM, an order to end in good order; the second is an order to end at once. */
+function firstSignal(telemetry: Telemetry): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let isAsked = false;
+    const onSignal = (signal: NodeJS.Signals): void => {
+      if (isAsked) {
+        telemetry.warn('cutShort', 'second signal: ending at once, what is not delivered is left');
+        telemetry.close();
+        process.exit(exitCodes[cutShort[signal] ?? 'unexpected'].code);
+      }
+      isAsked = true;
+      resolve(signal);
+    };
+    process.on('SIGINT', onSignal);
+    process.on('SIGTERM', onSignal);
+  });
+}

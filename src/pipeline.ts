@@ -1,0 +1,286 @@
+/**
+ * READ FIRST. Builds the stages in the order of the data and joins them; nothing else does.
+ *
+ *     1 input -> 2 ring -> 3 encode -> 4 accumulate -> 5 send -> 6 ack -> 7 checkpoint
+ *
+ * Bounds: `buffer.memory`. When it is full nothing is read; nothing is dropped for lack of room.
+ * A stop goes the same way: no more reading, then what is open is closed, encoded, sent, acknowledged and remembered.
+ */
+import type { Config } from '../config/schema.ts';
+import { ProducerBatch } from './accumulate/producer-batch.ts';
+import { DeliveryTracker } from './ack/delivery-tracker.ts';
+import type { ProduceOutcome } from './ack/produce-outcome.ts';
+import { EncoderPool } from './encode/encoder-pool.ts';
+import type { EncodedPart } from './encode/encode-order.ts';
+import { loadKernel } from './encode/kernel.ts';
+import { rangesOf, type Chunk } from './input/chunk.ts';
+import { Chunkers } from './input/chunkers.ts';
+import { systemClock } from './input/clock.ts';
+import type { Input, InputCounters, InputGate, InputNotice } from './input/input.ts';
+import type { SourceRange } from './input/source.ts';
+import { loadCompressor } from './kafka/compression.ts';
+import { Arena } from './ring/arena.ts';
+import { layoutMemory } from './ring/memory-layout.ts';
+import { allocateSharedMemory } from './ring/shared-memory.ts';
+import { KafkaSender, type SealedProducerBatch } from './send/network-client.ts';
+import { createCounters, type Counters } from './shared/counters.ts';
+import { SetupError } from './shared/errors.ts';
+import { packageVersion } from './shared/package.ts';
+import type { Telemetry } from './shared/telemetry.ts';
+import {
+  batchBytesMax,
+  chunkBytesMax,
+  compressionLevel,
+  recordBytesMax,
+  senderConfig,
+} from './stage-settings.ts';
+
+/** What a batch stands for in its sources. The pieces of a split batch share it: which piece holds which position is not known. */
+interface Origin {
+  readonly ranges: readonly SourceRange[];
+  /** Pieces without an outcome. */
+  open: number;
+  /** The worst outcome of a piece so far. */
+  fate: 'acked' | 'rejected' | 'expired' | 'open';
+}
+
+export interface PipelineOptions {
+  readonly config: Config;
+  readonly telemetry: Telemetry;
+  /** Makes the inputs when everything behind them stands. */
+  readonly inputs: (gate: InputGate) => readonly Input[];
+  /** It cannot go on: bug, or a sender that has stopped for good. */
+  readonly onFault: (error: Error) => void;
+}
+
+/** The whole way of the data, running. */
+export class Pipeline {
+  readonly #options: PipelineOptions;
+  readonly #inputs: readonly Input[];
+  readonly #chunkers: Chunkers;
+  readonly #pool: EncoderPool<Chunk>;
+  readonly #sender: KafkaSender<Origin>;
+  readonly #tracker: DeliveryTracker;
+  readonly #arena: Arena;
+  #isStopping = false;
+  readonly #counters = createCounters();
+
+  /** @throws {SetupError} when the memory cannot be had */
+  static async create(options: PipelineOptions): Promise<Pipeline> {
+    const { config } = options;
+    const { kafka } = config;
+    const memory = allocateSharedMemory(kafka.bufferMemory);
+    const layout = layoutMemory(kafka.bufferMemory, config.workers, recordBytesMax(config.inputs));
+    const arena = new Arena(memory, { ...layout.arena, guard: guardMode() });
+    const kernel = await loadKernel(memory.memory);
+    const compressor = await loadCompressor(kafka.compressionType, compressionLevel(kafka));
+    return new Pipeline(options, { memory, layout, arena, kernel, compressor });
+  }
+
+  private constructor(options: PipelineOptions, parts: Parts) {
+    const { config, telemetry } = options;
+    const { memory, arena, kernel, compressor } = parts;
+    this.#options = options;
+    this.#arena = arena;
+    this.#tracker = new DeliveryTracker();
+    this.#sender = new KafkaSender<Origin>({
+      config: senderConfig(config),
+      software: { clientId: config.kafka.clientId, version: packageVersion() },
+      setupTimeoutMs: config.kafka.socketConnectionSetupTimeoutMs,
+      setupTimeoutMaxMs: config.kafka.socketConnectionSetupTimeoutMaxMs,
+      memory,
+      arena,
+      compressionLevel: compressor.level,
+      onOutcome: (batch, outcome) => this.#settle(batch, outcome),
+      cutRanges: (batch, counts) => shareOrigin(batch.payload.ranges, counts.length),
+      telemetry,
+    });
+    this.#pool = new EncoderPool<Chunk>({
+      ...parts,
+      batchBytesMax: batchBytesMax(config.kafka),
+      onPart: (part) => this.#accumulate(part),
+      onFault: options.onFault,
+    });
+    this.#chunkers = new Chunkers({
+      memory,
+      arena,
+      kernel,
+      clock: systemClock,
+      lingerMs: config.kafka.lingerMs,
+      chunkBytesMax: chunkBytesMax(config.kafka, compressor.codec),
+      dispatch: (chunk) => this.#pool.submit(chunk),
+      isBacklogged: () => this.#pool.isBusy,
+    });
+    this.#inputs = options.inputs({
+      memory,
+      arena,
+      chunkers: this.#chunkers,
+      kernel,
+      clock: systemClock,
+      skipped: (range) => this.#tracker.skipped(range),
+      report: (notice) => sayNotice(telemetry, notice),
+    });
+  }
+
+  /** Connects, and begins to read. Resolves when all inputs read; brokers that cannot be reached are waited for. @throws {SetupError} */
+  async start(): Promise<void> {
+    this.#sender.start();
+    for (const input of this.#inputs) await input.start();
+  }
+
+  /** Resolves when there is nothing more to come from any input. */
+  async ended(): Promise<void> {
+    await Promise.all(this.#inputs.map((input) => input.ended));
+  }
+
+  /**
+   * Reads no more, delivers what was read, and ends. Can be called after a failed start.
+   *
+   * @param giveUp when it resolves, what is not delivered yet is left: a file goes on from there at the next start
+   * @returns whether everything that was read was delivered
+   */
+  async stop(giveUp: Promise<unknown>): Promise<boolean> {
+    this.#isStopping = true;
+    const isDrained = await Promise.race([
+      this.#drain().then(() => true),
+      giveUp.then(() => false),
+    ]);
+    const { abandonedCount } = await this.#sender.close(0);
+    await this.#pool.close();
+    return isDrained && abandonedCount === 0;
+  }
+
+  /** All counters and gauges, as they are now. */
+  counters(): Counters {
+    const sum = (field: keyof InputCounters): number =>
+      this.#inputs.reduce((total, input) => total + input.counters[field], 0);
+    const sender = this.#sender.stats;
+    const settled = this.#tracker.counters;
+    const inputBytes = sum('readBytes');
+    return {
+      ...this.#counters,
+      inputBytes,
+      inputSkippedBytes: sum('skippedBytes'),
+      longLines: this.#counters.longLines + sum('longLines'),
+      partialLines: sum('unterminatedLines'),
+      filesOpen: sum('filesOpened') - sum('filesClosed'),
+      filesTruncated: sum('filesTruncated'),
+      connectionsOpen: sum('connectionsOpened') - sum('connectionsClosed'),
+      requestsSent: sender.requestsSent,
+      produceRequestsSent: sender.produceRequestsSent,
+      requestsInFlight: sender.requestsInFlight,
+      networkBytesSent: sender.bytesSent,
+      networkBytesReceived: sender.bytesReceived,
+      brokerConnections: sender.connectionsOpen,
+      batchesRetried: Math.max(0, sender.batchesSent - this.#counters.batchesEncoded),
+      bytesInFlight: this.#arena.totalBytes - this.#arena.freeBytes,
+      lagBytes:
+        inputBytes -
+        (settled.ackedBytes + settled.rejectedBytes + settled.expiredBytes + settled.skippedBytes),
+    };
+  }
+
+  async #drain(): Promise<void> {
+    await Promise.all(this.#inputs.map((input) => input.stop()));
+    this.#chunkers.flush();
+    await this.#pool.idle();
+    await this.#sender.flush();
+  }
+
+  /** A part of a chunk is sealed: on to its partition's queue. */
+  #accumulate(part: EncodedPart<Chunk>): void {
+    const { chunk, sealed } = part;
+    const ranges = rangesOf(chunk.segments, part.from, part.to);
+    this.#counters.emptyLines += part.emptyCount;
+    this.#counters.longLines += part.longCount;
+    if (sealed === undefined) {
+      for (const range of ranges) this.#tracker.skipped(range);
+    } else {
+      this.#tracker.sent(ranges);
+      this.#counters.recordsEncoded += sealed.recordCount;
+      this.#counters.batchesEncoded += 1;
+      this.#counters.rawBytes += sealed.rawBytes;
+      this.#counters.batchBytes += sealed.batchBytes;
+      const { topic, isReplayable = false } = chunk.route;
+      const ageMs = Math.max(0, Date.now() - chunk.timestampMs);
+      this.#sender.append(
+        new ProducerBatch({
+          id: this.#sender.takeBatchId(),
+          topic,
+          recordCount: sealed.recordCount,
+          batchBytes: sealed.batchBytes,
+          rawBytes: sealed.rawBytes,
+          createdMs: this.#sender.nowMs() - ageMs,
+          replayable: isReplayable,
+          payload: { sealed, ranges: { ranges, open: 1, fate: 'acked' } },
+        }),
+      );
+    }
+    if (!part.last) return;
+    this.#counters.chunksEncoded += 1;
+    this.#chunkers.encoded(chunk);
+  }
+
+  /** What became of a batch, or of a piece of one. */
+  #settle(batch: SealedProducerBatch<Origin>, outcome: ProduceOutcome): void {
+    const origin = batch.payload.ranges;
+    const { recordCount } = batch;
+    switch (outcome.type) {
+      case 'acked':
+        this.#counters.recordsAcked += recordCount;
+        this.#counters.batchesAcked += 1;
+        this.#counters.bytesAcked += batch.batchBytes;
+        if (outcome.duplicate) this.#counters.recordsDuplicate += recordCount;
+        break;
+      case 'rejected':
+        this.#counters.recordsRejected += recordCount;
+        origin.fate = 'rejected';
+        this.#sayGivenUp('record.rejected', batch, outcome.error, outcome.message);
+        break;
+      case 'expired':
+      case 'failed':
+        this.#counters.recordsExpired += recordCount;
+        if (origin.fate === 'acked') origin.fate = 'expired';
+        this.#sayGivenUp('record.given_up', batch, outcome.type, outcome.message);
+        break;
+      case 'abandoned':
+        this.#counters.recordsAbandoned += recordCount;
+        origin.fate = 'open';
+        if (!this.#isStopping)
+          this.#options.onFault(new SetupError('unavailable', outcome.message));
+        break;
+    }
+    origin.open -= 1;
+    if (origin.open > 0 || origin.fate === 'open') return;
+    this.#tracker[origin.fate](origin.ranges);
+  }
+
+  #sayGivenUp(code: string, batch: ProducerBatch, error: string, message: string): void {
+    const { topic, partition, recordCount } = batch;
+    const text = `${recordCount} records for ${topic} are lost: ${message}`;
+    this.#options.telemetry.error(code, text, { topic, partition, records: recordCount, error });
+  }
+}
+
+interface Parts {
+  readonly memory: ReturnType<typeof allocateSharedMemory>;
+  readonly layout: ReturnType<typeof layoutMemory>;
+  readonly arena: Arena;
+  readonly kernel: Awaited<ReturnType<typeof loadKernel>>;
+  readonly compressor: Awaited<ReturnType<typeof loadCompressor>>;
+}
+
+/** Tests run the real daemon with every canary checked. */
+function guardMode(): 'off' | 'check' {
+  return process.env['MILLRACE_ARENA'] === 'check' ? 'check' : 'off';
+}
+
+function shareOrigin(origin: Origin, pieces: number): Origin[] {
+  origin.open += pieces - 1;
+  return Array.from({ length: pieces }, () => origin);
+}
+
+function sayNotice(telemetry: Telemetry, { event, level, message }: InputNotice): void {
+  if (level === 'warning') telemetry.warn(event, message, {});
+  else if (level === 'info') telemetry.info(event, message, {});
+}

@@ -1,0 +1,96 @@
+/** From the configuration to what each stage is told: every number that the stages share is decided here, once. */
+import { hostname } from 'node:os';
+import type { Config, InputConfig, KafkaConfig } from '../config/schema.ts';
+import { encodeFlags, RECORD_OVERHEAD_BYTES_MAX } from './encode/encode-task.ts';
+import type { RouteHeader, RouteSpec } from './input/route.ts';
+import type { CodecName } from './kafka/compression.ts';
+import { BATCH_HEADER_BYTES } from './kafka/record-batch.ts';
+import type { SenderConfig } from './send/sender-config.ts';
+
+/** Of a Produce request, what is not batches: header, topic name, array lengths, for one batch at least. */
+const REQUEST_ROOM_BYTES = 1024;
+const CHUNK_BYTES_MAX = 1024 * 1024;
+/** Lines become records, which are longer: a chunk this much shorter than a batch leaves no sliver behind. */
+const UNCOMPRESSED_FILL = 0.85;
+
+/** Longest sealed batch, in bytes: fits `batch.size`, and alone into a request. */
+export function batchBytesMax(kafka: KafkaConfig): number {
+  return Math.min(
+    Math.max(kafka.batchSize, longestBatch(kafka)),
+    kafka.maxRequestSize - REQUEST_ROOM_BYTES,
+  );
+}
+
+/** A record may be longer than `batch.size` and then makes a batch of its own. */
+function longestBatch(kafka: KafkaConfig): number {
+  return Math.min(kafka.batchSize, kafka.maxRequestSize);
+}
+
+/** Longest chunk under backlog, in bytes. */
+export function chunkBytesMax(kafka: KafkaConfig, codec: CodecName): number {
+  if (codec !== 'none') return CHUNK_BYTES_MAX;
+  return Math.min(CHUNK_BYTES_MAX, Math.floor(batchBytesMax(kafka) * UNCOMPRESSED_FILL));
+}
+
+/** Bytes that one record of the longest line of any input takes, before compression. */
+export function recordBytesMax(inputs: readonly InputConfig[]): number {
+  const longest = Math.max(0, ...inputs.map((input) => input.maxLineBytes));
+  return longest + RECORD_OVERHEAD_BYTES_MAX + BATCH_HEADER_BYTES + REQUEST_ROOM_BYTES;
+}
+
+export function compressionLevel(kafka: KafkaConfig): number | undefined {
+  if (kafka.compressionType === 'gzip') return kafka.compressionGzipLevel;
+  if (kafka.compressionType === 'zstd') return kafka.compressionZstdLevel;
+  return undefined;
+}
+
+/** The route of an input's lines; `path` is the file that they come from, for its header. */
+export function routeSpec(input: InputConfig, path?: string): RouteSpec {
+  const headers: RouteHeader[] = [];
+  if (input.headers.host) headers.push(['host', hostname()]);
+  if (input.kind === 'tail' && input.headers.path && path !== undefined)
+    headers.push(['path', path]);
+  return {
+    topic: input.topic,
+    headers,
+    flags: framingFlags(input),
+    longLines: input.longLines,
+    recordBytesMax: input.maxLineBytes,
+    isReplayable: input.kind === 'tail',
+  };
+}
+
+function framingFlags(input: InputConfig): number {
+  const long = {
+    split: encodeFlags.LONG_SPLIT,
+    truncate: encodeFlags.LONG_TRUNCATE,
+    drop: encodeFlags.LONG_DROP,
+  }[input.longLines];
+  const empty = input.emptyLines === 'skip' ? encodeFlags.SKIP_EMPTY : 0;
+  return long | empty | (input.stripCr ? encodeFlags.STRIP_CR : 0);
+}
+
+export function senderConfig(config: Config): SenderConfig {
+  const { kafka } = config;
+  return {
+    bootstrapServers: kafka.bootstrapServers,
+    acks: kafka.acks,
+    enableIdempotence: kafka.enableIdempotence,
+    maxInFlightRequestsPerConnection: kafka.maxInFlightRequestsPerConnection,
+    retries: kafka.retries,
+    retryBackoffMs: kafka.retryBackoffMs,
+    retryBackoffMaxMs: kafka.retryBackoffMaxMs,
+    reconnectBackoffMs: kafka.reconnectBackoffMs,
+    reconnectBackoffMaxMs: kafka.reconnectBackoffMaxMs,
+    requestTimeoutMs: kafka.requestTimeoutMs,
+    deliveryTimeoutMs: kafka.deliveryTimeoutMs,
+    connectionsMaxIdleMs: kafka.connectionsMaxIdleMs,
+    metadataMaxAgeMs: kafka.metadataMaxAgeMs,
+    metadataMaxIdleMs: kafka.metadataMaxIdleMs,
+    maxRequestSize: kafka.maxRequestSize,
+    batchSize: kafka.batchSize,
+    partitionerAdaptivePartitioningEnable: kafka.partitionerAdaptivePartitioningEnable,
+    partitionerAvailabilityTimeoutMs: kafka.partitionerAvailabilityTimeoutMs,
+    allowAutoCreateTopics: kafka.allowAutoCreateTopics,
+  };
+}
