@@ -64,7 +64,10 @@ export class ChunkEncoder {
     assert(this.#rawBytesMax > PROBE_BYTES, 'scratch holds more than its tables');
   }
 
-  /** Encodes as much of the input as fits into one batch. Consumes at least one line, or a piece of a long one, of an input that is not empty. */
+  /**
+   * Encodes as much of the input as fits into one batch.
+   * Of an input that is not empty it consumes at least one line, or a piece of a long one.
+   */
   encode(task: EncodeTask): EncodeResult {
     const payloadMax = Math.min(task.outputBytes, task.batchBytesMax) - BATCH_HEADER_BYTES;
     assert(task.codec === this.#compressor.id, 'the task asks for the codec that was loaded');
@@ -117,7 +120,10 @@ export class ChunkEncoder {
     }
   }
 
-  /** How long the payload may be before compression. What has shrunk of late will shrink again; where it does not, `safeMax` is next. */
+  /**
+   * How long the payload may be before compression. What has shrunk of late will shrink again; where it does not, `safeMax`
+   * is next.
+   */
   #rawMax(payloadMax: number, safeMax: number): number {
     const hoped = payloadMax * this.#ratio * RATIO_CAUTION;
     return Math.max(safeMax, Math.min(this.#rawBytesMax, Math.floor(hoped)));

