@@ -24,11 +24,11 @@ export interface WorkerSetup {
 /** Codecs outside wasm free their output from the event loop only: it must turn, and not just between waits. */
 const ENCODES_PER_TURN = 4;
 
-/** Where tests may end a worker; the step is the moment after which it dies. */
-export type LoopStep = 'read' | 'encoded' | 'written' | 'completed';
+/** The moments between which a worker may die; for tests, which end it there. */
+export type LoopStep = 'read' | 'encoded' | 'written' | 'committed' | 'completed';
 
 /**
- * Serves one pair of rings until the thread is ended. Resolves never: main ends the thread when the rings are empty.
+ * Serves one pair of rings until a stop is submitted.
  *
  * @param worker index of the rings; its scratch is one further, main's being the first
  * @param step called after each step of each task; tests use it to die there
@@ -37,7 +37,7 @@ export async function encodeLoop(
   setup: WorkerSetup,
   worker: number,
   step: (step: LoopStep, ticket: number) => void = () => undefined,
-): Promise<never> {
+): Promise<void> {
   const memory = adoptSharedMemory(setup.memory);
   const rings = present(setup.layout.rings[worker], 'each worker has rings');
   const scratch = present(setup.layout.scratch[worker + 1], 'each worker has scratch');
@@ -52,7 +52,9 @@ export async function encodeLoop(
       await waitForDescriptor(submissions);
       slot = submissions.peek();
     }
-    const { ticket, task } = readTask(memory, slot);
+    const submission = readTask(memory, slot);
+    if (submission === undefined) return;
+    const { ticket, task } = submission;
     step('read', ticket);
     const result = encoder.encode(task);
     step('encoded', ticket);
@@ -64,6 +66,7 @@ export async function encodeLoop(
     writeResult(memory, answer, ticket, result);
     step('written', ticket);
     completions.commit();
+    step('committed', ticket);
     submissions.release();
     doorbell.ring();
     step('completed', ticket);

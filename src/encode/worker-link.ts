@@ -3,7 +3,7 @@ import type { MemoryLayout } from '../ring/memory-layout.ts';
 import { resetRing, RingReader, RingWriter } from '../ring/ring.ts';
 import type { SharedMemory } from '../ring/shared-memory.ts';
 import { assert, present } from '../shared/assert.ts';
-import { readResult, writeTask } from './descriptors.ts';
+import { readResult, writeStop, writeTask } from './descriptors.ts';
 import type { EncodeResult, EncodeTask } from './encode-task.ts';
 
 /** Two keep a worker busy while main looks elsewhere; more would only hold memory. */
@@ -48,6 +48,13 @@ export class WorkerLink<Tag> {
     writeTask(this.#memory, slot, submission.ticket, submission.task);
     this.#submissions.commit();
     this.#open.push(submission);
+  }
+
+  /** The worker ends when it has done what was submitted before. */
+  stop(): void {
+    const slot = present(this.#submissions.claim(), 'the ring is longer than a share and a stop');
+    writeStop(this.#memory, slot);
+    this.#submissions.commit();
   }
 
   /** The next completed submission, in the order in which they were submitted; undefined when there is none yet. */
