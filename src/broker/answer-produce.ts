@@ -109,9 +109,7 @@ function appendTo(
   const result = partition.append(nodeId, records, acks, nowMs);
   if (result.kind === 'refused') {
     if (faultsOfClients.has(result.error)) {
-      cluster.complaints.push(
-        `Produce ${name}-${String(index)}: ${result.error}: ${result.reason}`,
-      );
+      cluster.complain(`Produce ${name}-${String(index)}: ${result.error}: ${result.reason}`);
     }
     return refused(index, errors[result.error].code, result.reason);
   }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { requestHeadOf } from '../kafka/header.ts';
 import { ProtocolError } from '../shared/errors.ts';
+import { readInto } from './accepted-socket.ts';
 import type { OpenRequest, RequestContext } from './broker-api.ts';
 import { apiNameOf, apiVersionsFallback, brokerApis } from './broker-apis.ts';
 import type { ApiName } from './broker-apis.ts';
@@ -20,6 +21,8 @@ export interface ConnectionServices {
   readonly recorded: RecordedRequests;
   /** Longest request that is read: `socket.request.max.bytes`. */
   readonly frameBytesMax: number;
+  /** Where the sockets read into, one after the other. */
+  readonly scratch: Uint8Array;
   readonly now: () => number;
 }
 
@@ -41,24 +44,30 @@ export class BrokerConnection {
   #nodeDown = false;
   #requestCut: number | 'none' | 'undecided' = 'undecided';
 
-  /** @param number counts the connections of the cluster */
-  constructor(socket: Socket, services: ConnectionServices, number: number) {
-    this.#socket = socket;
+  /**
+   * @param accepted see `readInto`
+   * @param number counts the connections of the cluster
+   */
+  constructor(accepted: Socket, services: ConnectionServices, number: number) {
     this.#services = services;
     this.#number = number;
     this.#frames = new RequestFrames(services.frameBytesMax);
-    socket.on('data', (bytes: Buffer) => {
+    this.#socket = readInto(accepted, services.scratch, (bytes) => {
       this.#frames.push(bytes);
-      if (this.#busy || this.#dumb) socket.pause();
+      if (this.#busy || this.#dumb) this.#socket.pause();
       else void this.#serve();
     });
-    socket.on('end', () => {
+    this.#socket.on('end', () => {
       this.#clientEnded = true;
-      if (!this.#busy) socket.end();
+      if (!this.#busy) this.#socket.end();
     });
-    socket.on('error', () => {
+    this.#socket.on('error', () => {
       // The client has gone; 'close' follows, and a broker does not mind.
     });
+  }
+
+  onClose(listener: () => void): void {
+    this.#socket.on('close', listener);
   }
 
   /** As a process that was sent SIGSTOP: the connection stays, nothing is read or answered. */
@@ -197,7 +206,7 @@ export class BrokerConnection {
 
   #complainAndClose(what: string): void {
     const place = `connection ${String(this.#number)} to node ${String(this.#services.nodeId)}`;
-    this.#services.cluster.complaints.push(`${place}: ${what}`);
+    this.#services.cluster.complain(`${place}: ${what}`);
     this.#socket.destroy();
   }
 }

@@ -19,7 +19,7 @@ export interface Listener {
  * @throws {SetupError} when the address is taken or not ours
  */
 export async function listen(host: string, port: number): Promise<Listener> {
-  const server = createServer({ allowHalfOpen: true, noDelay: true });
+  const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
   return { server, host, port: await startListening(server, host, port) };
 }
 
@@ -57,7 +57,7 @@ export class BrokerNode {
       counter.count += 1;
       const connection = new BrokerConnection(socket, services, counter.count);
       this.#connections.add(connection);
-      socket.on('close', () => this.#connections.delete(connection));
+      connection.onClose(() => this.#connections.delete(connection));
       if (this.#paused) connection.pause();
     });
   }

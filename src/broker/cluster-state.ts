@@ -41,13 +41,13 @@ export interface ClusterOptions {
 }
 
 const REPLICATION_FACTOR_MAX = 3;
+const COMPLAINTS_MAX = 1000;
 
 /** What all nodes of an embedded cluster share: nodes, topics, leaders, producer ids. Knows no clock and no socket. */
 export class ClusterState {
   readonly options: ClusterOptions;
   readonly nodes: readonly ClusterNode[];
-  /** What clients or tests did wrong, one sentence each: a test of a well-behaved producer expects none. */
-  readonly complaints: string[] = [];
+  readonly #complaints: string[] = [];
   readonly #topics = new Map<string, Topic>();
   #nextProducerId = 1000n;
 
@@ -55,6 +55,15 @@ export class ClusterState {
     assert(nodes.length > 0, 'a cluster has a node');
     this.nodes = nodes;
     this.options = options;
+  }
+
+  /** What clients did that no well-behaved one does, a sentence each, the first thousand. */
+  get complaints(): readonly string[] {
+    return this.#complaints;
+  }
+
+  complain(sentence: string): void {
+    if (this.#complaints.length < COMPLAINTS_MAX) this.#complaints.push(sentence);
   }
 
   get topics(): Topic[] {

@@ -45,6 +45,8 @@ export interface EmbeddedBrokerOptions {
 
 const REQUESTS_KEPT = 10_000;
 const REQUEST_BYTES_MAX = 104_857_600;
+/** Read from a socket at once: four times what Node does by itself, for a third of the system calls' CPU time. */
+const SCRATCH_BYTES = 256 * 1024;
 const DAY_MS = 86_400_000;
 
 /**
@@ -107,6 +109,7 @@ export class EmbeddedCluster {
     });
     this.#state = state;
     const counter = { count: 0 };
+    const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
     this.#nodes = new Map(
       listeners.map((listener, index) => {
         const services = {
@@ -115,6 +118,7 @@ export class EmbeddedCluster {
           faults: this.#faults,
           recorded: this.#recorded,
           frameBytesMax: options.requestBytesMax ?? REQUEST_BYTES_MAX,
+          scratch,
           now: this.#now,
         };
         return [index + 1, new BrokerNode(listener, services, counter)];
@@ -130,7 +134,7 @@ export class EmbeddedCluster {
     return this.#state.topics;
   }
 
-  /** What clients did that no well-behaved one does, a sentence each: corrupt batches, unknown APIs, broken frames. */
+  /** Corrupt batches, unknown APIs, broken frames: what no well-behaved client sends, a sentence each, the first thousand. */
   get complaints(): readonly string[] {
     return this.#state.complaints;
   }

@@ -1,86 +1,74 @@
 /** Length in front of every request. */
 const LENGTH_BYTES = 4;
-/** What a frame needs to have before it can be said which API it is for. */
-const PEEK_BYTES = 4;
+/** Of a frame, for saying which API it is for. */
+const API_KEY_BYTES = 2;
+const CAPACITY_AT_START = 64 * 1024;
 
 /** What there is to do next. */
 export type FrameStep =
   | { readonly kind: 'needMore' }
-  /** A whole frame without its length; valid until `push` is called. */
+  /** A whole frame without its length; valid until the next call of `next`. */
   | { readonly kind: 'frame'; readonly frame: Uint8Array }
   | { readonly kind: 'illegalLength'; readonly length: number };
 
-const needMore: FrameStep = { kind: 'needMore' };
-
-/**
- * Cuts the byte stream of one connection into request frames. A frame that came in one piece is not copied; others are
- * collected in one buffer that is used again.
- */
+/** Cuts the byte stream of one connection into request frames, in one buffer that is used again. */
 export class RequestFrames {
   readonly #frameBytesMax: number;
-  /** Bytes that belong to frames that have not been taken yet. */
-  #pending: Uint8Array = new Uint8Array(0);
-  #collected: Uint8Array = new Uint8Array(0);
-  #collectedBytes = 0;
+  #buffer = Buffer.allocUnsafeSlow(CAPACITY_AT_START);
+  /** What has arrived and was not taken lies in [from, to). */
+  #from = 0;
+  #to = 0;
+  /** A frame is in use: the bytes before `from` must stay where they are. */
+  #isLent = false;
 
-  /** @param frameBytesMax longest frame that is read: socket.request.max.bytes */
+  /** @param frameBytesMax longest frame that is read: `socket.request.max.bytes` */
   constructor(frameBytesMax: number) {
     this.#frameBytesMax = frameBytesMax;
   }
 
-  /** Bytes that have arrived of the frame that has begun, its length included. */
+  /** Bytes that have arrived from the beginning of the next frame on, its length included. */
   get arrivedBytes(): number {
-    return this.#collectedBytes + this.#pending.byteLength;
+    return this.#to - this.#from;
   }
 
-  /** Takes what arrived. The bytes must stay as they are until `next` says `needMore`. */
-  push(bytes: Uint8Array): void {
-    this.#pending = this.#pending.byteLength === 0 ? bytes : Buffer.concat([this.#pending, bytes]);
-  }
-
-  /** API key of the frame that has begun to arrive; undefined when that cannot be said yet. */
+  /** API key of the next frame, of which perhaps only the beginning is there; undefined when that is too short. */
   get apiKeyArriving(): number | undefined {
-    if (this.arrivedBytes < LENGTH_BYTES + PEEK_BYTES) return undefined;
-    const head = this.#collectedBytes === 0 ? this.#pending : this.#collected;
-    return new DataView(head.buffer, head.byteOffset).getInt16(LENGTH_BYTES);
+    if (this.arrivedBytes < LENGTH_BYTES + API_KEY_BYTES) return undefined;
+    return this.#buffer.readInt16BE(this.#from + LENGTH_BYTES);
+  }
+
+  /** Copies what arrived. */
+  push(bytes: Uint8Array): void {
+    this.#makeRoom(bytes.byteLength);
+    this.#buffer.set(bytes, this.#to);
+    this.#to += bytes.byteLength;
   }
 
   /** The next whole frame, if there is one. Call it until it says `needMore`. */
   next(): FrameStep {
-    if (this.#collectedBytes > 0) return this.#collect();
-    if (this.#pending.byteLength < LENGTH_BYTES + PEEK_BYTES) return this.#keepShortHead();
-    const length = lengthOf(this.#pending);
-    if (length < PEEK_BYTES || length > this.#frameBytesMax)
-      return { kind: 'illegalLength', length };
-    const total = LENGTH_BYTES + length;
-    if (this.#pending.byteLength >= total) {
-      const frame = this.#pending.subarray(LENGTH_BYTES, total);
-      this.#pending = this.#pending.subarray(total);
-      return { kind: 'frame', frame };
+    this.#isLent = false;
+    if (this.#from === this.#to) this.#from = this.#to = 0;
+    if (this.arrivedBytes < LENGTH_BYTES) return { kind: 'needMore' };
+    const length = this.#buffer.readInt32BE(this.#from);
+    if (length < 0 || length > this.#frameBytesMax) return { kind: 'illegalLength', length };
+    if (this.arrivedBytes < LENGTH_BYTES + length) return { kind: 'needMore' };
+    const start = this.#from + LENGTH_BYTES;
+    this.#from = start + length;
+    this.#isLent = true;
+    return { kind: 'frame', frame: this.#buffer.subarray(start, this.#from) };
+  }
+
+  #makeRoom(bytes: number): void {
+    if (this.#to + bytes <= this.#buffer.length) return;
+    const live = this.#buffer.subarray(this.#from, this.#to);
+    const wanted = live.length + bytes;
+    const fits = wanted <= this.#buffer.length;
+    if (this.#isLent || !fits) {
+      const capacity = fits ? this.#buffer.length : Math.max(wanted, 2 * this.#buffer.length);
+      this.#buffer = Buffer.allocUnsafeSlow(capacity);
     }
-    if (this.#collected.byteLength < total) this.#collected = Buffer.allocUnsafeSlow(total);
-    return this.#collect();
+    this.#buffer.set(live, 0);
+    this.#from = 0;
+    this.#to = live.length;
   }
-
-  #collect(): FrameStep {
-    const total =
-      LENGTH_BYTES + lengthOf(this.#collectedBytes === 0 ? this.#pending : this.#collected);
-    const wanted = Math.min(total - this.#collectedBytes, this.#pending.byteLength);
-    this.#collected.set(this.#pending.subarray(0, wanted), this.#collectedBytes);
-    this.#collectedBytes += wanted;
-    this.#pending = this.#pending.subarray(wanted);
-    if (this.#collectedBytes < total) return needMore;
-    this.#collectedBytes = 0;
-    return { kind: 'frame', frame: this.#collected.subarray(LENGTH_BYTES, total) };
-  }
-
-  /** Fewer bytes than say anything: kept in memory of our own, as the caller uses his again. */
-  #keepShortHead(): FrameStep {
-    if (this.#pending.byteLength > 0) this.#pending = Uint8Array.from(this.#pending);
-    return needMore;
-  }
-}
-
-function lengthOf(bytes: Uint8Array): number {
-  return new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES).getInt32(0);
 }
