@@ -4,7 +4,14 @@ import type { RecordFault } from '../ack/produce-outcome.ts';
 import { errors, type KafkaError } from '../kafka/errors.ts';
 import { at, complete } from './batch-outcome.ts';
 import type { SentEntry } from './in-flight-requests.ts';
-import { backOff, emit, report, type PartitionState, type SenderState } from './sender-state.ts';
+import {
+  backOff,
+  emit,
+  insertRetry,
+  report,
+  type PartitionState,
+  type SenderState,
+} from './sender-state.ts';
 
 /** A topic without permission is asked again this slowly: people change permissions, not clocks. */
 const PARK_PROBE_MS = 10_000;
@@ -31,6 +38,7 @@ export function acknowledge(
   if (where.baseOffset >= 0n && lastOffset > partition.lastAckedOffset) {
     partition.lastAckedOffset = lastOffset;
     partition.lastAckedLeaderEpoch = partition.leaderEpoch;
+    if (isFirstOpen(partition, batch)) partition.floor = lastOffset + 1n;
   }
   partition.refusals = 0;
   if (partition.retryAtMs !== -Infinity) partition.retryAtMs = -Infinity;
@@ -40,6 +48,11 @@ export function acknowledge(
     report(state, { kind: 'partitionResumed', topic: topic.topic, partition: index });
   }
   complete(state, batch, { type: 'acked', written: 'yes', ...at(batch), ...where });
+}
+
+function isFirstOpen({ retries, inFlight }: PartitionState, { counter }: ProducerBatch): boolean {
+  const isBefore = (other: ProducerBatch): boolean => other.counter < counter;
+  return !retries.some(isBefore) && !inFlight.some(isBefore);
 }
 
 /** The broker will never take it, and does not have it. The sequences it leaves out need a new epoch behind it. */
@@ -67,6 +80,11 @@ export function reject(
 
 /** Has it cut into pieces; nothing else is sent to the partition until they are there. */
 export function split(state: SenderState, partition: PartitionState, batch: ProducerBatch): void {
+  if (partition.splitting !== undefined) {
+    // One after the other: it will be refused again, when its turn comes.
+    insertRetry(partition, batch);
+    return;
+  }
   partition.splitting = batch;
   const pieceBytesMax = Math.min(state.config.batchSize, Math.ceil(batch.batchBytes / 2));
   emit(state, { type: 'splitBatch', batch, pieceBytesMax });

@@ -40,8 +40,6 @@ function drainNode(state: SenderState, node: NodeState, nowMs: number): boolean 
     bytes += batch.batchBytes;
     entries.push({
       batch,
-      topicId: partition.topic.topicId,
-      freshTimestamp: batch.maybeAppended,
       partition,
       leaderEpoch: partition.leaderEpoch,
       settles: partition.settle !== undefined,
@@ -73,6 +71,10 @@ function sendProduce(
     request: startRequest(state, node, { api: 'Produce', entries }, nowMs),
     acks,
     timeoutMs: requestTimeoutMs,
-    entries,
+    entries: entries.map(({ batch, partition }) => ({
+      batch,
+      topicId: partition.topic.topicId,
+      freshTimestamp: batch.maybeAppended,
+    })),
   });
 }

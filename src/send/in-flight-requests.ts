@@ -1,11 +1,12 @@
 /** Requests that are on the wire: numbered, per node, oldest first. An answer finds its question here, a dead connection its victims. */
+import type { ProducerBatch } from '../accumulate/producer-batch.ts';
 import { assert } from '../shared/assert.ts';
-import type { ProduceEntry } from './events.ts';
 import type { NodeState, PartitionState, SenderState } from './sender-state.ts';
 import { wakeBy } from './sender-state.ts';
 
 /** A batch on the wire, and at whom it was aimed. */
-export interface SentEntry extends ProduceEntry {
+export interface SentEntry {
+  readonly batch: ProducerBatch;
   readonly partition: PartitionState;
   readonly leaderEpoch: number;
   /** Resent to settle its partition. */

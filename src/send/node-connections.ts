@@ -189,7 +189,10 @@ function nodeToConnect(state: SenderState, nowMs: number): NodeState | undefined
   const down = [...state.nodes.values()].filter(({ status }) => status === 'disconnected');
   const known = state.metadata.rebootstrap ? [] : down.filter((node) => !isBootstrap(node));
   const healthy = known.filter(({ failures }) => failures === 0);
-  const candidates = healthy.length > 0 ? healthy : [...known, ...down.filter(isBootstrap)];
+  // A known broker that is busy answers sooner or later; only when all are gone the names are asked again.
+  const isAlone = state.metadata.rebootstrap || !hasKnown(state, 'ready');
+  const others = isAlone ? [...known, ...down.filter(isBootstrap)] : known;
+  const candidates = healthy.length > 0 ? healthy : others;
   const rested = candidates.filter(({ retryAtMs }) => retryAtMs <= nowMs);
   for (const { retryAtMs } of candidates) if (retryAtMs > nowMs) wakeBy(state, retryAtMs);
   const fewest = Math.min(...rested.map(({ failures }) => failures));
@@ -197,6 +200,13 @@ function nodeToConnect(state: SenderState, nowMs: number): NodeState | undefined
   const picked = best[Math.floor(state.random() * best.length)];
   if (picked !== undefined) sayIfRebootstrapping(state, picked);
   return picked;
+}
+
+function hasKnown(state: SenderState, status: NodeState['status']): boolean {
+  for (const node of state.nodes.values()) {
+    if (!isBootstrap(node) && node.status === status) return true;
+  }
+  return false;
 }
 
 function sayIfRebootstrapping(state: SenderState, picked: NodeState): void {

@@ -22,6 +22,10 @@ export function nextBatch(
 ): ProducerBatch | undefined {
   if (partition.splitting !== undefined) return undefined;
   if (state.config.enableIdempotence) {
+    if (isElsewhere(partition, node)) {
+      partition.settleCause ??=
+        'the leader or its connection changed before the answer was certain';
+    }
     if (isEpochOver(partition) && !endEpoch(state, partition, nowMs)) return undefined;
     if (partition.settle !== undefined) {
       return advanceSettle(state, partition, node, mayAsk, nowMs);
@@ -40,6 +44,15 @@ export function nextBatch(
   if (next === undefined || nowMs >= partition.retryAtMs) return next;
   wakeBy(state, partition.retryAtMs);
   return undefined;
+}
+
+/** A batch that may be in the log is tried again as it is only where the earlier attempt went: that broker still knows it. */
+function isElsewhere(partition: PartitionState, node: NodeState): boolean {
+  if (partition.settle !== undefined || partition.retries.length === 0) return false;
+  const isSame =
+    partition.sentConnection === node.connection &&
+    partition.sentLeaderEpoch === partition.leaderEpoch;
+  return !isSame && partition.retries.some(({ maybeAppended }) => maybeAppended);
 }
 
 function isEpochOver(partition: PartitionState): boolean {
@@ -98,4 +111,6 @@ export function takeBatch(
   batch.attempts += 1;
   partition.inFlight.push(batch);
   partition.sentLeaderId = partition.leaderId;
+  partition.sentLeaderEpoch = partition.leaderEpoch;
+  partition.sentConnection = state.nodes.get(partition.leaderId)?.connection ?? 0;
 }

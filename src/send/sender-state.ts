@@ -108,12 +108,17 @@ export interface PartitionState {
   /** The leader and epoch that a batch of this identity succeeded at: until then one in flight. */
   gateLeaderId: number;
   gateLeaderEpoch: number;
-  /** The leader that the last batch went to. */
+  /** Where the last batch went. */
   sentLeaderId: number;
+  sentLeaderEpoch: number;
+  sentConnection: number;
   /** Refusals since the last success, those of one round counted once. */
   refusals: number;
   retryAtMs: number;
-  /** Where the log ended before our first batch: what is below is not ours. */
+  /**
+   * Below this offset there is nothing of ours that is not settled: the end of the log before our first batch, then behind each batch that
+   * was acknowledged while none before it was open.
+   */
   floor: bigint | undefined;
   floorRequest: number;
   lastAckedOffset: bigint;
@@ -250,6 +255,8 @@ export function partitionOf(
     gateLeaderId: NO_NODE,
     gateLeaderEpoch: NO_LEADER_EPOCH,
     sentLeaderId: NO_NODE,
+    sentLeaderEpoch: NO_LEADER_EPOCH,
+    sentConnection: 0,
     refusals: 0,
     retryAtMs: -Infinity,
     floor: undefined,

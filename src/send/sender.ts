@@ -50,10 +50,12 @@ export function step(state: SenderState, event: SenderEvent, nowMs: number): Sen
   state.effects = effects;
   take(state, event, nowMs);
   if (nowMs >= state.wakeMs) wokenUp(state, nowMs);
-  if (state.phase === 'running' || state.phase === 'closing') {
-    refreshIfDue(state, nowMs);
-    initProducerIdIfDue(state, nowMs);
+  const isEnding = state.phase === 'closing' && state.incomplete === 0;
+  if ((state.phase === 'running' || state.phase === 'closing') && !isEnding) {
+    // Before the drain, or busy connections would never have room for it; after it, because the drain finds out what is missing.
+    askAnyNode(state, nowMs);
     drain(state, nowMs);
+    askAnyNode(state, nowMs);
   }
   endIfDone(state);
   if (state.wakeMs !== state.saidWakeMs) {
@@ -61,6 +63,11 @@ export function step(state: SenderState, event: SenderEvent, nowMs: number): Sen
     emit(state, { type: 'wakeAt', atMs: state.wakeMs });
   }
   return effects;
+}
+
+function askAnyNode(state: SenderState, nowMs: number): void {
+  refreshIfDue(state, nowMs);
+  initProducerIdIfDue(state, nowMs);
 }
 
 /** Everything with a time is looked at; what still waits asks for the next tick again. */

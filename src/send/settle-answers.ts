@@ -181,9 +181,7 @@ function watermark(
     proceed(state, partition, nowMs);
     return;
   }
-  const floor = partition.floor ?? 0n;
-  const behindAcked = partition.lastAckedOffset + 1n;
-  settle.scanOffset = behindAcked > floor ? behindAcked : floor;
+  settle.scanOffset = partition.floor ?? 0n;
   settle.found.clear();
   settle.phase = settle.scanOffset < settle.logEnd ? 'scan' : 'recheck';
 }

@@ -81,11 +81,13 @@ export function beginSettle(state: SenderState, partition: PartitionState, nowMs
   assert(partition.inFlight.length === 0, 'settling begins when nothing is in flight');
   const cause = partition.settleCause ?? 'a batch before it was refused for good';
   partition.settleCause = cause;
+  // A leader that was learned of since the last batch was sent is fresh enough.
+  const isNew = partition.leaderEpoch > partition.sentLeaderEpoch;
   partition.settle = {
     cause,
     startedMs: nowMs,
     phase: 'metadata',
-    refresh: requestFresh(state),
+    refresh: isNew ? state.metadata.answeredCount : requestFresh(state),
     request: 0,
     rounds: 0,
     retryAtMs: -Infinity,
