@@ -135,8 +135,8 @@ export function closedFault(
   if (answers === 1 && openRequests > 0) {
     return connectionFault(
       'authentication',
-      `${name} closed the connection at the first request after ApiVersions: probably a SASL listener`,
-      PLAINTEXT_HINT,
+      `${name} closed the connection at the first request after ApiVersions`,
+      `if it does so every time it is a SASL listener: ${PLAINTEXT_HINT}`,
     );
   }
   return connectionFault('closed', `${name} closed the connection`);

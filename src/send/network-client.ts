@@ -19,6 +19,7 @@ import { NodeChannels } from './node-channels.ts';
 import type { ChannelCounts } from './node-channels.ts';
 import { sayReport } from './report-lines.ts';
 import type { SenderTelemetry } from './report-lines.ts';
+import type { SenderReport } from './reports.ts';
 import { RequestSender } from './request-sender.ts';
 import type { RequestCounts } from './request-sender.ts';
 import { step } from './sender.ts';
@@ -43,6 +44,8 @@ export interface KafkaSenderOptions<Ranges> {
   /** A batch is cut into pieces of so many records: the ranges of each. */
   readonly cutRanges: CutRanges<Ranges>;
   readonly telemetry: SenderTelemetry;
+  /** It has stopped for good and given up all batches: `error` is Kafka's name of the reason. */
+  readonly onFatal?: (error: string, message: string) => void;
   /** Monotonic, in ms; `createdMs` of every batch is on this clock. */
   readonly nowMs?: () => number;
   /** Since the epoch, in ms: for the timestamps of what is sent again. */
@@ -186,6 +189,11 @@ export class KafkaSender<Ranges = unknown> {
     this.#isStepping = false;
   }
 
+  #report(report: SenderReport): void {
+    sayReport(this.#options.telemetry, report);
+    if (report.kind === 'fatal') this.#options.onFatal?.(report.error, report.message);
+  }
+
   #run(effect: SenderEffect): void {
     switch (effect.type) {
       case 'connect':
@@ -215,7 +223,7 @@ export class KafkaSender<Ranges = unknown> {
         this.#splits.forget(effect.batch);
         return this.#memory.release(effect.batch);
       case 'report':
-        return sayReport(this.#options.telemetry, effect.report);
+        return this.#report(effect.report);
       case 'flushed':
         this.#flushes.get(effect.flush)?.();
         this.#flushes.delete(effect.flush);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   always,
+  answer,
   closeConnection,
   delayAnswer,
   editAnswer,
@@ -243,4 +244,18 @@ test('a connection closed at the first Produce is opened again after the backoff
   await append('logs', numbered(0, 5), { partition: 0 });
   await sender.flush();
   assert.deepEqual(values(cluster, 'logs', 0), numbered(0, 5));
+});
+
+test('a sender that Kafka shuts out stops for good, and says so to its owner', async (t) => {
+  const cluster = await embeddedCluster(t, { topics: { logs: 1 } });
+  cluster.control('InitProducerId', always(answer('CLUSTER_AUTHORIZATION_FAILED')));
+  const { sender, append, outcomes, fatal, said } = sending(t, endpointsOf(cluster));
+  await append('logs', numbered(0, 5), { partition: 0 });
+  await sender.flush();
+  assert.deepEqual(
+    outcomes.map(({ outcome }) => [outcome.type, outcome.written]),
+    [['abandoned', 'no']],
+  );
+  assert.deepEqual(fatal, ['CLUSTER_AUTHORIZATION_FAILED']);
+  assert.equal(said.at(-1)?.level, 'error');
 });

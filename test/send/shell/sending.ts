@@ -22,6 +22,8 @@ export interface Sending {
   /** In the order in which they came. */
   readonly outcomes: { readonly batch: LineBatch; readonly outcome: ProduceOutcome }[];
   readonly said: Said[];
+  /** Errors that the sender stopped for. */
+  readonly fatal: string[];
   /** Seals the lines and gives them to the sender. */
   readonly append: (topic: string, lines: Lines, choices?: BatchChoices) => Promise<void>;
 }
@@ -35,6 +37,7 @@ export function sending(
   const shop = workshop(32 * 1024 * 1024);
   const outcomes: Sending['outcomes'] = [];
   const said: Said[] = [];
+  const fatal: string[] = [];
   const say = (level: Said['level']) => (code: string, message: string, fields: LineFields) =>
     said.push({ level, code, message, fields });
   const sender = new KafkaSender<Lines>({
@@ -50,12 +53,13 @@ export function sending(
       let from = 0;
       return counts.map((count) => batch.payload.ranges.slice(from, (from += count)));
     },
+    onFatal: (error) => fatal.push(error),
     telemetry: { info: say('info'), warn: say('warn'), error: say('error') },
   });
   sender.start();
   context.after(() => sender.close(0));
   return {
-    ...{ shop, sender, outcomes, said },
+    ...{ shop, sender, outcomes, said, fatal },
     async append(topic, lines, choices) {
       const id = sender.takeBatchId();
       sender.append(await shop.batch(id, topic, lines, { createdMs: sender.nowMs(), ...choices }));
