@@ -46,8 +46,9 @@ export function readAcceptedInPlace(
   const handle = emptied._handle;
   emptied._handle = null;
   accepted.destroy();
-  const options = { handle, allowHalfOpen: false, onread: onReadInto(scratch, hooks) };
-  return readerOf(new net.Socket(options as net.SocketConstructorOpts), hooks);
+  // A socket that is made from a handle would begin to read before anybody asks it to.
+  const options = { handle, pauseOnCreate: true, onread: onReadInto(scratch, hooks) };
+  return readerOf(new net.Socket(options as unknown as net.SocketConstructorOpts), hooks);
 }
 
 /** Reads a pipe or socket that this process was started with straight into shared memory. */

@@ -1,34 +1,17 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  chmodSync,
-  existsSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { CheckpointStore } from '../../src/checkpoint/checkpoint-store.ts';
 import type { CheckpointNotice, CheckpointOptions } from '../../src/checkpoint/checkpoint-store.ts';
 import { stateFilesIn } from '../../src/checkpoint/state-files.ts';
 import type { StateFiles } from '../../src/checkpoint/state-files.ts';
+import { asNobody, temporaryDirectory } from '../input/gate.ts';
 import { SetupError } from '../../src/shared/errors.ts';
-
-function temporaryDirectory(t: TestContext): string {
-  const path = mkdtempSync(join(tmpdir(), 'millrace-'));
-  t.after(() => {
-    rmSync(path, { recursive: true, force: true });
-  });
-  return path;
-}
 
 interface Opened {
   readonly store: CheckpointStore;
@@ -270,14 +253,3 @@ test('a directory that cannot be used is named with the fix', async (t) => {
     );
   });
 });
-
-/** Root may write everywhere: such a test is run as somebody else. */
-async function asNobody(work: () => Promise<void>): Promise<void> {
-  const isRoot = process.geteuid?.() === 0;
-  if (isRoot) process.seteuid?.(65534);
-  try {
-    await work();
-  } finally {
-    if (isRoot) process.seteuid?.(0);
-  }
-}

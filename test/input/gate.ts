@@ -145,3 +145,14 @@ export async function eventually(
 export function isWholeAgain(gate: TestGate): boolean {
   return gate.arena.freeBytes === gate.arena.totalBytes;
 }
+
+/** Root may read and write everywhere: such a test is run as somebody else. */
+export async function asNobody(work: () => Promise<void>): Promise<void> {
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot) process.seteuid?.(65534);
+  try {
+    await work();
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+  }
+}
