@@ -1,6 +1,5 @@
 /** Chunks and parts in their order, whichever worker was first. */
 import type { Run } from '../ring/arena.ts';
-import { present } from '../shared/assert.ts';
 
 /** What the pool needs to know of a chunk; the caller's own object comes back with every part of it. */
 export interface ChunkToEncode {
@@ -46,6 +45,8 @@ export interface EncodedPart<Chunk extends ChunkToEncode = ChunkToEncode> {
 /** A chunk on its way through the encoders. */
 export interface OpenChunk<Chunk extends ChunkToEncode> {
   readonly chunk: Chunk;
+  /** Grows with every submission. */
+  readonly age: number;
   /** Bytes that are encoded. */
   encodedTo: number;
   /** Encoded, but an older chunk is not: they wait. */
@@ -56,6 +57,7 @@ export interface OpenChunk<Chunk extends ChunkToEncode> {
 /** Hands parts on in chunk order. */
 export class EncodeOrder<Chunk extends ChunkToEncode> {
   readonly #open: OpenChunk<Chunk>[] = [];
+  #age = 0;
   readonly #handOn: (part: EncodedPart<Chunk>) => void;
 
   constructor(handOn: (part: EncodedPart<Chunk>) => void) {
@@ -71,18 +73,18 @@ export class EncodeOrder<Chunk extends ChunkToEncode> {
   }
 
   add(chunk: Chunk): OpenChunk<Chunk> {
-    const open = { chunk, encodedTo: 0, waiting: [], isEncoded: false };
+    this.#age += 1;
+    const open = { chunk, age: this.#age, encodedTo: 0, waiting: [], isEncoded: false };
     this.#open.push(open);
     return open;
   }
 
-  /** The next part of a chunk is there. */
+  /** The next part of a chunk is there. Whoever it is handed to may add chunks, but must not be done with any. */
   done(open: OpenChunk<Chunk>, part: EncodedPart<Chunk>): void {
     open.encodedTo = part.to;
     open.isEncoded = part.last;
     open.waiting.push(part);
-    while (this.#open[0] !== undefined) {
-      const oldest = present(this.oldest, 'the loop looked');
+    for (let oldest = this.oldest; oldest !== undefined; oldest = this.oldest) {
       for (const next of oldest.waiting.splice(0)) this.#handOn(next);
       if (!oldest.isEncoded) return;
       this.#open.shift();

@@ -35,9 +35,9 @@ export interface EncoderPoolOptions<Chunk extends ChunkToEncode> {
   readonly batchBytesMax: number;
   /** Shorter chunks are encoded on main: a wake-up would cost more. Default 32 KB. */
   readonly inlineBytesMax?: number;
-  /** Called for each part in order, never from within `submit` of a chunk that goes to a worker. */
+  /** Called for each part in order; may be called from within `submit`, and may submit itself. */
   readonly onPart: (part: EncodedPart<Chunk>) => void;
-  /** Encoding cannot go on: a chunk killed every worker that touched it, or a worker cannot start. */
+  /** Encoding cannot go on, and does not: a chunk killed every worker that touched it, or a worker cannot start. Called once. */
   readonly onFault: (error: Error) => void;
   /** Entry of the worker threads; tests put theirs. */
   readonly workerFile?: URL;
@@ -46,11 +46,15 @@ export interface EncoderPoolOptions<Chunk extends ChunkToEncode> {
 interface Job<Chunk extends ChunkToEncode> {
   readonly open: OpenChunk<Chunk>;
   readonly output: Run;
+  /** The output is the reserve: it stays whole, so that its place is long enough again when it is freed. */
+  readonly isReserve: boolean;
 }
 
 const INLINE_BYTES_MAX = 32 * 1024;
 /** Threads that take over the same rings and end before they have completed anything: one more would not help. */
 const FRUITLESS_STARTS_MAX = 3;
+/** What a thread has on its heap is small; bytes lie in the shared memory and in the codecs. A leak ends the thread, not the process. */
+const WORKER_HEAP_MB_MAX = 128;
 const workerEntry = new URL(`../../workers/encode${extname(import.meta.url)}`, import.meta.url);
 
 export class EncoderPool<Chunk extends ChunkToEncode> {
@@ -66,11 +70,15 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
   #reserve: Run | undefined;
   #piscina: Piscina | undefined;
   #started = 0;
+  /** One for each started worker; settles when the worker has ended for good. */
+  readonly #runs: Promise<void>[] = [];
   #ticket = 0;
   #hold: NodeJS.Timeout | undefined;
   #isListening = false;
+  #isTurning = false;
+  #isTurnPlanned = false;
+  #isFaulty = false;
   #isClosed = false;
-  #isPumping = false;
   readonly #idleWaiters: (() => void)[] = [];
 
   constructor(options: EncoderPoolOptions<Chunk>) {
@@ -84,10 +92,12 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
     this.#doorbell = new Doorbell(memory, layout.doorbell);
     this.#reserve = arena.claim(options.batchBytesMax);
     assert(this.#reserve !== undefined, 'a new arena holds a batch');
+    // Before the inputs, which also wait for room: they would take it away piece by piece.
     arena.onFree(() => {
+      if (this.#isClosed) return;
       this.#reserve ??= arena.claim(options.batchBytesMax);
-      if (this.#ready.length > 0) this.#pumpSoon();
-    });
+      if (this.#ready.length > 0) this.#turnSoon();
+    }, 'first');
   }
 
   /** Chunks that are not wholly handed on. */
@@ -97,55 +107,99 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
 
   /** Every worker has what it may have: a chunk submitted now would only wait. */
   get isBusy(): boolean {
-    return this.#ready.length > 0 || !this.#links.some((link) => link.hasRoom);
+    const isFull = this.#links.length > 0 && !this.#links.some((link) => link.hasRoom);
+    return isFull || this.#ready.length > 0;
   }
 
   submit(chunk: Chunk): void {
     assert(!this.#isClosed, 'nothing is submitted after close');
     this.#ready.push(this.#order.add(chunk));
-    this.#pump();
+    this.#turn();
   }
 
-  /** Resolves when everything that was submitted is handed on. */
+  /** Resolves when everything that was submitted is handed on, or never will be because the pool was closed. */
   idle(): Promise<void> {
     if (this.#order.openCount === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idleWaiters.push(resolve));
   }
 
-  /** Ends the threads. What was not handed on is lost to the caller: wait for `idle` first. */
+  /**
+   * Ends the threads, each after the tasks that it has. What was not handed on is lost, and its runs stay claimed: wait for `idle` first.
+   */
   async close(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#hold);
     this.#hold = undefined;
     this.#doorbell.ring();
+    for (const link of this.#links.slice(0, this.#started)) link.stop();
+    await Promise.all(this.#runs);
     await this.#piscina?.destroy();
+    if (this.#reserve !== undefined) this.#options.arena.free(this.#reserve);
+    this.#reserve = undefined;
+    for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }
 
-  #pumpSoon(): void {
-    if (this.#isPumping) return;
-    this.#isPumping = true;
+  #turnSoon(): void {
+    if (this.#isTurnPlanned) return;
+    this.#isTurnPlanned = true;
     setImmediate(() => {
-      this.#isPumping = false;
-      if (!this.#isClosed) this.#pump();
+      this.#isTurnPlanned = false;
+      this.#turn();
     });
   }
 
-  /** Gives out what can be given out, oldest first. */
-  #pump(): void {
+  /**
+   * Takes what is completed and gives out what can be given out. Both call others (`onPart`, who waits for room), and these may submit:
+   * such a submission waits for the turn that is under way, or a chunk could overtake another, or be encoded from where it was before.
+   *
+   * @returns whether anything was completed
+   */
+  #turn(): boolean {
+    if (this.#isTurning || this.#isClosed || this.#isFaulty) return false;
+    this.#isTurning = true;
+    let taken = 0;
+    try {
+      taken = this.#takeCompletions();
+      this.#giveOut();
+    } finally {
+      this.#isTurning = false;
+    }
+    this.#holdWhileOpen();
+    if (this.#order.openCount === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
+    void this.#listen();
+    return taken > 0;
+  }
+
+  #takeCompletions(): number {
+    let taken = 0;
+    for (const link of this.#links) {
+      for (let next = link.next(); next !== undefined; next = link.next()) {
+        this.#completed(next.submission.tag, next.result);
+        taken += 1;
+      }
+    }
+    return taken;
+  }
+
+  /** Oldest first. */
+  #giveOut(): void {
     for (let open = this.#ready[0]; open !== undefined; open = this.#ready[0]) {
       const rest = open.chunk.bytes - open.encodedTo;
       const inline = rest < this.#inlineBytesMax || this.#links.length === 0;
       const link = inline ? undefined : this.#freeLink();
-      if (!inline && link === undefined) break;
-      const output = this.#claimOutput(open);
-      if (output === undefined) break;
+      if (!inline && link === undefined) return;
+      const job = this.#jobOf(open);
+      if (job === undefined) return;
       this.#ready.shift();
-      const task = this.#taskOf(open, output);
-      if (link === undefined) this.#completed({ open, output }, this.#encoder.encode(task));
-      else this.#submitTo(link, { ticket: this.#ticket++, task, tag: { open, output } });
+      const task = this.#taskOf(open, job.output);
+      if (link === undefined) this.#completed(job, this.#encoder.encode(task));
+      else link.submit({ ticket: this.#nextTicket(), task, tag: job });
     }
-    this.#holdWhileOpen();
-    if (this.#order.openCount === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
+  }
+
+  #nextTicket(): number {
+    this.#ticket = (this.#ticket + 1) >>> 0;
+    return this.#ticket;
   }
 
   /** The started worker with the fewest tasks; another one is started when all of them are busy. */
@@ -156,20 +210,19 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
     if (this.#started < this.#links.length) {
       const link = present(this.#links[this.#started], 'the index is below the length');
       this.#started += 1;
-      void this.#run(link);
+      this.#runs.push(this.#run(link));
       return link;
     }
     return started.find((link) => link.hasRoom);
   }
 
-  #claimOutput(open: OpenChunk<Chunk>): Run | undefined {
-    const { arena, batchBytesMax } = this.#options;
-    const run = arena.claim(this.#outputBytes(open));
-    if (run !== undefined || open !== this.#order.oldest) return run;
+  #jobOf(open: OpenChunk<Chunk>): Job<Chunk> | undefined {
+    const output = this.#options.arena.claim(this.#outputBytes(open));
+    if (output !== undefined) return { open, output, isReserve: false };
+    if (open !== this.#order.oldest || this.#reserve === undefined) return undefined;
     const reserve = this.#reserve;
     this.#reserve = undefined;
-    assert(reserve === undefined || reserve.bytes >= batchBytesMax, 'the reserve holds a batch');
-    return reserve;
+    return { open, output: reserve, isReserve: true };
   }
 
   /** No more than a batch, and no more than the input can become: a record for each byte at worst. */
@@ -197,110 +250,107 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
     };
   }
 
-  #completed({ open, output }: Job<Chunk>, result: EncodeResult): void {
-    const { arena } = this.#options;
-    const { chunk } = open;
-    const from = open.encodedTo;
+  #completed(job: Job<Chunk>, result: EncodeResult): void {
+    const { open } = job;
+    const { chunk, encodedTo: from } = open;
     const to = from + result.consumedBytes;
     const last = to === chunk.bytes;
-    if (last) arena.free(chunk.input);
-    else this.#readyAgain(open);
-    this.#order.done(open, {
-      chunk,
-      from,
-      to,
-      last,
-      sealed: this.#sealed(output, result, chunk.timestampMs),
-      emptyCount: result.emptyCount,
-      longCount: result.longCount,
-    });
+    const sealed = this.#sealed(job, result);
+    if (last) this.#options.arena.free(chunk.input);
+    const { emptyCount, longCount } = result;
+    this.#order.done(open, { chunk, from, to, last, sealed, emptyCount, longCount });
+    if (!last) this.#readyAgain(open);
   }
 
   /** Back among the others by age: the oldest chunk alone may take the reserve, so nothing younger may stand before it. */
   #readyAgain(open: OpenChunk<Chunk>): void {
-    const younger = this.#ready.findIndex((other) => other.chunk.number > open.chunk.number);
+    const younger = this.#ready.findIndex((other) => other.age > open.age);
     this.#ready.splice(younger < 0 ? this.#ready.length : younger, 0, open);
   }
 
-  #sealed(output: Run, result: EncodeResult, timestampMs: number): EncodedPart['sealed'] {
+  #sealed(job: Job<Chunk>, result: EncodeResult): EncodedPart['sealed'] {
     const { arena } = this.#options;
+    const { timestampMs } = job.open.chunk;
     const { batchBytes, recordCount, payloadCrc, attributes, rawBytes } = result;
     if (batchBytes === 0) {
-      arena.free(output);
+      arena.free(job.output);
       return undefined;
     }
-    const run = arena.trim(output, batchBytes);
+    const run = job.isReserve ? job.output : arena.trim(job.output, batchBytes);
     return { run, batchBytes, recordCount, payloadCrc, attributes, rawBytes, timestampMs };
   }
 
-  #submitTo(link: WorkerLink<Job<Chunk>>, submission: Submission<Job<Chunk>>): void {
-    link.submit(submission);
-    void this.#listen();
-  }
-
-  /** Takes completions while there is anything to complete. */
+  /** Takes turns while workers have anything to complete. */
   async #listen(): Promise<void> {
     if (this.#isListening) return;
     this.#isListening = true;
-    while (!this.#isClosed && this.#links.some((link) => link.openCount > 0)) {
+    while (!this.#isClosed && !this.#isFaulty && this.#links.some((link) => link.openCount > 0)) {
       const seen = this.#doorbell.read();
-      if (this.#takeCompletions() === 0) await this.#doorbell.wait(seen);
+      if (!this.#turn()) await this.#doorbell.wait(seen);
     }
     this.#isListening = false;
-  }
-
-  #takeCompletions(): number {
-    let taken = 0;
-    for (const link of this.#links) {
-      for (let next = link.next(); next !== undefined; next = link.next()) {
-        this.#completed(next.submission.tag, next.result);
-        taken += 1;
-      }
-    }
-    if (taken > 0) this.#pump();
-    return taken;
   }
 
   /** One endless task for a worker; when its thread dies, another takes over its rings. */
   async #run(link: WorkerLink<Job<Chunk>>): Promise<void> {
     this.#piscina ??= this.#createPiscina();
     try {
-      await this.#piscina.run({ worker: link.worker });
+      // Named here and not in the pool's options: then a file that cannot be loaded fails the task, where piscina's own start fails nobody.
+      const { href } = this.#options.workerFile ?? workerEntry;
+      await this.#piscina.run({ worker: link.worker }, { filename: href, name: 'serve' });
     } catch (error) {
-      if (!this.#isClosed) this.#replace(link, error);
+      if (this.#replace(link, error)) await this.#run(link);
     }
   }
 
   #createPiscina(): Piscina {
-    const { memory, layout, compressor, workerFile } = this.#options;
+    const { memory, layout, compressor } = this.#options;
     const setup: WorkerSetup = {
       memory: memory.memory,
       layout,
       codec: compressor.id,
       level: compressor.level,
     };
-    return new Piscina({
-      filename: (workerFile ?? workerEntry).href,
-      name: 'serve',
+    const piscina = new Piscina({
       minThreads: 0,
       maxThreads: this.#links.length,
       idleTimeout: Infinity,
       // The default waits in a way that never turns the worker's event loop, and codecs free their output from there.
       atomics: 'disabled',
       recordTiming: false,
+      resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB_MAX },
       workerData: setup,
     });
+    // A thread that could not even start has no task that could fail.
+    piscina.on('error', (error: Error) => {
+      this.#fail(error);
+    });
+    return piscina;
   }
 
-  #replace(link: WorkerLink<Job<Chunk>>, cause: unknown): void {
-    this.#takeCompletions();
+  /**
+   * The loop has ended: its promise is rejected when it threw, or when its thread has exited. After an uncaught error elsewhere in the thread
+   * the thread runs nothing of ours any more. So nobody writes to the rings or to the outputs of the tasks that are submitted again.
+   *
+   * @returns whether another thread is to take over
+   */
+  #replace(link: WorkerLink<Job<Chunk>>, cause: unknown): boolean {
+    this.#turn();
+    if (this.#isClosed || this.#isFaulty) return false;
     const left = link.recover();
     if (link.fruitlessStarts >= FRUITLESS_STARTS_MAX) {
-      this.#options.onFault(this.#faultOf(left[0], cause));
-      return;
+      this.#fail(this.#faultOf(left[0], cause));
+      return false;
     }
-    void this.#run(link);
-    for (const submission of left) this.#submitTo(link, submission);
+    for (const submission of left) link.submit(submission);
+    void this.#listen();
+    return true;
+  }
+
+  #fail(error: Error): void {
+    if (this.#isFaulty || this.#isClosed) return;
+    this.#isFaulty = true;
+    this.#options.onFault(error);
   }
 
   #faultOf(first: Submission<Job<Chunk>> | undefined, cause: unknown): Bug {

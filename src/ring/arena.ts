@@ -113,9 +113,14 @@ export class Arena {
     this.#owned(run);
   }
 
-  /** Calls the listener after every free. It must be quick; it may claim. */
-  onFree(listener: () => void): void {
-    this.#listeners.push(listener);
+  /**
+   * Calls the listener whenever pages became free, from within `free` and `trim`. It must be quick; it may claim.
+   *
+   * @param place `first`: before those that are there already, so that what is free is offered to it before them
+   */
+  onFree(listener: () => void, place: 'first' | 'last' = 'last'): void {
+    if (place === 'first') this.#listeners.unshift(listener);
+    else this.#listeners.push(listener);
   }
 
   #giveBack(page: number, pages: number): void {
