@@ -76,7 +76,7 @@ export function connectionGone(
     backoffMs(config.reconnectBackoffMs, config.reconnectBackoffMaxMs, node.failures, random);
   if (failure !== undefined) {
     node.failures += 1;
-    node.failure = failure;
+    node.failure = { reason: failure.reason, message: failure.message };
     sayIfUnreachable(state, node, nowMs);
   }
   state.dirtyNodes.add(node);

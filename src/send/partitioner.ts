@@ -4,6 +4,7 @@
  * A batch gets its partition when it could go out there at once, so that one slow or stuck partition holds up nothing. The queue of the topic
  * is in order and so is that of each partition: what comes from one source stays in order in each partition.
  */
+import { UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
 import { assert } from '../shared/assert.ts';
 import { requestUpdate } from './cluster-metadata.ts';
 import { canSend } from './in-flight-requests.ts';
@@ -34,10 +35,6 @@ export function assignKeyless(state: SenderState, nowMs: number): void {
 function give(state: SenderState, topic: TopicState, chosen: PartitionState): void {
   const batch = topic.keyless.shift();
   assert(batch !== undefined, 'a partition is chosen for a batch');
-  if (topic.stickyPartition !== chosen.partition) {
-    topic.stickyPartition = chosen.partition;
-    topic.stickyBytes = 0;
-  }
   topic.stickyBytes += batch.batchBytes;
   batch.partition = chosen.partition;
   chosen.queue.push(batch);
@@ -89,7 +86,7 @@ function isSlow(state: SenderState, { inFlight }: NodeState, nowMs: number): boo
   return nowMs - oldest.sentMs > partitionerAvailabilityTimeoutMs;
 }
 
-/** Stays for batch.size bytes, then draws; a partition with less in flight has more tickets. */
+/** Stays for batch.size bytes, then draws. */
 function choose(
   state: SenderState,
   topic: TopicState,
@@ -99,6 +96,17 @@ function choose(
     const sticky = candidates.find(({ partition }) => partition === topic.stickyPartition);
     if (sticky !== undefined) return sticky;
   }
+  const drawn = draw(state, candidates);
+  topic.stickyPartition = drawn?.partition ?? UNASSIGNED_PARTITION;
+  topic.stickyBytes = 0;
+  return drawn;
+}
+
+/** A partition with less in flight has more tickets. */
+function draw(
+  state: SenderState,
+  candidates: readonly PartitionState[],
+): PartitionState | undefined {
   if (!state.config.partitionerAdaptivePartitioningEnable) {
     return candidates[Math.floor(state.random() * candidates.length)];
   }

@@ -142,6 +142,8 @@ export class SimulatedCluster {
   readonly up = new Map<number, boolean>();
   readonly topics = new Map<string, SimulatedTopic>();
   nextProducerId = 1000n;
+  /** API 61 is there: from Kafka 2.8. */
+  describeProducers = true;
   /** Leaders are named in answers of NOT_LEADER_OR_FOLLOWER (KIP-951). */
   leaderHints = false;
   #nextTopic = 1;

@@ -72,6 +72,25 @@ export class SimulatedWorld {
 
   // ------------------------------------------------------------ what a test does
 
+  /** A started sender that is connected to everything and has one batch acknowledged in each partition of `topic`. */
+  static warm(
+    options: {
+      nodes?: number;
+      config?: Partial<SenderConfig>;
+      seed?: number;
+      partitions?: number;
+    } = {},
+  ): SimulatedWorld {
+    const world = new SimulatedWorld(options);
+    const partitions = options.partitions ?? 1;
+    world.cluster.createTopic('logs', partitions);
+    world.start();
+    for (let i = 0; i < partitions; i++) world.send('logs', i);
+    world.settle();
+    world.run(200);
+    return world;
+  }
+
   start(): void {
     this.step({ type: 'started' });
   }
@@ -198,6 +217,13 @@ export class SimulatedWorld {
       if (!zombies) one.queue.length = 0;
       this.#cut(one);
     }
+  }
+
+  /** Reports of one kind, in order. */
+  said<Kind extends SenderReport['kind']>(kind: Kind): Extract<SenderReport, { kind: Kind }>[] {
+    return this.reports.filter(
+      (one): one is Extract<SenderReport, { kind: Kind }> => one.kind === kind,
+    );
   }
 
   requests(type: RequestEffect['type']): RequestEffect[] {
@@ -334,7 +360,8 @@ export class SimulatedWorld {
       }
       const one = { node: target, connection, open: true, queue: [], busy: false, dead: false };
       this.#connections.set(connection, one);
-      const features = { describeProducers: true };
+      const { describeProducers } = this.cluster;
+      const features = { describeProducers };
       this.step({ type: 'connected', node, connection, features });
       this.#nodeNumbers.set(connection, node);
     });

@@ -105,6 +105,8 @@ function chaos(seed: number): void {
   );
   world.run(5000);
   world.verify();
+  const unsure = [...world.outcomes.values()].filter(({ written }) => written === 'perhaps');
+  assert.deepEqual(unsure, [], 'every fate is known');
   const fatal = world.reports.find(({ kind }) => kind === 'fatal');
   assert.equal(fatal, undefined, JSON.stringify(fatal));
 }

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ProducerBatch } from '../../src/accumulate/producer-batch.ts';
+import { RecordAccumulator } from '../../src/accumulate/record-accumulator.ts';
+
+function batch(id: number, partition: number | undefined, replayable = false): ProducerBatch {
+  return new ProducerBatch({
+    id,
+    topic: 'logs',
+    ...(partition === undefined ? {} : { partition }),
+    recordCount: 1,
+    batchBytes: 100,
+    rawBytes: 100,
+    createdMs: id * 1000,
+    replayable,
+    payload: undefined,
+  });
+}
+
+test('keyless batches and those of each partition wait in queues of their own', () => {
+  const accumulator = new RecordAccumulator(Infinity);
+  accumulator.append(batch(1, undefined));
+  accumulator.append(batch(2, 3));
+  accumulator.append(batch(3, undefined));
+  assert.equal(accumulator.queue('logs', -1).length, 2);
+  assert.equal(accumulator.queue('logs', 3).peek()?.id, 2);
+  assert.equal(accumulator.nextExpiryMs, Infinity);
+  assert.equal(accumulator.takeAll().length, 3);
+});
+
+test('batches expire by their age, in any queue, but not when their source can replay', () => {
+  const accumulator = new RecordAccumulator(10_000);
+  for (const one of [batch(1, undefined), batch(2, 0), batch(3, 0, true), batch(4, 0)]) {
+    accumulator.append(one);
+  }
+  assert.equal(accumulator.nextExpiryMs, 11_000);
+  const expired = accumulator.takeExpired(12_500, []).map(({ id }) => id);
+  assert.deepEqual(expired, [1, 2]);
+  assert.equal(accumulator.nextExpiryMs, 14_000);
+  assert.deepEqual(
+    [...accumulator.queue('logs', 0)].map(({ id }) => id),
+    [3, 4],
+  );
+});
+
+test('batches that wait elsewhere are watched and left where they are', () => {
+  const accumulator = new RecordAccumulator(10_000);
+  const elsewhere = batch(5, 0);
+  assert.deepEqual(accumulator.takeExpired(12_000, [elsewhere]), []);
+  assert.equal(accumulator.nextExpiryMs, 15_000);
+});
