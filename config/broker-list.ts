@@ -6,7 +6,8 @@ export interface BrokerAddress {
 }
 
 const DEFAULT_PORT = 9092;
-const example = 'write host:port, several with commas between them, such as kafka1:9092,kafka2:9092';
+const example =
+  'write host:port, several with commas between them, such as kafka1:9092,kafka2:9092';
 
 /** `host:port,host:port`; the port may be missing, IPv6 stands in brackets, a listener name `PLAINTEXT://` may stand in front. */
 export const brokerList: ValueType<readonly BrokerAddress[]> = {

@@ -31,14 +31,22 @@ function scaled(text: string, factor: number): string {
 type Reasons = Readonly<Record<string, string>>;
 
 function all(names: string, reason: string): Reasons {
-  return Object.fromEntries(names.trim().split(/\s+/).map((name) => [name, reason]));
+  return Object.fromEntries(
+    names
+      .trim()
+      .split(/\s+/)
+      .map((name) => [name, reason]),
+  );
 }
 
 /** Keys of the Java producer (ProducerConfig of Kafka 4.1). */
 const java: Reasons = {
   ...all('key.serializer', 'records have no key, and bytes are sent as they are'),
   ...all('value.serializer', 'bytes are sent as they are'),
-  ...all('partitioner.class', 'records have no key; they go to partitions in whole batches, as in KIP-794'),
+  ...all(
+    'partitioner.class',
+    'records have no key; they go to partitions in whole batches, as in KIP-794',
+  ),
   ...all('partitioner.ignore.keys', 'records have no key to ignore'),
   ...all('interceptor.classes', 'there is no Java class to load'),
   ...all('transactional.id', 'transactions come in a later version'),
@@ -102,8 +110,14 @@ const librdkafka: Reasons = {
   ...all('message.copy.max.bytes', 'bytes are never copied on their way to the socket'),
   ...all('receive.message.max.bytes', 'answers to a producer have a fixed bound'),
   ...all('queue.buffering.backpressure.threshold', 'requests are made when a broker can take them'),
-  ...all('sticky.partitioning.linger.ms', 'a partition is chosen for each whole batch, as in KIP-794'),
-  ...all('partitioner', 'records have no key; they go to partitions in whole batches, as in KIP-794'),
+  ...all(
+    'sticky.partitioning.linger.ms',
+    'a partition is chosen for each whole batch, as in KIP-794',
+  ),
+  ...all(
+    'partitioner',
+    'records have no key; they go to partitions in whole batches, as in KIP-794',
+  ),
   ...all('enable.gapless.guarantee', 'a partition is settled instead: nothing is sent past a gap'),
   ...all('delivery.report.only.error produce.offset.report', 'there are no delivery reports'),
   ...all('queuing.strategy', 'records are sent in the order of their source'),
@@ -112,7 +126,10 @@ const librdkafka: Reasons = {
     'Node.js cannot set the buffers of a TCP socket',
   ),
   ...all('socket.nagle.disable', 'it is always disabled: requests are written whole'),
-  ...all('socket.keepalive.enable', 'request.timeout.ms and connections.max.idle.ms find dead peers'),
+  ...all(
+    'socket.keepalive.enable',
+    'request.timeout.ms and connections.max.idle.ms find dead peers',
+  ),
   ...all('socket.max.fails', 'a connection is given up at its first failure'),
   ...all('socket.blocking.max.ms', 'no call blocks'),
   ...all('broker.address.ttl', 'names are looked up anew for each connection'),

@@ -44,7 +44,7 @@ const brokers = {
   ),
   'allow.auto.create.topics': setting(boolean, 'true', {
     importance: 'medium',
-    doc: "Lets a broker with auto.create.topics.enable make a topic that is missing. With false, a missing topic is reported and its records wait until someone makes it.",
+    doc: 'Lets a broker with auto.create.topics.enable make a topic that is missing. With false, a missing topic is reported and its records wait until someone makes it.',
     differs: "Java's producer always allows it; librdkafka has the key, with the default false.",
   }),
 } as const;
@@ -57,7 +57,8 @@ const delivery = {
   'enable.idempotence': setting(boolean, 'true', {
     importance: 'high',
     doc: 'Numbers the batches, so that the broker drops what arrives twice and refuses what arrives out of order.',
-    differs: 'Settings that contradict it are refused; Java turns it off in silence when the key is not set.',
+    differs:
+      'Settings that contradict it are refused; Java turns it off in silence when the key is not set.',
   }),
   'max.in.flight.requests.per.connection': setting(integer(1, 1000), '5', {
     importance: 'low',
@@ -70,7 +71,8 @@ const delivery = {
   'delivery.timeout.ms': setting(integer(0, INT32_MAX), '120000', {
     importance: 'medium',
     doc: 'How long a batch may take from its first record to its acknowledgement. When it runs out before the batch was ever sent, its records are given up and counted.',
-    differs: 'It binds sources that cannot be read again: sockets and standard input. Lines of a file never expire: reading waits instead.',
+    differs:
+      'It binds sources that cannot be read again: sockets and standard input. Lines of a file never expire: reading waits instead.',
   }),
   'request.timeout.ms': setting(integer(1, INT32_MAX), '30000', {
     importance: 'medium',
@@ -102,7 +104,8 @@ const batching = {
     {
       importance: 'high',
       doc: 'Bytes after which a batch is full. A longer record makes a batch of its own.',
-      differs: "Java's default is 16384. Whole chunks of lines are encoded at once here, which 16 KB cannot feed; linger.ms keeps quiet sources prompt.",
+      differs:
+        "Java's default is 16384. Whole chunks of lines are encoded at once here, which 16 KB cannot feed; linger.ms keeps quiet sources prompt.",
     },
   ),
   'buffer.memory': derived(
@@ -112,7 +115,8 @@ const batching = {
     {
       importance: 'high',
       doc: 'All memory for records between reading and acknowledgement, shared by all threads. When it is full, reading waits; nothing is dropped.',
-      differs: 'At least 8 MiB and 6 MiB for each worker, since encoders work in it too, and at most 1984 MiB.',
+      differs:
+        'At least 8 MiB and 6 MiB for each worker, since encoders work in it too, and at most 1984 MiB.',
     },
   ),
 } as const;
@@ -133,7 +137,8 @@ const compression = {
     {
       importance: 'medium',
       doc: 'Level of lz4: 1, the fast one.',
-      differs: "Java takes 1 to 17 and has 9, the slow LZ4 HC, as its default. For a better ratio zstd is faster than LZ4 HC.",
+      differs:
+        'Java takes 1 to 17 and has 9, the slow LZ4 HC, as its default. For a better ratio zstd is faster than LZ4 HC.',
     },
   ),
   'compression.zstd.level': setting(integer(-131_072, 22), '3', {
@@ -171,7 +176,8 @@ const network = {
     {
       importance: 'low',
       doc: 'Send buffer of a connection: -1, what the system thinks best (net.ipv4.tcp_wmem).',
-      differs: "Java's default is 131072. Node.js has no way to set it, and the system's own tuning does better.",
+      differs:
+        "Java's default is 131072. Node.js has no way to set it, and the system's own tuning does better.",
     },
   ),
   'receive.buffer.bytes': setting(
@@ -180,12 +186,14 @@ const network = {
     {
       importance: 'low',
       doc: 'Receive buffer of a connection: -1, what the system thinks best (net.ipv4.tcp_rmem).',
-      differs: "Java's default is 32768. Node.js has no way to set it, and a producer receives little.",
+      differs:
+        "Java's default is 32768. Node.js has no way to set it, and a producer receives little.",
     },
   ),
   'client.dns.lookup': setting(
     choice(['use_all_dns_ips'], {
-      resolve_canonical_bootstrap_servers_only: 'canonical names are for Kerberos, which is not there',
+      resolve_canonical_bootstrap_servers_only:
+        'canonical names are for Kerberos, which is not there',
     }),
     'use_all_dns_ips',
     {

@@ -112,7 +112,10 @@ function notAMapping(root: Placed, text: string): Omit<ConfigFault, 'place'> {
     const fix = 'write `kafka:` and below it, indented, each line as `name: value`';
     return { problem: 'this looks like a Java properties file, not like YAML', fix };
   }
-  const what = root.kind === 'list' ? 'a list' : `the text ${quoted(root.kind === 'scalar' ? (root.text ?? '') : '')}`;
+  const what =
+    root.kind === 'list'
+      ? 'a list'
+      : `the text ${quoted(root.kind === 'scalar' ? (root.text ?? '') : '')}`;
   const problem = `the file has to be a mapping of keys in YAML, and is ${what}`;
   return { problem, fix: 'begin with kafka: and inputs:, as in config/examples/tail.yaml' };
 }
@@ -141,7 +144,11 @@ function syntaxFault(
     return { place, problem: `${key} is written twice`, fix };
   }
   const said = error.code === 'MULTIPLE_DOCS' ? 'a second document begins' : error.message;
-  return { place, problem: `this is not YAML: ${said.charAt(0).toLowerCase()}${said.slice(1)}`, fix };
+  return {
+    place,
+    problem: `this is not YAML: ${said.charAt(0).toLowerCase()}${said.slice(1)}`,
+    fix,
+  };
 }
 
 /** From the nodes of the YAML library to ours, with places. */
@@ -176,12 +183,20 @@ class TreeBuilder {
       const target = node.resolve(this.#document);
       if (target !== undefined) return this.placed(target, start, depth + 1);
       const problem = `the alias *${node.source} has no anchor`;
-      this.#faults.push({ place, problem, fix: `put quotes around "*${node.source}", or write &${node.source} before` });
+      this.#faults.push({
+        place,
+        problem,
+        fix: `put quotes around "*${node.source}", or write &${node.source} before`,
+      });
       return nothing;
     }
     if (isMap(node)) return { kind: 'map', place, entries: this.#entries(node, start, depth) };
     if (isSeq(node)) {
-      return { kind: 'list', place, items: node.items.map((item) => this.placed(item, start, depth + 1)) };
+      return {
+        kind: 'list',
+        place,
+        items: node.items.map((item) => this.placed(item, start, depth + 1)),
+      };
     }
     if (!isScalar(node) || node.value === null) return nothing;
     const text = typeof node.value === 'string' ? node.value : (node.source ?? '');
@@ -211,9 +226,17 @@ function readValue(text: string, place: string): Placed | ConfigFault {
   const document = parseDocument(text, { prettyErrors: false });
   const [error] = document.errors;
   const faults: ConfigFault[] = [];
-  const node = new TreeBuilder(document, () => place, folder, faults).placed(document.contents, 0, 0);
+  const node = new TreeBuilder(document, () => place, folder, faults).placed(
+    document.contents,
+    0,
+    0,
+  );
   if (error !== undefined) {
-    return { place, problem: `the value is not YAML: ${error.message}`, fix: 'close every bracket' };
+    return {
+      place,
+      problem: `the value is not YAML: ${error.message}`,
+      fix: 'close every bracket',
+    };
   }
   return faults[0] ?? node;
 }

@@ -6,7 +6,7 @@ export function nearest(name: string, known: Iterable<string>): string | undefin
   let best: string | undefined;
   let bestEdits = Math.max(2, Math.floor(name.length / 3)) + 1;
   for (const candidate of known) {
-    const edits = editDistance(normal(name), normal(candidate));
+    const edits = distance(normal(name), normal(candidate));
     if (edits < bestEdits && edits < candidate.length) {
       best = candidate;
       bestEdits = edits;
@@ -21,6 +21,12 @@ function normal(name: string): string {
     .replace(/([a-z])([A-Z])/g, '$1.$2')
     .toLowerCase()
     .replaceAll(/[_-]/g, '.');
+}
+
+/** A name that lacks its last or first words is near: `linger` to `linger.ms`, `servers` to `bootstrap.servers`. */
+function distance(name: string, candidate: string): number {
+  if (candidate.startsWith(`${name}.`)) return 1;
+  return candidate.endsWith(`.${name}`) ? 2 : editDistance(name, candidate);
 }
 
 /** Optimal string alignment. */

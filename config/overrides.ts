@@ -49,7 +49,11 @@ export function applyOverrides(
   for (const [name, value] of Object.entries(overrides.environment ?? {}).sort()) {
     if (!name.startsWith(PREFIX) || value === undefined) continue;
     const path = name.slice(PREFIX.length).split('__');
-    put(`environment ${name}`, path.map((part) => part.toLowerCase().replaceAll('_', '.')), value);
+    put(
+      `environment ${name}`,
+      path.map((part) => part.toLowerCase().replaceAll('_', '.')),
+      value,
+    );
   }
   for (const { place, path, text } of overrides.own ?? []) put(place, path, text);
   const flags = [
@@ -73,10 +77,11 @@ export function applyOverrides(
 /** A stronger setting under one name of a key takes the place of a weaker one under another. */
 function dropOtherNames(root: PlacedMap, path: readonly string[], schema: Section<Nodes>): void {
   const [top = '', name = ''] = path;
-  const section = schema.rows[top];
+  const section = Object.hasOwn(schema.rows, top) ? schema.rows[top] : undefined;
   const map = root.entries.get(top)?.node;
   if (section?.kind !== 'section' || map?.kind !== 'map') return;
-  const keyOf = (other: string): string => section.synonyms?.[other]?.of ?? other;
+  const synonyms = new Map(Object.entries(section.synonyms ?? {}));
+  const keyOf = (other: string): string => synonyms.get(other)?.of ?? other;
   for (const other of [...map.entries.keys()]) {
     if (other !== name && keyOf(other) === keyOf(name)) map.entries.delete(other);
   }
@@ -88,16 +93,18 @@ function splitPath(path: string, schema: Section<Nodes>): string[] {
   let rest = path;
   let node: AnyNode | undefined = schema;
   while (rest !== '' && node !== undefined && node.kind !== 'row') {
-    const part: string = node.kind === 'section' ? keyAtFrontOf(rest, node) : (rest.split('.')[0] ?? '');
+    const part: string =
+      node.kind === 'section' ? keyAtFrontOf(rest, node) : (rest.split('.')[0] ?? '');
     parts.push(part);
     rest = rest.slice(part.length + 1);
-    if (node.kind === 'section') node = node.rows[part];
+    if (node.kind === 'section')
+      node = Object.hasOwn(node.rows, part) ? node.rows[part] : undefined;
     else {
       const kind = rest.split('.')[0] ?? '';
       if (kind === '') return parts;
       parts.push(kind);
       rest = rest.slice(kind.length + 1);
-      node = node.of[kind];
+      node = Object.hasOwn(node.of, kind) ? node.of[kind] : undefined;
     }
   }
   return rest === '' ? parts : [...parts, rest];

@@ -45,7 +45,9 @@ export function setAt(root: PlacedMap, path: readonly string[], node: Placed): s
   let at: PlacedMap | PlacedList = root;
   for (const [depth, key] of path.entries()) {
     const isLast = depth === path.length - 1;
-    const next: Placed = isLast ? node : (childOf(at, key) ?? emptyFor(path[depth + 1] ?? '', node.place));
+    const next: Placed = isLast
+      ? node
+      : (childOf(at, key) ?? emptyFor(path[depth + 1] ?? '', node.place));
     if (at.kind === 'map') at.entries.set(key, { place: node.place, node: next });
     else if (/^\d+$/.test(key) && Number(key) <= at.items.length) at.items[Number(key)] = next;
     else return at.place;

@@ -68,7 +68,7 @@ export class SettingsReader {
     const written = new Map<string, Placed>();
     const spelled = new Map<string, string>();
     for (const [name, { place, node }] of map.entries) {
-      const synonym = section.synonyms?.[name];
+      const synonym = ownOf(section.synonyms, name);
       const key = synonym?.of ?? name;
       if (!Object.hasOwn(section.rows, key)) {
         this.#unknown(section, name, place, path);
@@ -92,7 +92,7 @@ export class SettingsReader {
 
   #unknown(section: Section<Nodes>, name: string, place: string, path: string): void {
     const full = join(path, name);
-    const reason = section.notApplicable?.[name];
+    const reason = ownOf(section.notApplicable, name);
     if (reason !== undefined) {
       this.fault(full, place, `${full} does not apply: ${reason}`, 'take it out');
       return;
@@ -121,7 +121,16 @@ export class SettingsReader {
     }
     const [first = ''] = Object.keys(node.rows);
     const problem = `${path} has to be a mapping of keys, and is ${describe(map)}`;
-    return this.fault(path, map.place, problem, `write ${first}: below it, indented`);
+    this.fault(path, map.place, problem, `write ${first}: below it, indented`);
+    return this.#defaults(node, map.place, path);
+  }
+
+  /** Of a section that cannot be read: what is missing in it is no further fault. */
+  #defaults(section: Section<Nodes>, place: string, path: string): Record<string, unknown> {
+    const told = this.faults.length;
+    const fields = this.section(section, { kind: 'map', place, entries: new Map() }, path);
+    this.faults.length = told;
+    return fields;
   }
 
   #absent(row: Row<unknown>, child: Placed | undefined, spot: Spot): unknown {
@@ -133,7 +142,12 @@ export class SettingsReader {
       return this.fault(path, place, problem, `write ${key}: ${presence.example}`);
     }
     if (child !== undefined) {
-      return this.fault(path, place, `${path} has no value`, `write ${row.type.says}, or take it out`);
+      return this.fault(
+        path,
+        place,
+        `${path} has no value`,
+        `write ${row.type.says}, or take it out`,
+      );
     }
     if (presence.kind === 'optional') return row.many === 'list' ? [] : undefined;
     if (presence.kind === 'derived') return presence.derive((of) => this.#numbers.get(of) ?? NaN);
@@ -151,7 +165,9 @@ export class SettingsReader {
       return items.map((item) => this.#value(row, item, path));
     }
     if (row.many === 'commas' && child.kind === 'list') {
-      const text = child.items.map((item) => (item.kind === 'scalar' ? (item.text ?? '') : '')).join();
+      const text = child.items
+        .map((item) => (item.kind === 'scalar' ? (item.text ?? '') : ''))
+        .join();
       return this.#value(row, { kind: 'scalar', place: child.place, folder: '/', text }, path);
     }
     return this.#value(row, child, path);
@@ -171,18 +187,37 @@ export class SettingsReader {
     const { path, parentPlace } = spot;
     const kinds = Object.keys(variants.of);
     const fix = `write a list whose entries begin with ${kinds.map((kind) => `- ${kind}:`).join(' or ')}`;
-    if (child === undefined || isNothing(child) || (child.kind === 'list' && child.items.length === 0)) {
-      return this.fault(path, child?.place ?? parentPlace, `${path} is missing: nothing to read`, fix);
+    if (
+      child === undefined ||
+      isNothing(child) ||
+      (child.kind === 'list' && child.items.length === 0)
+    ) {
+      return this.fault(
+        path,
+        child?.place ?? parentPlace,
+        `${path} is missing: nothing to read`,
+        fix,
+      );
     }
     if (child.kind !== 'list') {
-      return this.fault(path, child.place, `${path} has to be a list, and is ${describe(child)}`, fix);
+      return this.fault(
+        path,
+        child.place,
+        `${path} has to be a list, and is ${describe(child)}`,
+        fix,
+      );
     }
     return child.items.map((item, index) => this.#variant(variants, item, `${path}.${index}`, fix));
   }
 
   #variant(variants: Variants<Sections>, item: Placed, path: string, fix: string): unknown {
     if (item.kind !== 'map' || item.entries.size === 0) {
-      return this.fault(path, item.place, `${path} has to say what it is, and is ${describe(item)}`, fix);
+      return this.fault(
+        path,
+        item.place,
+        `${path} has to say what it is, and is ${describe(item)}`,
+        fix,
+      );
     }
     this.places.set(path, item.place);
     const known = [...item.entries].filter(([name]) => Object.hasOwn(variants.of, name));
@@ -192,20 +227,31 @@ export class SettingsReader {
       const isDedented = known.some(([kind]) => variants.of[kind]?.rows[name] !== undefined);
       const hint = near === undefined ? fix : `did you mean ${near}?`;
       const problem = `${path}.${name} is not an input`;
-      this.fault(`${path}.${name}`, place, problem, isDedented ? 'indent it further, below the input' : hint);
+      this.fault(
+        `${path}.${name}`,
+        place,
+        problem,
+        isDedented ? 'indent it further, below the input' : hint,
+      );
     }
     const [first, second] = known;
     if (first === undefined) return undefined;
     if (second !== undefined) {
       const problem = `${path} is ${first[0]} and ${second[0]} at once`;
-      return this.fault(path, second[1].place, problem, 'make two entries of the list, each with its own "-"');
+      return this.fault(
+        path,
+        second[1].place,
+        problem,
+        'make two entries of the list, each with its own "-"',
+      );
     }
     const [kind, { node }] = first;
     const section = variants.of[kind];
     if (section === undefined) return undefined;
+    this.places.set(`${path}.${kind}`, first[1].place);
     const spot = { key: kind, path: `${path}.${kind}`, parentPlace: first[1].place };
     const fields = this.#node(section, node, spot);
-    return { kind, ...(fields as Record<string, unknown> | undefined) };
+    return { kind, ...(fields as Record<string, unknown>) };
   }
 }
 
@@ -221,4 +267,9 @@ function converted(node: Placed, convert: (text: string) => string): Placed {
   if (node.kind !== 'scalar' || node.text === undefined) return node;
   const scalar: PlacedScalar = { ...node, text: convert(node.text) };
   return scalar;
+}
+
+/** Names come from outside: `constructor` is no key of any table. */
+function ownOf<T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
+  return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
 }

@@ -96,11 +96,7 @@ export function required<T>(type: ValueType<T>, example: string, about: RowText)
   return { kind: 'row', type, presence: { kind: 'required', example }, ...about };
 }
 
-export function optional<T>(
-  type: ValueType<T>,
-  says: string,
-  about: RowText,
-): Row<T | undefined> {
+export function optional<T>(type: ValueType<T>, says: string, about: RowText): Row<T | undefined> {
   return { kind: 'row', type, presence: { kind: 'optional', says }, ...about };
 }
 

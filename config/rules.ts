@@ -22,8 +22,8 @@ export interface Rule {
 
 const MiB = 1024 * 1024;
 
-/** Memory that one worker has of its own, out of `buffer.memory`. */
-const WORKER_BYTES = 6 * MiB;
+/** Rings, tables and chunks of one worker. */
+const WORKER_BYTES = 5 * MiB;
 
 export const rules: readonly Rule[] = [
   needsOfIdempotence('acks: all', 'kafka.acks', ({ acks }) =>
@@ -69,9 +69,9 @@ export const rules: readonly Rule[] = [
     },
   },
   {
-    says: 'What `buffer.memory` leaves beside 6 MiB for each of the `workers` holds at least four requests of `max.request.size`.',
+    says: '`buffer.memory` holds `max.request.size` five times, and for each of the `workers` once more and 5 MiB besides: each has to have room for the longest record.',
     check({ kafka, workers }) {
-      const least = WORKER_BYTES * workers + 4 * kafka.maxRequestSize;
+      const least = WORKER_BYTES * workers + (workers + 5) * kafka.maxRequestSize;
       if (kafka.bufferMemory >= least || kafka.bufferMemory < bufferMemoryMin(workers)) return [];
       return [
         {

@@ -46,7 +46,10 @@ const framing = {
     byteSize(1, 64 * 1024 * 1024),
     '1000000, or max.request.size less 4096 when that is less',
     (of) => Math.min(1_000_000, of('kafka.max.request.size') - RECORD_ROOM_BYTES),
-    { importance: 'medium', doc: 'Longest line, in bytes; `long.lines` says what happens to longer ones.' },
+    {
+      importance: 'medium',
+      doc: 'Longest line, in bytes; `long.lines` says what happens to longer ones.',
+    },
   ),
   'long.lines': setting(choice(['split', 'truncate', 'drop']), 'split', {
     importance: 'medium',
@@ -146,6 +149,10 @@ export const schema = {
     'state.dir': setting(path, '/var/lib/millrace', {
       importance: 'high',
       doc: 'Folder for what is remembered over a restart: how far each file has been delivered. One daemon at a time can use it.',
+    }),
+    'drain.timeout.ms': setting(duration(0, 3_600_000), '30000', {
+      importance: 'medium',
+      doc: 'How long a stop may take to deliver what was read. What is left then stays in its file; of a socket or standard input it is lost.',
     }),
     log: {
       kind: 'section',

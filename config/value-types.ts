@@ -4,8 +4,7 @@ import { isAbsolute, resolve } from 'node:path';
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /** A value, or what is wrong with the text and what to write instead. */
-export type Parsed<T> =
-  { readonly value: T } | { readonly problem: string; readonly fix: string };
+export type Parsed<T> = { readonly value: T } | { readonly problem: string; readonly fix: string };
 
 export interface ValueType<T> {
   /** For people: `integer from 0 to 900000`. */
@@ -53,7 +52,8 @@ function numberWithUnits(
       const [, digits, unit = ''] = /^(-?\d+) ?([A-Za-z]*)$/.exec(text) ?? [];
       const factor = unit === '' ? 1 : units[unit];
       if (digits === undefined || factor === undefined) {
-        const what = names.length === 0 ? 'a whole number' : `a number of ${kind.split(',')[0] ?? ''}`;
+        const what =
+          names.length === 0 ? 'a whole number' : `a number of ${kind.split(',')[0] ?? ''}`;
         return { problem: `${quoted(text)} is not ${what}`, fix: `write ${says}` };
       }
       const value = Number(digits) * factor;
@@ -106,7 +106,8 @@ export function choice<const Word extends string>(
       if (found !== undefined) return { value: found };
       const known = Object.keys(refused).find(same);
       const reason = known === undefined ? undefined : refused[known];
-      const fix = words.length === 1 ? `write ${says}, or leave the key out` : `write one of ${says}`;
+      const fix =
+        words.length === 1 ? `write ${says}, or leave the key out` : `write one of ${says}`;
       if (reason !== undefined) return { problem: `${value} is not supported: ${reason}`, fix };
       return { problem: `${quoted(value)} is not one of its values`, fix };
     },

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { OwnSetting, Overrides } from '../../config/overrides.ts';
 import type { ExitReason } from '../shared/exit-codes.ts';
 import { packageRoot } from '../shared/package.ts';
-import { UsageError, type FlagValues, type Flags } from './cli-flags.ts';
+import { UsageError, type Flag, type FlagValues, type Flags } from './cli-flags.ts';
 
 export interface Command {
   readonly summary: string;
@@ -50,11 +50,25 @@ const run: Command = {
   },
 };
 
+const brokerFlag: Flag = {
+  kind: 'text',
+  short: 'b',
+  value: 'HOST:PORT',
+  doc: 'brokers to ask first, with commas between them (required)',
+};
+
+const topicFlag: Flag = {
+  kind: 'text',
+  short: 't',
+  value: 'TOPIC',
+  doc: 'topic that the lines go to (required)',
+};
+
 const produce: Command = {
   summary: 'ship the lines of files or of standard input into a topic, then end',
   flags: {
-    broker: { kind: 'text', short: 'b', value: 'HOST:PORT', doc: 'brokers, with commas', isRequired: true },
-    topic: { kind: 'text', short: 't', value: 'TOPIC', doc: 'topic', isRequired: true },
+    broker: brokerFlag,
+    topic: topicFlag,
     codec: { kind: 'text', short: 'z', value: 'CODEC', doc: 'none, gzip, snappy, lz4 or zstd' },
     ...settingFlags,
     P: { kind: 'switch', doc: "kcat's producer mode", isHidden: true },
@@ -73,6 +87,8 @@ const produce: Command = {
     ].flat();
     const overrides = await overridesOf(values, own);
     if (overrides === undefined) return 'ok';
+    values.needed('broker', brokerFlag);
+    values.needed('topic', topicFlag);
     if (operands.includes('-') && operands.length > 1) {
       throw new UsageError('- is standard input, and cannot stand among files');
     }
@@ -102,11 +118,21 @@ const validate: Command = {
 const broker: Command = {
   summary: 'run an embedded broker, in memory, for trying things out',
   flags: {
-    port: { kind: 'text', value: 'PORT', doc: 'port of the first node; the others follow', default: String(DEFAULT_PORT) },
+    port: {
+      kind: 'text',
+      value: 'PORT',
+      doc: 'port of the first node; the others follow',
+      default: String(DEFAULT_PORT),
+    },
     host: { kind: 'text', value: 'ADDRESS', doc: 'address to listen on', default: '127.0.0.1' },
     nodes: { kind: 'text', value: 'COUNT', doc: 'brokers of the cluster', default: '1' },
     topic: { kind: 'texts', value: 'NAME[:PARTITIONS]', doc: 'topic to begin with' },
-    partitions: { kind: 'text', value: 'COUNT', doc: 'partitions of topics that do not say', default: '1' },
+    partitions: {
+      kind: 'text',
+      value: 'COUNT',
+      doc: 'partitions of topics that do not say',
+      default: '1',
+    },
     'no-auto-create': { kind: 'switch', doc: 'a topic that is not there stays so' },
     discard: { kind: 'switch', doc: 'check and count batches, and keep none' },
   },
@@ -131,8 +157,17 @@ const demo: Command = {
   summary: 'see it all at once: embedded broker, a growing log, a socket, one live line',
   flags: {
     config: { ...configFlag, default: 'the example' },
-    dir: { kind: 'text', value: 'DIR', doc: 'folder for log, socket and state; default: a new one, removed at the end' },
-    rate: { kind: 'text', value: 'LINES', doc: 'lines a second that the sample log grows by', default: '20000' },
+    dir: {
+      kind: 'text',
+      value: 'DIR',
+      doc: 'folder for log, socket and state; default: a new one, removed at the end',
+    },
+    rate: {
+      kind: 'text',
+      value: 'LINES',
+      doc: 'lines a second that the sample log grows by',
+      default: '20000',
+    },
     seconds: { kind: 'text', value: 'SECONDS', doc: 'end after so long; default: with Ctrl-C' },
     ...settingFlags,
   },
@@ -146,7 +181,8 @@ const demo: Command = {
     const seconds = values.count('seconds', 1, 1_000_000);
     const command = await import('./demo.ts');
     return command.demo({
-      configFile: config === undefined || config === demo.flags['config']?.default ? example : config,
+      configFile:
+        config === undefined || config === demo.flags['config']?.default ? example : config,
       overrides,
       folder: values.text('dir'),
       linesPerSecond,

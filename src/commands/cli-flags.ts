@@ -14,7 +14,6 @@ export interface Flag {
   /** Stands for the value in help: `FILE`. */
   readonly value?: string;
   readonly default?: string;
-  readonly isRequired?: true;
   /** Taken for the sake of other programs' habits, and not in help. */
   readonly isHidden?: true;
 }
@@ -36,6 +35,15 @@ export class FlagValues {
     return typeof value === 'string' ? value : undefined;
   }
 
+  /** @throws {UsageError} when it is not given */
+  needed(name: string, flag: Flag): string {
+    const value = this.text(name);
+    if (value !== undefined) return value;
+    throw new UsageError(
+      `-${flag.short ?? `-${name}`} ${flag.value ?? ''} is missing: ${flag.doc}`,
+    );
+  }
+
   texts(name: string): readonly string[] {
     return [this.#given[name] ?? []].flat().map(String);
   }
@@ -50,15 +58,17 @@ export class FlagValues {
     if (text === undefined) return undefined;
     const value = Number(text);
     if (/^\d+$/.test(text) && value >= min && value <= max) return value;
-    throw new UsageError(`--${name} has to be a whole number from ${min} to ${max}, and is "${text}"`);
+    throw new UsageError(
+      `--${name} has to be a whole number from ${min} to ${max}, and is "${text}"`,
+    );
   }
 }
 
 /** `-tlogs` as getopt has it, for the one-letter options that take a value: kcat's users write `-Xlinger.ms=5`. */
 export function withGluedValuesApart(args: readonly string[], flags: Flags): string[] {
-  const letters = Object.values(flags)
-    .filter((flag) => flag.kind !== 'switch')
-    .flatMap((flag) => flag.short ?? []);
+  const letters = Object.entries(flags)
+    .filter(([, flag]) => flag.kind !== 'switch')
+    .map(([name, flag]) => flag.short ?? name);
   const end = args.indexOf('--');
   return args.flatMap((arg, index) => {
     const isGlued = /^-[A-Za-z]./.test(arg) && letters.includes(arg.charAt(1));

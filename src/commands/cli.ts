@@ -25,8 +25,7 @@ export async function main(args: readonly string[]): Promise<number> {
   let reason: ExitReason;
   try {
     const chosen = await parse(args);
-    reason =
-      chosen === undefined ? 'ok' : await chosen.command.run(chosen.values, chosen.operands);
+    reason = chosen === undefined ? 'ok' : await chosen.command.run(chosen.values, chosen.operands);
   } catch (error) {
     reason = reportFailure(error, (text) => process.stderr.write(text));
   }
@@ -40,7 +39,9 @@ async function parse(args: readonly string[]): Promise<Chosen | undefined> {
   let chosen: Chosen | undefined;
   const cli = yargs(withGluedValuesApart(args, flags))
     .scriptName('millrace')
-    .usage('Ships files, a Unix socket and standard input into Apache Kafka.\n\n$0 COMMAND [OPTIONS]')
+    .usage(
+      'Ships files, a Unix socket and standard input into Apache Kafka.\n\n$0 COMMAND [OPTIONS]',
+    )
     .parserConfiguration({
       'dot-notation': false,
       'parse-numbers': false,
@@ -59,15 +60,17 @@ async function parse(args: readonly string[]): Promise<Chosen | undefined> {
     .alias('V', 'version')
     .epilogue(exitCodeList())
     .wrap(Math.min(process.stdout.columns || WIDTH_MAX, WIDTH_MAX))
-    .fail((message, error) => {
-      throw (error as Error | undefined) ?? usageError(message, name, flags);
+    .fail((message, error: Error | undefined) => {
+      // yargs throws its own complaints as errors of this name when they come out of the parser.
+      if (error !== undefined && error.name !== 'YError') throw error;
+      throw usageError(error?.message ?? message, name, flags, args);
     });
   for (const [commandName, command] of Object.entries(commands)) {
     const operands = command.operands?.name;
     cli.command({
       command: operands === undefined ? commandName : `${commandName} [${operands}..]`,
       describe: command.summary,
-      builder: (builder: Argv) => withOptions(builder, command),
+      builder: (builder: Argv) => withOptions(builder, commandName, command),
       handler: (given) => {
         const list = operands === undefined ? [] : given[operands];
         const files = Array.isArray(list) ? list.map(String) : [];
@@ -79,8 +82,8 @@ async function parse(args: readonly string[]): Promise<Chosen | undefined> {
   return chosen;
 }
 
-function withOptions(builder: Argv, command: Command): Argv {
-  for (const [name, flag] of Object.entries(command.flags)) {
+function withOptions(builder: Argv, name: string, command: Command): Argv {
+  for (const [flagName, flag] of Object.entries(command.flags)) {
     const options: Options = {
       describe: flag.value === undefined ? flag.doc : `${flag.value}: ${flag.doc}`,
       type: flag.kind === 'switch' ? 'boolean' : 'string',
@@ -88,27 +91,37 @@ function withOptions(builder: Argv, command: Command): Argv {
       hidden: flag.isHidden === true,
       ...(flag.short === undefined ? {} : { alias: flag.short }),
       ...(flag.default === undefined ? {} : { default: flag.default }),
-      ...(flag.isRequired === undefined ? {} : { demandOption: true }),
     };
-    builder.option(name, options);
+    builder.option(flagName, options);
   }
   for (const [line, doc] of command.examples) builder.example(line, doc);
   const { operands } = command;
   if (operands !== undefined) {
     builder.positional(operands.name, { describe: operands.doc, type: 'string', array: true });
   }
-  return builder.usage(`$0 ${command.summary}`);
+  const shape = `$0 ${name} [OPTIONS]${operands === undefined ? '' : ' [FILES...]'}`;
+  return builder.usage(`${shape}\n\n${command.summary}`);
 }
 
-function usageError(message: string, command: string, flags: Flags): UsageError {
+function usageError(
+  message: string,
+  command: string,
+  flags: Flags,
+  args: readonly string[],
+): UsageError {
   const unknown = /^Unknown (argument|command)s?: (.*)$/.exec(message);
   if (unknown === null) return new UsageError(firstLetterLow(message));
   const [name = ''] = (unknown[2] ?? '').split(', ');
   if (!Object.hasOwn(commands, command)) {
     const near = nearest(command, Object.keys(commands));
-    const hint = near === undefined ? `there are ${Object.keys(commands).join(', ')}` : `did you mean ${near}?`;
+    const hint =
+      near === undefined
+        ? `there are ${Object.keys(commands).join(', ')}`
+        : `did you mean ${near}?`;
     return new UsageError(`there is no command ${command}: ${hint}`);
   }
+  if (args.includes(name))
+    return new UsageError(`${command} does not know what to do with "${name}"`);
   const near = nearest(name, [...Object.keys(flags), 'help', 'version']);
   const hint = near === undefined ? '' : `: did you mean ${near.length === 1 ? '-' : '--'}${near}?`;
   return new UsageError(`${command} has no option ${name.length === 1 ? '-' : '--'}${name}${hint}`);
@@ -119,6 +132,8 @@ function firstLetterLow(message: string): string {
 }
 
 function exitCodeList(): string {
-  const lines = Object.values(exitCodes).map(({ code, doc }) => `${String(code).padStart(5)}  ${doc}`);
+  const lines = Object.values(exitCodes).map(
+    ({ code, doc }) => `${String(code).padStart(5)}  ${doc}`,
+  );
   return `Exit codes:\n${lines.join('\n')}`;
 }
