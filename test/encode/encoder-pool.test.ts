@@ -109,7 +109,7 @@ for (const how of deaths) {
         const marks = present(fixture.arena.claim(4 * KB), 'a new arena has room');
         fixture.memory.bytes.fill(0, marks.address, marks.address + 4 * KB);
         const every = how === 'out of memory' ? 12 : 6;
-      behave({ death: { step, how, every, marksAddress: marks.address } });
+        behave({ death: { step, how, every, marksAddress: marks.address } });
         await encodeAll(fixture, chunks);
         assert.deepEqual(fixture.faults, []);
         assertOrder(fixture.parts, chunks.length);
