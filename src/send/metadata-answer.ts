@@ -3,7 +3,7 @@ import { errorOf, errors, type KafkaError } from '../kafka/errors.ts';
 import { at, complete } from './batch-outcome.ts';
 import { isBusy, loseLeader, metadataDone, requestUpdate, setLeader } from './cluster-metadata.ts';
 import type { BrokerNode, MetadataAnswered, TopicMetadata } from './events.ts';
-import type { TopicProblem } from './reports.ts';
+import { problemText, type TopicProblem } from './reports.ts';
 import {
   activate,
   createNode,
@@ -20,13 +20,19 @@ import {
 /** A topic is called missing when so many answers in a row did not have it: one that was just created is not everywhere at once. */
 const MISSING_ANSWERS = 3;
 
+/** What ends the sender: Kafka's name of it, and one sentence. */
+interface Fault {
+  readonly error: string;
+  readonly message: string;
+}
+
 /** @returns the fault that ends the sender, if there is one */
 export function takeMetadata(
   state: SenderState,
   answer: MetadataAnswered,
   refresh: number,
   nowMs: number,
-): string | undefined {
+): Fault | undefined {
   const { metadata } = state;
   if (answer.errorCode !== errors.NONE.code || answer.brokers.length === 0) {
     if (answer.errorCode === errors.REBOOTSTRAP_REQUIRED.code) metadata.rebootstrap = true;
@@ -45,8 +51,11 @@ export function takeMetadata(
   takeBrokers(state, answer.brokers);
   forgetOtherBrokers(state, answer.brokers);
   let whole = true;
-  for (const topic of answer.topics) {
-    if (!takeTopic(state, topicOf(state, topic.topic), topic, nowMs)) whole = false;
+  let fault: Fault | undefined;
+  for (const one of answer.topics) {
+    const topic = topicOf(state, one.topic);
+    if (!takeTopic(state, topic, one, nowMs)) whole = false;
+    fault ??= waitedTooLong(state, topic, errorOf(one.errorCode), nowMs);
   }
   for (const partition of [...state.leaderless]) {
     state.leaderless.delete(partition);
@@ -56,14 +65,30 @@ export function takeMetadata(
   if (!whole) requestUpdate(state);
   metadataDone(state, whole, nowMs);
   for (const node of state.nodes.values()) state.dirtyNodes.add(node);
-  return undefined;
+  return fault;
 }
 
-function otherCluster(known: string, now: string): string {
-  return (
+function otherCluster(known: string, now: string): Fault {
+  const message =
     `the brokers now belong to cluster ${now}, not to ${known}: what was sent there is not known ` +
-    'here. Check bootstrap.servers, then start again'
-  );
+    'here. Check bootstrap.servers, then start again';
+  return { error: 'INCONSISTENT_CLUSTER_ID', message };
+}
+
+/** Nothing else can be sent meanwhile either, where one topic is all there is: `produce`. */
+function waitedTooLong(
+  state: SenderState,
+  topic: TopicState,
+  error: KafkaError,
+  nowMs: number,
+): Fault | undefined {
+  const { topicWaitMaxMs } = state.config;
+  const problem = problemOf(error);
+  const isWaitedFor = problem === 'missing' || problem === 'notAuthorized';
+  if (!isWaitedFor || nowMs - topic.problemSinceMs < topicWaitMaxMs) return undefined;
+  const waited = `waited ${String(topicWaitMaxMs / 1000)} s for it`;
+  const message = `topic ${topic.topic} ${problemText[problem]}: ${advice(state, problem)} (${waited})`;
+  return { error: error.name, message };
 }
 
 /** Brokers named in any answer. */
@@ -98,7 +123,7 @@ function takeTopic(
   nowMs: number,
 ): boolean {
   const error = errorOf(answer.errorCode);
-  if (error !== errors.NONE) return withoutTopic(state, topic, error);
+  if (error !== errors.NONE) return withoutTopic(state, topic, error, nowMs);
   topic.missingCount = 0;
   if (answer.topicId !== '') {
     if (topic.topicId !== '' && topic.topicId !== answer.topicId) recreated(state, topic);
@@ -115,12 +140,17 @@ function takeTopic(
     else if (leaderEpoch >= partition.leaderEpoch) loseLeader(state, partition);
     if (!led && (hasWork(partition) || topic.keyless.length > 0)) whole = false;
   }
-  sayProblem(state, topic, beyond(topic));
+  sayProblem(state, topic, beyond(topic), nowMs);
   return whole;
 }
 
 /** The answer does not have the topic: nothing is sent there until one does, and all that is known of it is kept. */
-function withoutTopic(state: SenderState, topic: TopicState, error: KafkaError): boolean {
+function withoutTopic(
+  state: SenderState,
+  topic: TopicState,
+  error: KafkaError,
+  nowMs: number,
+): boolean {
   for (const partition of topic.partitions) {
     if (partition !== undefined) loseLeader(state, partition);
   }
@@ -129,7 +159,7 @@ function withoutTopic(state: SenderState, topic: TopicState, error: KafkaError):
   if (problem === undefined) return !isBusy(topic);
   if (problem === 'invalidName') rejectAll(state, topic, error);
   if (problem !== 'missing' || topic.missingCount >= MISSING_ANSWERS) {
-    sayProblem(state, topic, { problem, message: `${error.meaning}: ${advice(state, problem)}` });
+    sayProblem(state, topic, { problem, message: advice(state, problem) }, nowMs);
   }
   return !isBusy(topic);
 }
@@ -143,10 +173,12 @@ function problemOf(error: KafkaError): TopicProblem | undefined {
 
 function advice(state: SenderState, problem: TopicProblem): string {
   if (problem === 'notAuthorized') return 'grant Write on it (Describe is part of that)';
-  if (problem === 'invalidName') return 'a name is 1 to 249 of a-z A-Z 0-9 . _ -';
+  if (problem === 'invalidName') {
+    return 'the brokers refuse its name; write 1 to 249 of a-z A-Z 0-9 . _ -';
+  }
   return state.config.allowAutoCreateTopics
-    ? 'the brokers create no topics by themselves (auto.create.topics.enable): create it'
-    : 'allow.auto.create.topics is off here: create it';
+    ? 'the brokers create none by themselves (auto.create.topics.enable); create it, or correct the name'
+    : 'allow.auto.create.topics is off here; create it, or correct the name';
 }
 
 function beyond(topic: TopicState): { problem: TopicProblem; message: string } | undefined {
@@ -165,10 +197,12 @@ function sayProblem(
   state: SenderState,
   topic: TopicState,
   now: { readonly problem: TopicProblem; readonly message: string } | undefined,
+  nowMs: number,
 ): void {
   const before = topic.reported;
   topic.reported = now?.problem;
   if (now?.problem === before) return;
+  if (now === undefined || before === undefined) topic.problemSinceMs = nowMs;
   if (now !== undefined) report(state, { kind: 'topicProblem', topic: topic.topic, ...now });
   else report(state, { kind: 'topicUsable', topic: topic.topic, partitions: topic.partitionCount });
 }
@@ -182,7 +216,7 @@ function rejectAll(state: SenderState, topic: TopicState, error: KafkaError): vo
         written: 'no',
         ...at(batch),
         error: error.name,
-        message: `${topic.topic}: ${error.meaning}`,
+        message: `${error.meaning}: ${advice(state, 'invalidName')}`,
         recordFaults: [],
       });
     }

@@ -69,12 +69,14 @@ export function connectionGone(
   nowMs: number,
 ): InFlightRequest[] {
   const { config, random } = state;
+  const isWanted = node.status !== 'closing';
   node.status = 'disconnected';
   node.throttledUntilMs = -Infinity;
   node.retryAtMs =
     nowMs +
     backoffMs(config.reconnectBackoffMs, config.reconnectBackoffMaxMs, node.failures, random);
-  if (failure !== undefined) {
+  // An attempt that was given up because nobody wants it any more says nothing about the broker.
+  if (failure !== undefined && isWanted) {
     node.failures += 1;
     node.failure = { reason: failure.reason, message: failure.message };
     sayIfUnreachable(state, node, nowMs);

@@ -8,7 +8,7 @@ import { UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
 import { assert } from '../shared/assert.ts';
 import { requestUpdate } from './cluster-metadata.ts';
 import { canSend } from './in-flight-requests.ts';
-import { wantConnection } from './node-connections.ts';
+import { isBootstrap, wantConnection } from './node-connections.ts';
 import { isTurn } from './partition-turn.ts';
 import {
   activate,
@@ -23,8 +23,7 @@ import {
 export function assignKeyless(state: SenderState, nowMs: number): void {
   for (const topic of state.keylessTopics) {
     while (topic.keyless.length > 0) {
-      const candidates = candidatesOf(state, topic, nowMs);
-      const chosen = choose(state, topic, candidates);
+      const chosen = choose(state, topic, nowMs);
       if (chosen === undefined) break;
       give(state, topic, chosen);
     }
@@ -41,32 +40,64 @@ function give(state: SenderState, topic: TopicState, chosen: PartitionState): vo
   activate(state, chosen);
 }
 
-function candidatesOf(state: SenderState, topic: TopicState, nowMs: number): PartitionState[] {
-  const candidates: PartitionState[] = [];
-  let led = false;
-  for (const partition of topic.partitions) {
-    if (partition === undefined || partition.leaderId === NO_NODE) continue;
-    const node = state.nodes.get(partition.leaderId);
-    if (node === undefined) continue;
-    led = true;
-    if (!state.config.partitionerAdaptivePartitioningEnable) candidates.push(partition);
-    else if (canTake(state, partition, node, nowMs)) candidates.push(partition);
-    else wantConnection(state, node, nowMs);
+/** Stays for batch.size bytes, then draws. */
+function choose(state: SenderState, topic: TopicState, nowMs: number): PartitionState | undefined {
+  if (topic.stickyBytes < state.config.batchSize) {
+    const sticky = topic.partitions[topic.stickyPartition];
+    if (sticky !== undefined && isCandidate(state, sticky, nowMs)) return sticky;
   }
-  if (!led) requestUpdate(state);
-  return candidates;
+  const drawn = isWorthALook(state, nowMs) ? draw(state, topic, nowMs) : undefined;
+  topic.stickyPartition = drawn?.partition ?? UNASSIGNED_PARTITION;
+  topic.stickyBytes = 0;
+  return drawn;
 }
 
-/** It could be sent there in this very step, as far as can be told beforehand. */
-function canTake(
-  state: SenderState,
-  partition: PartitionState,
-  node: NodeState,
-  nowMs: number,
-): boolean {
+/** With thousands of partitions it is cheaper to ask the brokers first: none may have room. */
+function isWorthALook(state: SenderState, nowMs: number): boolean {
+  if (!state.config.partitionerAdaptivePartitioningEnable) return true;
+  if (state.metadata.answeredCount === 0) return true;
+  for (const node of state.nodes.values()) {
+    if (isBootstrap(node)) continue;
+    if (node.status === 'disconnected' || canSend(state, node, nowMs)) return true;
+  }
+  return false;
+}
+
+/** A partition with less in flight has more tickets. */
+function draw(state: SenderState, topic: TopicState, nowMs: number): PartitionState | undefined {
+  const candidates: PartitionState[] = [];
+  let led = false;
+  let most = 0;
+  let loads = 0;
+  for (const partition of topic.partitions) {
+    if (partition === undefined || partition.leaderId === NO_NODE) continue;
+    led = true;
+    if (!isCandidate(state, partition, nowMs)) continue;
+    const load = loadOf(state, partition);
+    if (load > most) most = load;
+    loads += load;
+    candidates.push(partition);
+  }
+  if (!led) requestUpdate(state);
+  let ticket = Math.floor(state.random() * (candidates.length * (most + 1) - loads));
+  for (const partition of candidates) {
+    ticket -= most + 1 - loadOf(state, partition);
+    if (ticket < 0) return partition;
+  }
+  return undefined;
+}
+
+function loadOf({ config }: SenderState, { inFlight, queue }: PartitionState): number {
+  return config.partitionerAdaptivePartitioningEnable ? inFlight.length + queue.length : 0;
+}
+
+/** Led by a broker that is known; adaptive: it could be sent there in this very step, as far as can be told beforehand. */
+function isCandidate(state: SenderState, partition: PartitionState, nowMs: number): boolean {
+  const node = state.nodes.get(partition.leaderId);
+  if (node === undefined) return false;
+  if (!state.config.partitionerAdaptivePartitioningEnable) return true;
+  if (node.status === 'disconnected') wantConnection(state, node, nowMs);
   return (
-    canSend(state, node, nowMs) &&
-    !isSlow(state, node, nowMs) &&
     partition.queue.length === 0 &&
     partition.retries.length === 0 &&
     partition.settle === undefined &&
@@ -74,7 +105,9 @@ function canTake(
     !partition.bumpPending &&
     partition.splitting === undefined &&
     nowMs >= partition.retryAtMs &&
-    isTurn(state, partition)
+    isTurn(state, partition) &&
+    canSend(state, node, nowMs) &&
+    !isSlow(state, node, nowMs)
   );
 }
 
@@ -84,38 +117,4 @@ function isSlow(state: SenderState, { inFlight }: NodeState, nowMs: number): boo
   const oldest = inFlight[0];
   if (partitionerAvailabilityTimeoutMs <= 0 || oldest === undefined) return false;
   return nowMs - oldest.sentMs > partitionerAvailabilityTimeoutMs;
-}
-
-/** Stays for batch.size bytes, then draws. */
-function choose(
-  state: SenderState,
-  topic: TopicState,
-  candidates: readonly PartitionState[],
-): PartitionState | undefined {
-  if (topic.stickyBytes < state.config.batchSize) {
-    const sticky = candidates.find(({ partition }) => partition === topic.stickyPartition);
-    if (sticky !== undefined) return sticky;
-  }
-  const drawn = draw(state, candidates);
-  topic.stickyPartition = drawn?.partition ?? UNASSIGNED_PARTITION;
-  topic.stickyBytes = 0;
-  return drawn;
-}
-
-/** A partition with less in flight has more tickets. */
-function draw(
-  state: SenderState,
-  candidates: readonly PartitionState[],
-): PartitionState | undefined {
-  if (!state.config.partitionerAdaptivePartitioningEnable) {
-    return candidates[Math.floor(state.random() * candidates.length)];
-  }
-  const loads = candidates.map(({ inFlight, queue }) => inFlight.length + queue.length);
-  const most = Math.max(...loads);
-  const tickets = loads.reduce((sum, load) => sum + most + 1 - load, 0);
-  let ticket = Math.floor(state.random() * tickets);
-  return candidates.find((_, i) => {
-    ticket -= most + 1 - (loads[i] ?? 0);
-    return ticket < 0;
-  });
 }

@@ -23,6 +23,14 @@ export type TopicProblem =
   /** The topic is there, but not the partition that a batch names. */
   | 'noSuchPartition';
 
+/** Behind "topic x". */
+export const problemText: Record<TopicProblem, string> = {
+  missing: 'does not exist',
+  notAuthorized: 'is not permitted',
+  invalidName: 'has an illegal name',
+  noSuchPartition: 'has no such partition',
+};
+
 /** Something happened that an operator wants to know. Each is said once when it begins, and once when it is over. */
 export type SenderReport =
   | { readonly kind: 'brokersUnreachable'; readonly attempts: readonly BrokerAttempt[] }

@@ -28,6 +28,8 @@ export interface SenderConfig {
   readonly partitionerAdaptivePartitioningEnable: boolean;
   readonly partitionerAvailabilityTimeoutMs: number;
   readonly allowAutoCreateTopics: boolean;
+  /** A topic that does not exist, or is not permitted, is waited for so long; then the sender stops for good. `Infinity`: until it can be used. */
+  readonly topicWaitMaxMs: number;
 }
 
 /** Kafka's defaults, for tests and as a base; connections.max.idle.ms stays below the broker's ten minutes. */
@@ -51,4 +53,5 @@ export const defaultSenderConfig: SenderConfig = {
   partitionerAdaptivePartitioningEnable: true,
   partitionerAvailabilityTimeoutMs: 0,
   allowAutoCreateTopics: true,
+  topicWaitMaxMs: Infinity,
 };

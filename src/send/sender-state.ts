@@ -87,6 +87,8 @@ export interface TopicState {
   missingCount: number;
   /** The problem that was reported, and not taken back since. */
   reported: TopicProblem | undefined;
+  /** Since when it has had one problem or another. */
+  problemSinceMs: number;
   readonly keyless: BatchQueue;
   /** KIP-480: where the last keyless batch went, and how many bytes in a row. */
   stickyPartition: number;
@@ -227,6 +229,7 @@ export function topicOf(state: SenderState, topic: string): TopicState {
     partitions: [],
     missingCount: 0,
     reported: undefined,
+    problemSinceMs: Infinity,
     keyless: state.accumulator.queue(topic, -1),
     stickyPartition: -1,
     stickyBytes: 0,

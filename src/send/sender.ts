@@ -115,7 +115,13 @@ function take(state: SenderState, event: SenderEvent, nowMs: number): void {
     case 'batchSplit':
       takePieces(state, event.batch, event.pieces);
       return;
-    default:
+    case 'produceWritten':
+    case 'produceAnswered':
+    case 'metadataAnswered':
+    case 'producerIdAnswered':
+    case 'producersDescribed':
+    case 'offsetListed':
+    case 'headersRead':
       takeAnswer(state, event, nowMs);
   }
 }
@@ -140,13 +146,15 @@ function takeAnswer(state: SenderState, event: AnswerEvent, nowMs: number): void
     case 'metadataAnswered': {
       assert(question.api === 'Metadata', 'an answer fits its question');
       const fault = takeMetadata(state, event, question.refresh, nowMs);
-      if (fault !== undefined) stopForGood(state, 'INCONSISTENT_CLUSTER_ID', fault);
+      if (fault !== undefined) stopForGood(state, fault.error, fault.message);
       return;
     }
     case 'producerIdAnswered':
       takeProducerId(state, event, nowMs);
       return;
-    default:
+    case 'producersDescribed':
+    case 'offsetListed':
+    case 'headersRead':
       assert('partition' in question, 'an answer fits its question');
       if (question.about === 'settle') takeSettleAnswer(state, question.partition, event, nowMs);
       else takeFloor(state, question.partition, event, nowMs);
@@ -178,7 +186,9 @@ function loseRequest(state: SenderState, { question }: InFlightRequest, nowMs: n
     case 'InitProducerId':
       state.producer.request = 0;
       return;
-    default:
+    case 'ListOffsets':
+    case 'DescribeProducers':
+    case 'Fetch':
       if (question.about === 'settle') {
         settleLost(state, question.partition, nowMs);
         return;

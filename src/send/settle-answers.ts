@@ -1,5 +1,6 @@
 /** What the leader says about the partition that is settled: how far it got, how far its log is replicated, what headers it holds. */
 import { errorOf, errors, type KafkaError } from '../kafka/errors.ts';
+import { assert } from '../shared/assert.ts';
 import { park } from './batch-results.ts';
 import type { BatchHeader, HeadersRead, OffsetListed, ProducersDescribed } from './events.ts';
 import { nextSequence, sequenceDistance } from './producer-state.ts';
@@ -132,8 +133,14 @@ function offsetListed(
     case 'watermark':
       watermark(state, partition, settle, offset, nowMs);
       return;
-    default:
+    case 'recheck':
       settleFound(state, partition, settle, nowMs);
+      return;
+    case 'metadata':
+    case 'describe':
+    case 'scan':
+    case 'resend':
+      assert(false, `no offset is asked for in phase ${settle.phase}`);
   }
 }
 

@@ -218,11 +218,18 @@ function ask(
       emit(state, { type: 'readHeaders', ...at, request, ...what });
       return;
     }
-    default: {
+    case 'leader':
+    case 'logEnd':
+    case 'watermark':
+    case 'recheck': {
       const request = started('ListOffsets');
       const replicaId = settle.phase === 'logEnd' ? -2 : -1;
       emit(state, { type: 'sendListOffsets', ...at, request, replicaId, currentLeaderEpoch });
+      return;
     }
+    case 'metadata':
+    case 'resend':
+      assert(false, `nothing is asked of the leader in phase ${settle.phase}`);
   }
 }
 

@@ -116,7 +116,8 @@ export class SimulatedBrokers {
         reply({ type: 'producersDescribed', ...base, errorCode, producers });
         return;
       }
-      default:
+      case 'sendListOffsets':
+      case 'readHeaders':
         this.#readLog(node, effect, { ...base, error: options.error }, reply);
     }
   }

@@ -19,6 +19,7 @@ import {
   type Framed,
   type RequestEffect,
 } from './simulated-brokers.ts';
+import { cutInPieces, verifyLogs } from './simulated-records.ts';
 import { SimulatedCluster, type Records } from './simulated-cluster.ts';
 
 interface Connection {
@@ -237,31 +238,9 @@ export class SimulatedWorld {
     );
   }
 
-  /** Every acknowledged record is in its partition once, in order; every refused one is not there. */
+  /** Every acknowledged record is in its partition once, in order; every refused one is not there; every batch is let go. */
   verify(): void {
-    const seen = new Map<number, number>();
-    for (const [topic, { partitions }] of this.cluster.topics) {
-      partitions.forEach(({ log }, index) => {
-        let last = -1;
-        for (const { records, producerId } of log) {
-          if (producerId < 0n && records.count === 0) continue;
-          assert.ok(
-            records.from > last,
-            `${topic}-${String(index)}: ${String(records.from)} after ${String(last)}`,
-          );
-          last = records.from + records.count - 1;
-          for (let i = records.from; i <= last; i++) seen.set(i, (seen.get(i) ?? 0) + 1);
-        }
-      });
-    }
-    for (const [batch, { type, written }] of this.outcomes) {
-      const { from, count } = batch.payload as Records;
-      for (let i = from; i < from + count; i++) {
-        const times = seen.get(i) ?? 0;
-        if (written === 'yes') assert.equal(times, 1, `record ${String(i)} was ${type}`);
-        else if (written === 'no') assert.equal(times, 0, `record ${String(i)} was ${type}`);
-      }
-    }
+    verifyLogs(this.cluster, this.outcomes);
     assert.equal(this.released.size, this.#open() + this.#split, 'every batch is released');
   }
 
@@ -316,31 +295,19 @@ export class SimulatedWorld {
       case 'splitBatch':
         this.#splitBatch(effect.batch, effect.pieceBytesMax);
         return;
-      default:
+      case 'sendProduce':
+      case 'sendMetadata':
+      case 'sendInitProducerId':
+      case 'sendDescribeProducers':
+      case 'sendListOffsets':
+      case 'readHeaders':
         this.#request(effect);
     }
   }
 
   #splitBatch(batch: ProducerBatch, pieceBytesMax: number): void {
-    const { from, count } = batch.payload as Records;
-    const wanted = Math.max(2, Math.ceil(batch.batchBytes / pieceBytesMax));
-    const size = Math.ceil(count / Math.min(count, wanted));
-    const pieces: ProducerBatch[] = [];
-    for (let i = 0; i < count; i += size) {
-      const records = { from: from + i, count: Math.min(size, count - i) };
-      pieces.push(
-        new ProducerBatch<Records>({
-          id: this.#nextBatch++,
-          topic: batch.topic,
-          recordCount: records.count,
-          batchBytes: Math.ceil((batch.batchBytes * records.count) / count),
-          rawBytes: 1,
-          createdMs: batch.createdMs,
-          replayable: batch.replayable,
-          payload: records,
-        }),
-      );
-    }
+    const pieces = cutInPieces(batch, pieceBytesMax, this.#nextBatch);
+    this.#nextBatch += pieces.length;
     this.#split += 1;
     this.#pieces += pieces.length;
     this.after(1, () => this.step({ type: 'batchSplit', batch, pieces }));

@@ -83,8 +83,7 @@ function chaos(seed: number): void {
       } else if (kind < 0.4) world.cutAll(random() < 0.5);
       else if (kind < 0.7) {
         const partition = world.cluster.partition(topic, index);
-        const next = pick([...world.cluster.up].filter(([, up]) => up).map(([id]) => id));
-        if (next !== undefined) partition.moveTo(next);
+        partition.moveTo(pick([...world.cluster.up.keys()]));
         world.changed();
       } else {
         // Followers stop; the leader may be lost before they come back.
