@@ -57,7 +57,8 @@ export class SettingsReader {
     return fields;
   }
 
-  fault(path: string, place: string, problem: string, fix: string): undefined {
+  /** @returns what takes the place of the value: nothing */
+  fault(path: string, place: string, problem: string, fix: string): unknown {
     this.#faulty.add(path);
     this.faults.push({ place, problem, fix });
     return undefined;

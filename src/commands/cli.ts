@@ -8,6 +8,8 @@ import { FlagValues, UsageError, withGluedValuesApart, type Flags } from './cli-
 import { reportFailure } from './cli-report.ts';
 
 const WIDTH_MAX = 110;
+/** yargs leaves a single dash out of positionals: it goes through under another name. */
+const DASH = '\0-';
 
 interface Chosen {
   readonly command: Command;
@@ -37,7 +39,7 @@ async function parse(args: readonly string[]): Promise<Chosen | undefined> {
   const name = args.find((arg) => !arg.startsWith('-')) ?? '';
   const flags = Object.hasOwn(commands, name) ? (commands[name]?.flags ?? {}) : {};
   let chosen: Chosen | undefined;
-  const cli = yargs(withGluedValuesApart(args, flags))
+  const cli = yargs(withGluedValuesApart(args, flags).map((arg) => (arg === '-' ? DASH : arg)))
     .scriptName('millrace')
     .usage(
       'Ships files, a Unix socket and standard input into Apache Kafka.\n\n$0 COMMAND [OPTIONS]',
@@ -72,8 +74,13 @@ async function parse(args: readonly string[]): Promise<Chosen | undefined> {
       describe: command.summary,
       builder: (builder: Argv) => withOptions(builder, commandName, command),
       handler: (given) => {
-        const list = operands === undefined ? [] : given[operands];
-        const files = Array.isArray(list) ? list.map(String) : [];
+        // What stands after -- is not among the positionals, but behind the command's name.
+        const behind = given._.slice(1);
+        if (operands === undefined && behind.length > 0) {
+          throw usageError(`Unknown argument: ${String(behind[0])}`, name, flags, args);
+        }
+        const listed = operands === undefined ? [] : [given[operands], behind];
+        const files = listed.flat().map((word) => (word === DASH ? '-' : String(word)));
         chosen = { command, values: new FlagValues(given), operands: files };
       },
     });
@@ -111,7 +118,7 @@ function usageError(
 ): UsageError {
   const unknown = /^Unknown (argument|command)s?: (.*)$/.exec(message);
   if (unknown === null) return new UsageError(firstLetterLow(message));
-  const [name = ''] = (unknown[2] ?? '').split(', ');
+  const name = ((unknown[2] ?? '').split(', ')[0] ?? '').replace(DASH, '-');
   if (!Object.hasOwn(commands, command)) {
     const near = nearest(command, Object.keys(commands));
     const hint =

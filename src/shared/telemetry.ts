@@ -122,11 +122,10 @@ interface LineWriter {
 
 function lineWriter(options: TelemetryOptions, now: () => number): LineWriter {
   const to = options.to ?? 2;
-  const out = bufferedOutput(to);
-  const rest = { flush: out.flush, whenWritten: out.whenWritten };
-  if (options.format === 'text' || (options.format === 'auto' && isatty(to))) {
-    return { ...rest, write: (...line) => out.stream.write(textLine(now(), ...line)) };
-  }
+  const isText = options.format === 'text' || (options.format === 'auto' && isatty(to));
+  const out = bufferedOutput(to, (lines) => {
+    write('warn', 'linesDropped', `${lines} lines were lost: nobody read them in time`, {});
+  });
   const logger = pino(
     {
       base: null,
@@ -136,15 +135,15 @@ function lineWriter(options: TelemetryOptions, now: () => number): LineWriter {
     },
     out.stream,
   );
-  return {
-    ...rest,
-    write: (level, code, message, fields) =>
-      logger[level]({ event: code, ...printable(fields) }, printableText(message)),
+  const write: LineWriter['write'] = (level, code, message, fields) => {
+    if (isText) out.stream.write(textLine(now(), level, code, message, fields));
+    else logger[level]({ event: code, ...printable(fields) }, printableText(message));
   };
+  return { write, flush: out.flush, whenWritten: out.whenWritten };
 }
 
 /** Lines are written in the background: a terminal or pipe that stands still must not hold up the shipping. */
-function bufferedOutput(to: number) {
+function bufferedOutput(to: number, sayDropped: (lines: number) => void) {
   let isExiting = false;
   let isBroken = false;
   let isBusy = false;
@@ -156,17 +155,15 @@ function bufferedOutput(to: number) {
     maxLength: MEMORY_MAX,
     retryEAGAIN: () => !isExiting || ++waits < EXIT_WAITS_MAX,
   });
-  // Nobody reads our lines any more: that is no reason to stop shipping.
-  destination.on('error', () => (isBroken = true));
+  // Nobody reads our lines any more: that is no reason to stop shipping. A full disk is tried again with the next line.
+  destination.on('error', (error: NodeJS.ErrnoException) => (isBroken = error.code !== 'ENOSPC'));
   destination.on('drop', () => (dropped += 1));
   destination.on('drain', () => {
     isBusy = false;
     if (dropped === 0) return;
     const lost = dropped;
     dropped = 0;
-    stream.write(
-      `{"level":"warn","event":"linesDropped","message":"${lost} lines were lost: nobody read them in time"}\n`,
-    );
+    sayDropped(lost);
   });
   const stream = {
     write(line: string): void {

@@ -58,6 +58,8 @@ test('wrong usage ends with 64, and says what is meant', async () => {
     [['ship'], 'there is no command ship: there are run, produce, validate, broker, demo'],
     [['run', '--confg', 'x'], 'run has no option --confg: did you mean --config?'],
     [['run', 'file.yaml'], 'run does not know what to do with "file.yaml"'],
+    [['run', '--', '-x'], 'run does not know what to do with "-x"'],
+    [['validate', '-'], 'validate does not know what to do with "-"'],
     [['validate', '-c', 'a', '-c', 'b'], '--config is given 2 times'],
     [
       ['produce', '-t', 'logs'],
