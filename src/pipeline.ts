@@ -49,6 +49,10 @@ export interface PipelineOptions {
   readonly telemetry: Telemetry;
   /** Makes the inputs when everything behind them stands. */
   readonly inputs: (gate: InputGate) => readonly Input[];
+  /** How long a topic that does not exist, or is not permitted, is waited for before that is a fault. Default: until it can be used. */
+  readonly topicWaitMaxMs?: number;
+  /** Records were given up because delivery.timeout.ms passed, or retries were used up: others may follow them. */
+  readonly onGivenUp?: () => void;
   /** It cannot go on: bug, or a sender that has stopped for good. */
   readonly onFault: (error: Error) => void;
 }
@@ -62,7 +66,8 @@ export class Pipeline {
   readonly #sender: KafkaSender<Origin>;
   readonly #tracker: DeliveryTracker;
   readonly #arena: Arena;
-  #isStopping = false;
+  /** The sender takes nothing more: what the workers still bring is left to the next start. */
+  #isClosed = false;
   readonly #counters = createCounters();
 
   /** @throws {SetupError} when the memory cannot be had */
@@ -84,7 +89,7 @@ export class Pipeline {
     this.#arena = arena;
     this.#tracker = new DeliveryTracker();
     this.#sender = new KafkaSender<Origin>({
-      config: senderConfig(config),
+      config: senderConfig(config, options.topicWaitMaxMs ?? Infinity),
       software: { clientId: config.kafka.clientId, version: packageVersion() },
       setupTimeoutMs: config.kafka.socketConnectionSetupTimeoutMs,
       setupTimeoutMaxMs: config.kafka.socketConnectionSetupTimeoutMaxMs,
@@ -93,6 +98,7 @@ export class Pipeline {
       compressionLevel: compressor.level,
       onOutcome: (batch, outcome) => this.#settle(batch, outcome),
       cutRanges: (batch, counts) => shareOrigin(batch.payload.ranges, counts.length),
+      onFatal: (error, message) => options.onFault(senderFault(error, message)),
       telemetry,
     });
     this.#pool = new EncoderPool<Chunk>({
@@ -140,11 +146,11 @@ export class Pipeline {
    * @returns whether everything that was read was delivered
    */
   async stop(giveUp: Promise<unknown>): Promise<boolean> {
-    this.#isStopping = true;
     const isDrained = await Promise.race([
       this.#drain().then(() => true),
       giveUp.then(() => false),
     ]);
+    this.#isClosed = true;
     const { abandonedCount } = await this.#sender.close(0);
     await this.#pool.close();
     return isDrained && abandonedCount === 0;
@@ -189,6 +195,7 @@ export class Pipeline {
 
   /** A part of a chunk is sealed: on to its partition's queue. */
   #accumulate(part: EncodedPart<Chunk>): void {
+    if (this.#isClosed) return;
     const { chunk, sealed } = part;
     const ranges = rangesOf(chunk.segments, part.from, part.to);
     this.#counters.emptyLines += part.emptyCount;
@@ -235,19 +242,18 @@ export class Pipeline {
       case 'rejected':
         this.#counters.recordsRejected += recordCount;
         origin.fate = 'rejected';
-        this.#sayGivenUp('record.rejected', batch, outcome.error, outcome.message);
+        this.#sayGivenUp('recordsRejected', batch, outcome.error, outcome.message);
         break;
       case 'expired':
       case 'failed':
         this.#counters.recordsExpired += recordCount;
         if (origin.fate === 'acked') origin.fate = 'expired';
-        this.#sayGivenUp('record.given_up', batch, outcome.type, outcome.message);
+        this.#options.onGivenUp?.();
+        this.#sayGivenUp('recordsGivenUp', batch, outcome.type, outcome.message);
         break;
       case 'abandoned':
         this.#counters.recordsAbandoned += recordCount;
         origin.fate = 'open';
-        if (!this.#isStopping)
-          this.#options.onFault(new SetupError('unavailable', outcome.message));
         break;
     }
     origin.open -= 1;
@@ -257,7 +263,8 @@ export class Pipeline {
 
   #sayGivenUp(code: string, batch: ProducerBatch, error: string, message: string): void {
     const { topic, partition, recordCount } = batch;
-    const text = `${recordCount} records for ${topic} are lost: ${message}`;
+    const what = recordCount === 1 ? '1 record' : `${recordCount} records`;
+    const text = `${what} for topic ${topic} ${recordCount === 1 ? 'is' : 'are'} lost: ${message}`;
     this.#options.telemetry.error(code, text, { topic, partition, records: recordCount, error });
   }
 }
@@ -268,6 +275,12 @@ interface Parts {
   readonly arena: Arena;
   readonly kernel: Awaited<ReturnType<typeof loadKernel>>;
   readonly compressor: Awaited<ReturnType<typeof loadCompressor>>;
+}
+
+/** Nothing can be sent any more. */
+function senderFault(error: string, message: string): SetupError {
+  const isForbidden = /_AUTHORIZATION_FAILED$|^SASL_/.test(error);
+  return new SetupError(isForbidden ? 'noPermission' : 'unavailable', message);
 }
 
 /** Tests run the real daemon with every canary checked. */

@@ -13,23 +13,15 @@ const CHUNK_BYTES_MAX = 1024 * 1024;
 /** Lines become records, which are longer: a chunk this much shorter than a batch leaves no sliver behind. */
 const UNCOMPRESSED_FILL = 0.85;
 
-/** Longest sealed batch, in bytes: fits `batch.size`, and alone into a request. */
+/** Longest sealed batch, in bytes: alone in a request it fits. `batch.size` is the aim, but a record may be longer than that. */
 export function batchBytesMax(kafka: KafkaConfig): number {
-  return Math.min(
-    Math.max(kafka.batchSize, longestBatch(kafka)),
-    kafka.maxRequestSize - REQUEST_ROOM_BYTES,
-  );
-}
-
-/** A record may be longer than `batch.size` and then makes a batch of its own. */
-function longestBatch(kafka: KafkaConfig): number {
-  return Math.min(kafka.batchSize, kafka.maxRequestSize);
+  return kafka.maxRequestSize - REQUEST_ROOM_BYTES;
 }
 
 /** Longest chunk under backlog, in bytes. */
 export function chunkBytesMax(kafka: KafkaConfig, codec: CodecName): number {
-  if (codec !== 'none') return CHUNK_BYTES_MAX;
-  return Math.min(CHUNK_BYTES_MAX, Math.floor(batchBytesMax(kafka) * UNCOMPRESSED_FILL));
+  const aim = codec === 'none' ? Math.floor(kafka.batchSize * UNCOMPRESSED_FILL) : kafka.batchSize;
+  return Math.min(CHUNK_BYTES_MAX, aim);
 }
 
 /** Bytes that one record of the longest line of any input takes, before compression. */
@@ -70,7 +62,8 @@ function framingFlags(input: InputConfig): number {
   return long | empty | (input.stripCr ? encodeFlags.STRIP_CR : 0);
 }
 
-export function senderConfig(config: Config): SenderConfig {
+/** @param topicWaitMaxMs how long a topic that cannot be used is waited for, before the sender stops for good */
+export function senderConfig(config: Config, topicWaitMaxMs: number): SenderConfig {
   const { kafka } = config;
   return {
     bootstrapServers: kafka.bootstrapServers,
@@ -92,5 +85,6 @@ export function senderConfig(config: Config): SenderConfig {
     partitionerAdaptivePartitioningEnable: kafka.partitionerAdaptivePartitioningEnable,
     partitionerAvailabilityTimeoutMs: kafka.partitionerAvailabilityTimeoutMs,
     allowAutoCreateTopics: kafka.allowAutoCreateTopics,
+    topicWaitMaxMs,
   };
 }

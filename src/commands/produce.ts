@@ -11,7 +11,15 @@ import type { ProduceArgs } from './cli-args.ts';
 import { ship, type Shipped } from './ship.ts';
 
 /**
- * `millrace produce`: ships files or standard input to the end, says how many records Kafka has, and ends.
+ * A topic that was just created is not known to every broker at once. kcat's users wait 30 s for librdkafka to give up, Java's 60 s (max.block.ms);
+ * brokers in KRaft mode know it within a second.
+ */
+const TOPIC_WAIT_MS = 5000;
+
+/**
+ * `millrace produce`: ships files or standard input to the end, says how many records Kafka has, and ends. Brokers that are down are waited for up
+ * to `delivery.timeout.ms`, a topic that does not exist for a few seconds: a script must not hang for ever. A record that is refused is said,
+ * counted, and the others go on.
  *
  * @throws {ConfigError | SetupError} before anything is read, or when it cannot go on
  */
@@ -21,7 +29,8 @@ export async function produce(args: ProduceArgs): Promise<ExitReason> {
   for (const note of config.notes) telemetry.info('configNote', note);
   try {
     const inputs = (gate: InputGate): Input[] => [inputOf(config, gate, args.files)];
-    return conclude(await ship({ config, telemetry, inputs }), telemetry);
+    const patience = { topicWaitMaxMs: TOPIC_WAIT_MS, endsWhenGivenUp: true };
+    return conclude(await ship({ config, telemetry, inputs, ...patience }), telemetry);
   } finally {
     telemetry.close();
   }
@@ -32,7 +41,8 @@ function conclude({ isCut, isComplete, counters }: Shipped, telemetry: Telemetry
   const lost = recordsRejected + recordsExpired;
   const fields = { recordsAcked, recordsRejected, recordsExpired };
   if (lost > 0) {
-    const text = `${recordsAcked} records delivered, ${lost} refused or given up`;
+    const rest = isCut ? ', the rest of the input was not read' : '';
+    const text = `${recordsAcked} records delivered, ${lost} refused or given up${rest}`;
     telemetry.error('produced', text, fields);
     return recordsRejected > 0 ? 'dataError' : 'unavailable';
   }

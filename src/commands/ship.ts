@@ -11,6 +11,10 @@ export interface ShipOptions {
   readonly config: Config;
   readonly telemetry: Telemetry;
   readonly inputs: (gate: InputGate) => readonly Input[];
+  /** As `PipelineOptions` has it. */
+  readonly topicWaitMaxMs?: number;
+  /** The first records that are given up end it, as a signal does, instead of reading on into the void. */
+  readonly endsWhenGivenUp?: boolean;
   /** Everything reads now. */
   readonly onStarted?: (pipeline: Pipeline) => void;
   /** Ends it, as a signal does. */
@@ -40,16 +44,23 @@ export async function ship(options: ShipOptions): Promise<Shipped> {
   });
   // It may fail when nobody waits for it any more.
   failed.catch(() => undefined);
+  let giveUpAll: () => void = () => undefined;
+  const givenUp = new Promise<void>((resolve) => {
+    giveUpAll = resolve;
+  });
+  const { inputs, topicWaitMaxMs = Infinity, endsWhenGivenUp = false } = options;
   const pipeline = await Pipeline.create({
-    config,
-    telemetry,
-    inputs: options.inputs,
+    ...{ config, telemetry, inputs, topicWaitMaxMs },
+    onGivenUp: () => {
+      if (endsWhenGivenUp) giveUpAll();
+    },
     onFault: (error) => fail(error),
   });
   try {
     await pipeline.start();
     options.onStarted?.(pipeline);
-    const told = Promise.race([stopAsked, options.until ?? stopAsked]).then(() => true);
+    const ends = [stopAsked, givenUp, options.until ?? stopAsked];
+    const told = Promise.race(ends).then(() => true);
     const isCut = await Promise.race([told, failed, pipeline.ended().then(() => false)]);
     const giveUp = stopAsked.then(() => sleep(config.drainTimeoutMs, undefined, { ref: false }));
     const isComplete = await Promise.race([pipeline.stop(giveUp), failed]);

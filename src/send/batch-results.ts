@@ -73,9 +73,17 @@ export function reject(
     written: 'no',
     ...at(batch),
     error: error.name,
-    message: `${at(batch).topic}-${String(batch.partition)}: ${error.meaning}${detail}`,
+    message: `${whyRefused(batch, error)}${detail}`,
     recordFaults: said.recordFaults,
   });
+}
+
+function whyRefused({ batchBytes }: ProducerBatch, error: KafkaError): string {
+  if (error.action !== 'split') return error.meaning;
+  return (
+    `alone in its batch it takes ${String(batchBytes)} bytes, more than max.message.bytes of the topic; ` +
+    'raise that, or lower max.line.bytes'
+  );
 }
 
 /** Has it cut into pieces; nothing else is sent to the partition until they are there. */

@@ -44,7 +44,7 @@ export interface KafkaSenderOptions<Ranges> {
   /** A batch is cut into pieces of so many records: the ranges of each. */
   readonly cutRanges: CutRanges<Ranges>;
   readonly telemetry: SenderTelemetry;
-  /** It has stopped for good and given up all batches: `error` is Kafka's name of the reason. */
+  /** It has stopped for good and given up all batches: `error` is Kafka's name of the reason. Whoever takes it says it; else it is a line. */
   readonly onFatal?: (error: string, message: string) => void;
   /** Monotonic, in ms; `createdMs` of every batch is on this clock. */
   readonly nowMs?: () => number;
@@ -190,8 +190,9 @@ export class KafkaSender<Ranges = unknown> {
   }
 
   #report(report: SenderReport): void {
-    sayReport(this.#options.telemetry, report);
-    if (report.kind === 'fatal') this.#options.onFatal?.(report.error, report.message);
+    const { onFatal, telemetry } = this.#options;
+    if (report.kind === 'fatal' && onFatal !== undefined) onFatal(report.error, report.message);
+    else sayReport(telemetry, report);
   }
 
   #run(effect: SenderEffect): void {

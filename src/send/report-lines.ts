@@ -1,6 +1,6 @@
 /** The core's reports as lines for people: a level, a code to search for, one sentence, and fields. */
 import { assert } from '../shared/assert.ts';
-import type { SenderReport, TopicProblem } from './reports.ts';
+import { problemText, type SenderReport } from './reports.ts';
 
 export type LineFields = Readonly<Record<string, string | number | boolean>>;
 
@@ -41,7 +41,7 @@ function lineOf(report: SenderReport): Line {
     case 'throttled':
       return brokerLine(report);
     case 'topicProblem':
-      return ['error', `topic ${report.topic} ${problems[report.problem]}: ${report.message}`];
+      return ['error', `topic ${report.topic} ${problemText[report.problem]}: ${report.message}`];
     case 'topicUsable':
       return [
         'info',
@@ -62,13 +62,6 @@ function lineOf(report: SenderReport): Line {
       return ['error', `the sender has stopped: ${report.error}: ${report.message}`];
   }
 }
-
-const problems: Record<TopicProblem, string> = {
-  missing: 'does not exist',
-  notAuthorized: 'is not permitted',
-  invalidName: 'has an illegal name',
-  noSuchPartition: 'has no such partition',
-};
 
 type KindOf<Kind extends SenderReport['kind']> = Extract<SenderReport, { readonly kind: Kind }>;
 
