@@ -94,12 +94,10 @@ export class FileHints {
   }
 
   #tellFault(directory: string, error: NodeJS.ErrnoException): void {
-    if (this.#isFaultTold) return;
+    // Where this user may not even enter, the scan cannot see the files, and says so.
+    if (this.#isFaultTold || (error.code === 'EACCES' && !canEnter(directory))) return;
     this.#isFaultTold = true;
-    const fix =
-      error.code === 'ENOSPC' || error.code === 'EMFILE'
-        ? 'raise fs.inotify.max_user_watches and max_user_instances with sysctl'
-        : 'check the directory';
+    const fix = fixes[error.code ?? ''] ?? 'check the directory';
     this.#hooks.report({
       event: 'WatchUnavailable',
       level: 'warning',
@@ -141,5 +139,21 @@ export class FileHints {
       this.#hooks.onMayHaveGrown(file);
     }
     this.#hooks.onMayHaveNames();
+  }
+}
+
+const moreWatches = 'raise fs.inotify.max_user_watches and max_user_instances with sysctl';
+const fixes: Readonly<Record<string, string>> = {
+  ENOSPC: moreWatches,
+  EMFILE: moreWatches,
+  EACCES: 'let this user list the directory',
+};
+
+function canEnter(directory: string): boolean {
+  try {
+    accessSync(directory, constants.X_OK);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -64,21 +64,28 @@ export class FileOpener {
       level: 'debug',
       message: `${path} is read from position ${String(start.position)}`,
     });
-    return new TailedFile({
+    const file = new TailedFile({
       ...opened,
       path,
       realPath: realPathOf(path),
       framer,
       start,
-      onSettled: (file) => {
+      onSettled: () => {
         keepOrForget(file, positions);
       },
     });
+    // At once: a file that begins at its end, or is renamed before anything of it is delivered, must be known after a restart.
+    positions.keep(file.settled);
+    return file;
   }
 
   #recallStart(path: string, opened: OpenedFile): FileStart | undefined {
     const recalled = this.#options.positions.recall(path, opened);
-    if (recalled.kind === 'known') return recalled.position;
+    if (recalled.kind === 'known') {
+      // The kept anchor may end before the position; reads compare what stands right in front of it.
+      const { position } = recalled;
+      return { ...position, anchor: readAnchor(opened.fd, position.position) };
+    }
     if (recalled.kind === 'unknown') return undefined;
     this.#options.gate.report({
       event: 'FilePositionRefused',

@@ -37,7 +37,7 @@ export interface TailedFileOptions {
   readonly framer: LineFramer;
   readonly start: FileStart;
   /** Something of the file is settled: its position is worth keeping. */
-  readonly onSettled: (file: TailedFile) => void;
+  readonly onSettled: () => void;
 }
 
 /** One open file: what it is, how far it is read, and how far it is settled. Reading it is the file reader's work. */
@@ -84,7 +84,7 @@ export class TailedFile {
   #settledMark: Mark;
   /** Of bytes that are read and not settled, oldest first. */
   readonly #marks: Mark[] = [];
-  readonly #onSettled: (file: TailedFile) => void;
+  readonly #onSettled: () => void;
 
   constructor(options: TailedFileOptions) {
     const { start } = options;
@@ -160,7 +160,7 @@ export class TailedFile {
     this.#marks.length = 0;
     this.#incarnation += 1;
     this.#source = this.#createSource();
-    this.#onSettled(this);
+    this.#onSettled();
   }
 
   #createSource(): Source {
@@ -191,6 +191,6 @@ export class TailedFile {
       this.#settledMark = mark;
       this.#marks.shift();
     }
-    this.#onSettled(this);
+    this.#onSettled();
   }
 }
