@@ -29,16 +29,22 @@ test('acknowledged records that are gone are reported, and what was open goes on
 });
 
 test('a broker that knows more of our producer id than we sent: somebody else uses it, and we stop', () => {
-  const world = SimulatedWorld.warm();
-  const partition = world.cluster.partition('logs', 0);
-  const records = { from: 9000, count: 7 };
-  const identity = { producerId: 1000n, producerEpoch: 0, baseSequence: 10, records };
-  partition.append({ baseOffset: 10, ...identity, appendedMs: 0 });
-  partition.replicate(17);
-  const batch = world.send('logs', 0);
-  world.settle();
-  assert.equal(fatal(world), 'IDENTITY_SHARED');
-  assert.deepEqual([world.outcome(batch).type, world.outcome(batch).written], ['abandoned', 'no']);
+  // Into the middle of our batch, just behind it, and far behind it.
+  for (const count of [7, 11, 300]) {
+    const world = SimulatedWorld.warm();
+    const partition = world.cluster.partition('logs', 0);
+    const records = { from: 9000, count };
+    const identity = { producerId: 1000n, producerEpoch: 0, baseSequence: 10, records };
+    partition.append({ baseOffset: 10, ...identity, appendedMs: 0 });
+    partition.replicate(10 + count);
+    const batch = world.send('logs', 0);
+    world.settle();
+    assert.equal(fatal(world), 'IDENTITY_SHARED');
+    assert.deepEqual(
+      [world.outcome(batch).type, world.outcome(batch).written],
+      ['abandoned', 'no'],
+    );
+  }
 });
 
 test('a first attempt that is answered as a duplicate: somebody else has used the sequence, and we stop', () => {

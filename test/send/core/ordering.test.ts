@@ -145,3 +145,26 @@ test('a busy partition does not starve the others', () => {
   for (const { id } of quiet)
     assert.ok(order.indexOf(id) <= 5, `batch ${String(id)} waited too long`);
 });
+
+test('while a refused batch is out again, nothing else of its partition is', () => {
+  const world = SimulatedWorld.warm();
+  world.faults.refusal = refuseFirst(1, 'NOT_ENOUGH_REPLICAS');
+  const [first] = Array.from({ length: 5 }, () => world.send('logs', 0));
+  const inFlight = () => world.state.topics.get('logs')?.partitions[0]?.inFlight ?? [];
+  assert.ok(world.run(5000, () => first?.attempts === 2));
+  assert.deepEqual(inFlight(), [first]);
+  world.send('logs', 0);
+  assert.deepEqual(inFlight(), [first]);
+  world.settle();
+  world.verify();
+});
+
+test('a partition has at most five batches whose fate is open, whatever the connection allows', () => {
+  const world = SimulatedWorld.warm({ config: { maxInFlightRequestsPerConnection: 20 } });
+  world.cluster.partition('logs', 0).held = true;
+  for (let i = 0; i < 12; i++) world.send('logs', 0);
+  assert.equal(world.state.topics.get('logs')?.partitions[0]?.inFlight.length, 5);
+  world.release('logs', 0);
+  world.settle();
+  world.verify();
+});

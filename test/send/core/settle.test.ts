@@ -125,6 +125,45 @@ test('a request of the dead connection that arrives late is a duplicate of the r
   }
 });
 
+test('earlier attempts that land between the question and the resend are found out, not doubled', () => {
+  const world = SimulatedWorld.warm();
+  const partition = world.cluster.partition('logs', 0);
+  world.faults.request = ({ type }) => (type === 'sendProduce' ? 'cutBefore' : undefined);
+  const batches = [world.send('logs', 0), world.send('logs', 0)];
+  world.run(10);
+  let landed = false;
+  world.faults.request = (effect) => {
+    // The leader has just said that it has neither. Then both arrive, and a restart leaves it the memory of the second.
+    if (effect.type !== 'sendListOffsets' || effect.replicaId !== -2 || landed) return undefined;
+    landed = true;
+    for (const { producerId, producerEpoch, baseSequence, payload: records } of batches) {
+      const identity = { producerId, producerEpoch, baseSequence, records };
+      partition.append({ baseOffset: partition.logEnd, ...identity, appendedMs: world.nowMs });
+    }
+    partition.replicate(partition.logEnd);
+    partition.rebuild(0, 1);
+    return undefined;
+  };
+  world.settle();
+  assert.equal(partition.log.length, 3);
+  world.verify();
+});
+
+test('a resend carries the time of now: an old one could be refused before the duplicate is seen', () => {
+  const world = SimulatedWorld.warm();
+  world.faults.request = answersLost.request ?? (() => undefined);
+  const batch = world.send('logs', 0);
+  world.run(10);
+  world.faults = {};
+  world.settle();
+  const stamps = world
+    .requests('sendProduce')
+    .flatMap((one) => (one.type === 'sendProduce' ? one.entries : []))
+    .filter((entry) => entry.batch === batch)
+    .map(({ freshTimestamp }) => freshTimestamp);
+  assert.deepEqual(stamps, [false, true]);
+});
+
 test('refusals that come before the duplicate check say nothing about an earlier attempt', () => {
   const codes: KafkaErrorName[] = [
     'MESSAGE_TOO_LARGE',
