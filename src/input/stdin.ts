@@ -149,7 +149,7 @@ function openStream(fd: number, view: Uint8Array, hooks: ByteReaderHooks): ByteR
   const stats = fstatSync(fd);
   if (stats.isFIFO() || stats.isSocket()) return readDescriptorInPlace(fd, view, hooks);
   if (isatty(fd)) return readByCopy(new ReadStream(fd), view, hooks);
-  return readByCopy(createReadStream('', { fd, autoClose: false }), view, hooks);
+  return readByCopy(createReadStream('', { fd }), view, hooks);
 }
 
 /** Where the next read of the descriptor would begin: `(head -1; millrace produce) < file` hands on a file that is begun. */
