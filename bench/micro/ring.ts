@@ -1,5 +1,6 @@
 import { Echo } from '../../test/ring/echo.ts';
 import type { MicroRow } from '../micro-row.ts';
+import { arenaBench } from './arena.ts';
 
 const WARM_UP = 2000;
 const SINGLE = 10_000;
@@ -22,6 +23,7 @@ export async function ringBench(): Promise<MicroRow[]> {
       { name: 'ring, round trip p99', value: at(sorted, 0.99), unit: 'us' },
       { name: `ring, CPU a round trip, ${OPEN} open`, value: cpuUs, unit: 'us' },
       { name: `ring, round trips, ${OPEN} open`, value: perSecond, unit: '/s' },
+      ...arenaBench(),
     ];
   } finally {
     await echo.close();
