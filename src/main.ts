@@ -14,4 +14,6 @@ process.on('uncaughtException', (error) => {
 });
 
 const { main } = await import('./commands/cli.ts');
-process.exitCode = await main(process.argv.slice(2));
+const code = await main(process.argv.slice(2));
+// A command that went well has closed everything, and the process ends by itself. After a failure something may still be open.
+if (code !== 0) process.exit(code);
