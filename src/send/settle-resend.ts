@@ -13,7 +13,9 @@ import { stopForGood } from './stop.ts';
 /** The connection was lost with the resend; the batch is back among the retries. */
 export function resendLost(state: SenderState, partition: PartitionState, nowMs: number): void {
   const { settle } = partition;
-  if (settle !== undefined) anew(state, partition, settle, 'the connection was lost', nowMs);
+  if (settle === undefined) return;
+  settle.lostMs = nowMs;
+  anew(state, partition, settle, 'the connection was lost', nowMs);
 }
 
 /** The batch is in no list now: it was in flight. */
@@ -88,7 +90,7 @@ function resendRefused(
   }
   if (action === 'split' || action === 'fail') {
     if (settle.last === batch) note(settle, batch);
-    else if (!batch.maybeAppended || areEarlierAttemptsOver(state, settle, nowMs)) {
+    else if (!batch.maybeAppended || areEarlierAttemptsOver(state, settle)) {
       refusedForGood(state, partition, batch, error, answered, nowMs);
       return;
     }
@@ -132,12 +134,12 @@ function outOfOrder(
 }
 
 /**
- * A dead connection's requests are still handled one by one, each for at most the request timeout; after that the leader's "I do not
- * have it" can no longer be overtaken.
+ * A dead connection's requests are still handled one by one, each for at most the request timeout. What the leader said after that can no
+ * longer be overtaken by one of them.
  */
-function areEarlierAttemptsOver(state: SenderState, settle: Settle, nowMs: number): boolean {
-  const { maxInFlightRequestsPerConnection, requestTimeoutMs } = state.config;
-  return nowMs - settle.startedMs > maxInFlightRequestsPerConnection * requestTimeoutMs;
+function areEarlierAttemptsOver({ config }: SenderState, { lostMs, askedMs }: Settle): boolean {
+  const { maxInFlightRequestsPerConnection, requestTimeoutMs } = config;
+  return askedMs - lostMs > maxInFlightRequestsPerConnection * requestTimeoutMs;
 }
 
 function refusedForGood(

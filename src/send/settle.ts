@@ -45,6 +45,10 @@ export interface Settle {
   request: number;
   rounds: number;
   retryAtMs: number;
+  /** When an attempt was last left without an answer: it may still arrive for a while. */
+  lostMs: number;
+  /** When the leader was last asked how far it got. */
+  askedMs: number;
   /** Whom all questions of this round are for. */
   leaderId: number;
   leaderEpoch: number;
@@ -91,6 +95,8 @@ export function beginSettle(state: SenderState, partition: PartitionState, nowMs
     request: 0,
     rounds: 0,
     retryAtMs: -Infinity,
+    lostMs: nowMs,
+    askedMs: -Infinity,
     leaderId: NO_NODE,
     leaderEpoch: -1,
     topicId: '',
@@ -200,6 +206,7 @@ function ask(
   const at = { node: node.id, connection: node.connection, topic, partition: partition.partition };
   const currentLeaderEpoch = settle.leaderEpoch;
   const { producerId } = partition.identity;
+  if (settle.phase === 'describe') settle.askedMs = nowMs;
   if (settle.phase === 'describe' && !node.describeProducers) settle.phase = 'logEnd';
   const started = (api: 'ListOffsets' | 'DescribeProducers' | 'Fetch'): number => {
     settle.request = startRequest(state, node, { api, about: 'settle', partition }, nowMs);

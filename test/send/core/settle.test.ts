@@ -213,6 +213,33 @@ test('a batch that never arrived and is refused for good is rejected once no ear
   world.verify();
 });
 
+test('a final refusal counts only when the leader was asked after the last earlier attempt could arrive (seed 2086)', () => {
+  const world = SimulatedWorld.warm({
+    config: { requestTimeoutMs: 500, maxInFlightRequestsPerConnection: 1 },
+  });
+  const partition = world.cluster.partition('logs', 0);
+  let turn = 0;
+  world.faults.request = ({ type }) => {
+    if (type !== 'sendProduce') return undefined;
+    turn += 1;
+    if (turn === 1) return 'cutBefore';
+    return turn === 2 ? { delayMs: 440 } : undefined;
+  };
+  world.faults.refusal = () => (turn === 2 ? 'INVALID_RECORD' : undefined);
+  const batch = world.send('logs', 0);
+  // It arrives after the leader said that it does not have it, and before the resend is refused.
+  world.after(300, () => {
+    const { producerId, producerEpoch, baseSequence, payload: records } = batch;
+    const identity = { producerId, producerEpoch, baseSequence, records };
+    partition.append({ baseOffset: partition.logEnd, ...identity, appendedMs: world.nowMs });
+    partition.replicate(partition.logEnd);
+  });
+  world.settle();
+  assert.equal(world.outcome(batch).type, 'acked');
+  assert.equal(partition.log.length, 2);
+  world.verify();
+});
+
 test('a topic with LogAppendTime gives no sign of a duplicate but its offset, and that is enough', () => {
   const world = new SimulatedWorld();
   world.cluster.createTopic('logs', 1).logAppendTime = true;
