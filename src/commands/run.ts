@@ -40,7 +40,8 @@ export async function run(args: RunArgs): Promise<ExitReason> {
   }
 }
 
-async function openCheckpoint(
+/** The state directory, taken for this process; undefined when no input needs one. @throws {SetupError} */
+export async function openCheckpoint(
   config: Config,
   telemetry: Telemetry,
 ): Promise<CheckpointStore | undefined> {
