@@ -131,14 +131,14 @@ test('what cannot be had yet, or ever, is refused with the reason', () => {
   assert.deepEqual(
     saidOf(
       withKafka(
-        'security.protocol: SASL_SSL, compression.lz4.level: 9, send.buffer.bytes: 131072, transactional.id: a',
+        'security.protocol: SASL_SSL, compression.lz4.level: 4, send.buffer.bytes: 131072, transactional.id: a',
       ),
     ),
     [
       '1:59: kafka.security.protocol: SASL_SSL is not supported: TLS and SASL come in a later version',
       '  fix: write PLAINTEXT, or leave the key out',
-      '1:92: kafka.compression.lz4.level: "9" is not supported: the fast compressor has one level, and the slow one (LZ4 HC) is not there',
-      '  fix: write 1, or leave the key out',
+      '1:92: kafka.compression.lz4.level: "4" is not supported: the slow compressor (LZ4 HC), which the other levels mean, is not there',
+      '  fix: write 9, or leave the key out',
       '1:114: kafka.send.buffer.bytes: "131072" is not supported: Node.js cannot set SO_SNDBUF of a TCP socket',
       '  fix: write -1, or leave the key out',
       '1:122: kafka.transactional.id does not apply: transactions come in a later version',
