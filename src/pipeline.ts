@@ -23,6 +23,7 @@ import { Arena } from './ring/arena.ts';
 import { layoutMemory } from './ring/memory-layout.ts';
 import { allocateSharedMemory } from './ring/shared-memory.ts';
 import { KafkaSender, type SealedProducerBatch } from './send/network-client.ts';
+import { counted } from './shared/counted.ts';
 import { createCounters, type Counters } from './shared/counters.ts';
 import { SetupError } from './shared/errors.ts';
 import { packageVersion } from './shared/package.ts';
@@ -263,8 +264,7 @@ export class Pipeline {
 
   #sayGivenUp(code: string, batch: ProducerBatch, error: string, message: string): void {
     const { topic, partition, recordCount } = batch;
-    const what = recordCount === 1 ? '1 record' : `${recordCount} records`;
-    const text = `${what} for topic ${topic} ${recordCount === 1 ? 'is' : 'are'} lost: ${message}`;
+    const text = `${counted(recordCount, 'record')} for topic ${topic} lost: ${message}`;
     this.#options.telemetry.error(code, text, { topic, partition, records: recordCount, error });
   }
 }

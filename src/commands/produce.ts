@@ -3,6 +3,7 @@ import type { Config } from '../../config/schema.ts';
 import type { Input, InputGate } from '../input/input.ts';
 import { StandardInput } from '../input/stdin.ts';
 import { Tail } from '../input/tail.ts';
+import { counted } from '../shared/counted.ts';
 import { SetupError } from '../shared/errors.ts';
 import type { ExitReason } from '../shared/exit-codes.ts';
 import { createTelemetry, type Telemetry } from '../shared/telemetry.ts';
@@ -39,18 +40,19 @@ export async function produce(args: ProduceArgs): Promise<ExitReason> {
 function conclude({ isCut, isComplete, counters }: Shipped, telemetry: Telemetry): ExitReason {
   const { recordsAcked, recordsRejected, recordsExpired } = counters;
   const lost = recordsRejected + recordsExpired;
+  const delivered = `${counted(recordsAcked, 'record')} delivered`;
   const fields = { recordsAcked, recordsRejected, recordsExpired };
   if (lost > 0) {
     const rest = isCut ? ', the rest of the input was not read' : '';
-    const text = `${recordsAcked} records delivered, ${lost} refused or given up${rest}`;
+    const text = `${delivered}, ${lost} refused or given up${rest}`;
     telemetry.error('produced', text, fields);
     return recordsRejected > 0 ? 'dataError' : 'unavailable';
   }
   if (isComplete && !isCut) {
-    telemetry.info('produced', `${recordsAcked} records delivered`, fields);
+    telemetry.info('produced', delivered, fields);
     return 'ok';
   }
-  const text = `stopped early: ${recordsAcked} records delivered, the rest of the input was not`;
+  const text = `stopped early: ${delivered}, the rest of the input was not`;
   telemetry.warn('produced', text, fields);
   return 'temporary';
 }

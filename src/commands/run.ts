@@ -1,6 +1,7 @@
 import { loadConfig } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
 import { CheckpointStore } from '../checkpoint/checkpoint-store.ts';
+import { counted } from '../shared/counted.ts';
 import type { ExitReason } from '../shared/exit-codes.ts';
 import { createTelemetry, type Telemetry } from '../shared/telemetry.ts';
 import type { RunArgs } from './cli-args.ts';
@@ -26,9 +27,12 @@ export async function run(args: RunArgs): Promise<ExitReason> {
       inputs: (gate) => configuredInputs(config, gate, store),
       onStarted: () => telemetry.info('started', 'all inputs are being read'),
     });
-    const { recordsAcked } = counters;
+    const { recordsAcked, recordsRejected, recordsExpired } = counters;
+    const lost = recordsRejected + recordsExpired;
     if (isComplete) {
-      telemetry.info('stopped', `everything that was read is delivered`, { recordsAcked });
+      const but = lost === 0 ? '' : `, but for ${counted(lost, 'record')} refused or given up`;
+      const text = `everything that was read is delivered${but}`;
+      telemetry.info('stopped', text, { recordsAcked, recordsRejected, recordsExpired });
       return 'ok';
     }
     const left = `not everything was delivered within drain.timeout.ms (${config.drainTimeoutMs} ms); files go on from there at the next start`;

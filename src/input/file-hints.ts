@@ -1,3 +1,4 @@
+import { accessSync, constants } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { InputClock } from './clock.ts';
 import { FilePoller } from './file-poll.ts';
@@ -44,7 +45,11 @@ export class FileHints {
   setDirectories(directories: Iterable<string>): void {
     const wanted = new Set(directories);
     for (const path of this.#byRealPath.keys()) wanted.add(dirname(path));
-    if (this.#watches.set(wanted)) this.#hooks.onMayHaveNames();
+    if (!this.#watches.set(wanted)) return;
+    for (const [path, file] of this.#byRealPath) {
+      if (this.#watches.isWatched(dirname(path))) this.#poller.remove(file);
+    }
+    this.#hooks.onMayHaveNames();
   }
 
   /** Under the name that it has now. */

@@ -1,4 +1,5 @@
 import { chmodSync, chownSync, lstatSync, readFileSync, statSync, unlinkSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { dirname } from 'node:path';
 import { probeSocketOwner } from '../checkpoint/socket-owner.ts';
 import { SetupError } from '../shared/errors.ts';
@@ -19,8 +20,7 @@ export async function clearSocketPath(path: string): Promise<void> {
       `its path is ${bytes} bytes long, and 107 are possible. Fix: choose a shorter path`,
     );
   }
-  requireDirectory(path);
-  const stats = lstatSync(path, { throwIfNoEntry: false });
+  const stats = lookAt(path);
   if (stats === undefined) return;
   if (!stats.isSocket()) {
     throw cannot(
@@ -44,15 +44,20 @@ export async function clearSocketPath(path: string): Promise<void> {
   }
 }
 
-function requireDirectory(path: string): void {
+/** @returns undefined when nothing is there, in a directory that is */
+function lookAt(path: string): Stats | undefined {
   const directory = dirname(path);
-  const stats = statSync(directory, { throwIfNoEntry: false });
-  if (stats?.isDirectory() === true) return;
-  const problem = stats === undefined ? 'does not exist' : 'is not a directory';
-  throw cannot(
-    path,
-    `${directory} ${problem}. Fix: mkdir -p ${directory}, or RuntimeDirectory= in the unit`,
-  );
+  try {
+    const parent = statSync(directory, { throwIfNoEntry: false });
+    if (parent?.isDirectory() === true) return lstatSync(path, { throwIfNoEntry: false });
+    const fault =
+      parent === undefined
+        ? `${directory} does not exist. Fix: mkdir -p ${directory}, or RuntimeDirectory= in the unit`
+        : `${directory} is not a directory. Fix: choose a path in a directory`;
+    throw cannot(path, fault);
+  } catch (error) {
+    throw error instanceof SetupError ? error : bindFault(path, error as NodeJS.ErrnoException);
+  }
 }
 
 /**
@@ -95,7 +100,7 @@ export function bindFault(path: string, error: NodeJS.ErrnoException): SetupErro
   if (error.code === 'EACCES' || error.code === 'EPERM') {
     return new SetupError(
       'noPermission',
-      `socket ${path} cannot be created: permission denied. Fix: let this user write ${dirname(path)}, or choose another path`,
+      `socket ${path} cannot be created: permission denied. Fix: let this user enter and write ${dirname(path)}, or choose another path`,
       { cause: error },
     );
   }

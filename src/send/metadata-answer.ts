@@ -157,10 +157,10 @@ function withoutTopic(
   topic.missingCount += 1;
   const problem = problemOf(error);
   if (problem === undefined) return !isBusy(topic);
-  if (problem === 'invalidName') rejectAll(state, topic, error);
   if (problem !== 'missing' || topic.missingCount >= MISSING_ANSWERS) {
     sayProblem(state, topic, { problem, message: advice(state, problem) }, nowMs);
   }
+  if (problem === 'invalidName') rejectAll(state, topic, error);
   return !isBusy(topic);
 }
 

@@ -1,5 +1,6 @@
 /** The core's reports as lines for people: a level, a code to search for, one sentence, and fields. */
 import { assert } from '../shared/assert.ts';
+import { counted } from '../shared/counted.ts';
 import { problemText, type SenderReport } from './reports.ts';
 
 export type LineFields = Readonly<Record<string, string | number | boolean>>;
@@ -45,7 +46,7 @@ function lineOf(report: SenderReport): Line {
     case 'topicUsable':
       return [
         'info',
-        `topic ${report.topic} can be used, ${count(report.partitions, 'partition')}`,
+        `topic ${report.topic} can be used, ${counted(report.partitions, 'partition')}`,
       ];
     case 'topicRecreated':
       return ['warn', `topic ${report.topic} was deleted and created again`];
@@ -126,7 +127,7 @@ function partitionLine(
     case 'settleStarted':
       return [
         'info',
-        `${name}: asking the broker for the fate of ${count(report.batches, 'batch', 'batches')} (${report.cause})`,
+        `${name}: asking the broker for the fate of ${counted(report.batches, 'batch', 'batches')} (${report.cause})`,
       ];
     case 'settleStalled':
       return ['warn', `${name}: the fate of batches is still open: ${report.message}`];
@@ -138,18 +139,14 @@ function partitionLine(
     case 'dataLossSuspected':
       return [
         'error',
-        `${name}: the broker lost up to ${count(report.recordsMax, 'acknowledged record')}: ${report.message}`,
+        `${name}: the broker lost up to ${counted(report.recordsMax, 'acknowledged record')}: ${report.message}`,
       ];
     case 'duplicatesSuspected':
       return [
         'error',
-        `${name}: ${count(report.records, 'record')} may be in the log twice: ${report.message}`,
+        `${name}: ${counted(report.records, 'record')} may be in the log twice: ${report.message}`,
       ];
   }
-}
-
-function count(number: number, one: string, many = `${one}s`): string {
-  return `${number} ${number === 1 ? one : many}`;
 }
 
 function seconds(ms: number): string {

@@ -12,9 +12,16 @@ export class Daemon {
 
   constructor(
     args: readonly string[],
-    options: { node?: string; env?: NodeJS.ProcessEnv; cwd?: string } = {},
+    options: {
+      node?: string;
+      env?: NodeJS.ProcessEnv;
+      cwd?: string;
+      /** A program and its arguments that execute the rest of their line: `setpriv`, `unshare`. */
+      via?: readonly string[];
+    } = {},
   ) {
-    this.child = spawn(options.node ?? process.execPath, [mainFile, ...args], {
+    const line = [...(options.via ?? []), options.node ?? process.execPath, mainFile, ...args];
+    this.child = spawn(line[0] ?? '', line.slice(1), {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...options.env },
       cwd: options.cwd,
