@@ -13,6 +13,8 @@ export interface StateLock {
 }
 
 const LOCK_NAME = 'lock';
+/** sun_path of the system, less its terminating zero. Node 20 cuts a longer path short, and would lock another one. */
+const PATH_BYTES_MAX = 107;
 /** Long enough for another start to get through; who holds it longer is no start of ours. */
 const TURN_MS_MAX = 2000;
 const TURN_RETRY_MS = 20;
@@ -26,6 +28,12 @@ const TURN_RETRY_MS = 20;
  */
 export async function lockStateDirectory(directory: string): Promise<StateLock> {
   const path = join(directory, LOCK_NAME);
+  if (Buffer.byteLength(path) > PATH_BYTES_MAX) {
+    throw new SetupError(
+      'cannotCreate',
+      `cannot create ${path}: the path is too long for a socket (107 bytes): choose a shorter state.dir`,
+    );
+  }
   const endTurn = await takeTurn(directory);
   try {
     const server = (await listen(path)) ?? (await replaceDead(path));
@@ -96,13 +104,6 @@ function listen(path: string): Promise<net.Server | undefined> {
 }
 
 function lockFault(path: string, error: NodeJS.ErrnoException): SetupError {
-  if (error.code === 'EINVAL' || error.code === 'ENAMETOOLONG') {
-    return new SetupError(
-      'cannotCreate',
-      `cannot create ${path}: the path is too long for a socket (107 bytes): choose a shorter state.dir`,
-      { cause: error },
-    );
-  }
   return new SetupError(
     error.code === 'EACCES' ? 'noPermission' : 'cannotCreate',
     `cannot create ${path}: ${error.message}: choose a state.dir that this user can write`,

@@ -36,6 +36,9 @@ export interface TailOptions {
 }
 
 const SCAN_INTERVAL_MS = 2000;
+/** With very many files scans are rarer, so that they cost no more than a fiftieth of the time; but never rarer than this. */
+const SCAN_INTERVAL_MS_MAX = 10_000;
+const SCAN_REST = 50;
 const ROTATE_QUIET_MS = 5000;
 /** A hint that a name came or went leads to a scan this much later, or later still when scans take long. */
 const HINTED_SCAN_MS = 10;
@@ -155,8 +158,10 @@ export class Tail implements Input {
   }
 
   #scheduleNextScan(): void {
-    const hintedMs = HINTED_SCAN_MS + this.#scan.lastMs * HINTED_SCAN_REST;
-    const regularMs = this.#options.scanIntervalMs ?? SCAN_INTERVAL_MS;
+    const { lastMs } = this.#scan;
+    const intervalMs = this.#options.scanIntervalMs ?? SCAN_INTERVAL_MS;
+    const regularMs = Math.max(intervalMs, Math.min(SCAN_INTERVAL_MS_MAX, lastMs * SCAN_REST));
+    const hintedMs = Math.min(intervalMs, HINTED_SCAN_MS + lastMs * HINTED_SCAN_REST);
     this.#scheduleScan(this.#isScanHinted ? hintedMs : regularMs);
   }
 
@@ -191,7 +196,7 @@ export class Tail implements Input {
   #adopt(file: TailedFile): void {
     file.lastDataMs = this.#gate.clock.nowMs();
     file.isFinal = !this.#follows;
-    this.#files.set(identityKey(file.identity), file);
+    this.#files.set(file.key, file);
     if (this.#follows) this.#hints.add(file);
     this.#queue.add(file);
   }
@@ -221,7 +226,7 @@ export class Tail implements Input {
 
   #followNames(): void {
     for (const file of this.#files.values()) {
-      if (this.#scan.hasSeen(identityKey(file.identity))) continue;
+      if (this.#scan.hasSeen(file.key)) continue;
       if (file.isDetached) this.#giveUpIfQuiet(file);
       else this.#detach(file);
     }
@@ -272,7 +277,7 @@ export class Tail implements Input {
     file.isClosed = true;
     this.#queue.remove(file);
     this.#hints.remove(file);
-    this.#files.delete(identityKey(file.identity));
+    this.#files.delete(file.key);
     if (chunker !== undefined) this.#gate.chunkers.close(chunker);
     closeSync(file.fd);
     this.counters.filesClosed += 1;

@@ -1,6 +1,6 @@
 import type { Chunker } from './chunker.ts';
 import type { Anchor, FileIdentity } from './file-identity.ts';
-import { ANCHOR_BYTES } from './file-identity.ts';
+import { ANCHOR_BYTES, identityKey } from './file-identity.ts';
 import type { FilePosition } from './file-positions.ts';
 import type { LineFramer, LinePlace } from './framing.ts';
 import type { Source } from './source.ts';
@@ -43,6 +43,8 @@ export interface TailedFileOptions {
 /** One open file: what it is, how far it is read, and how far it is settled. Reading it is the file reader's work. */
 export class TailedFile {
   readonly identity: FileIdentity;
+  /** Of the identity. */
+  readonly key: string;
   readonly fd: number;
   readonly framer: LineFramer;
   /** The name under which it was seen last. */
@@ -89,6 +91,7 @@ export class TailedFile {
   constructor(options: TailedFileOptions) {
     const { start } = options;
     this.identity = options.identity;
+    this.key = identityKey(options.identity);
     this.fd = options.fd;
     this.path = options.path;
     this.realPath = options.realPath;

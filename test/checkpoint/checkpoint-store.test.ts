@@ -10,7 +10,7 @@ import { CheckpointStore } from '../../src/checkpoint/checkpoint-store.ts';
 import type { CheckpointNotice, CheckpointOptions } from '../../src/checkpoint/checkpoint-store.ts';
 import { stateFilesIn } from '../../src/checkpoint/state-files.ts';
 import type { StateFiles } from '../../src/checkpoint/state-files.ts';
-import { asNobody, temporaryDirectory } from '../input/gate.ts';
+import { asNobody, eventually, temporaryDirectory } from '../input/gate.ts';
 import { SetupError } from '../../src/shared/errors.ts';
 
 interface Opened {
@@ -159,7 +159,7 @@ test('a full disk is told once with the file and the fix; delivery goes on, and 
     /^cannot write checkpoint .*checkpoint\.0: the disk is full \(ENOSPC\)\. .*delivery goes on.* Fix: free space on the file system of /,
   );
   isFull = false;
-  while (notices.length < 2) await sleep(5);
+  await eventually('it is told', () => notices.length > 1);
   assert.deepEqual(
     notices.map(({ event }) => event),
     ['CheckpointWriteFailed', 'CheckpointWriteRecovered'],

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { rangesOf } from '../../src/input/chunk.ts';
 import type { Chunk } from '../../src/input/chunk.ts';
+import type { Chunker } from '../../src/input/chunker.ts';
 import { Chunkers } from '../../src/input/chunkers.ts';
 import type { ChunkersOptions } from '../../src/input/chunkers.ts';
 import type { InputClock } from '../../src/input/clock.ts';
@@ -51,7 +52,7 @@ interface Bench {
   readonly chunkers: Chunkers;
   readonly chunks: Chunk[];
   /** Appends text at the source's end. */
-  append(source: TestSource, text: string, chunker?: ReturnType<Chunkers['open']>): boolean;
+  readonly append: (source: TestSource, text: string, chunker?: Chunker) => boolean;
 }
 
 interface TestSource extends Source {
@@ -142,7 +143,7 @@ test('a lone frame may be longer than a chunk', async () => {
 
 test('flush closes at once; chunks are numbered in the order of dispatch over all routes', async () => {
   const { append, chunkers, chunks } = await createBench();
-  const other = chunkers.open(routeSpec({ topic: 'other' }));
+  const other = present(chunkers.open(routeSpec({ topic: 'other' })), 'room');
   append(createSource('a'), 'a\n', other);
   append(createSource('b'), 'b\n');
   chunkers.flush();

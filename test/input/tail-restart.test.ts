@@ -176,7 +176,7 @@ test('the middle of a line that is too long is gone on with after a restart, by 
     const directory = temporaryDirectory(t);
     const path = join(directory, 'app.log');
     const route = (): RouteSpec => routeSpec({ longLines, recordBytesMax: 1000 });
-    writeFileSync(path, `${'y'.repeat(1001)}`);
+    writeFileSync(path, 'y'.repeat(1001));
     const first = await run(t, directory, { route });
     const readBytes = (): number => first.tail.counters.readBytes;
     await eventually('the cut is made', () => readBytes() >= 1000);

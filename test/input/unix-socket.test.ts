@@ -305,7 +305,8 @@ test('a directory that may not be written is named', async (t) => {
   chmodSync(dirname(directory), 0o755);
   await asNobody(async () => {
     const path = join(directory, 'x.sock');
-    const message = /permission denied\. Fix: let this user write .*closed, or choose another path/;
+    const message =
+      /permission denied\. Fix: let this user (enter and )?write .*closed, or choose another path/;
     await assert.rejects(listen(t, { path }), isSetupError('noPermission', message));
   });
 });
