@@ -4,6 +4,7 @@
  * Crash: a worker that dies is replaced on the same rings, and what it had not completed is encoded again; its runs are main's.
  */
 import { extname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Piscina } from 'piscina';
 import type { Compressor } from '../kafka/compression.ts';
 import { BATCH_HEADER_BYTES } from '../kafka/record-batch.ts';
@@ -55,6 +56,8 @@ const INLINE_BYTES_MAX = 32 * 1024;
 const FRUITLESS_STARTS_MAX = 3;
 /** What a thread has on its heap is small; bytes lie in the shared memory and in the codecs. A leak ends the thread, not the process. */
 const WORKER_HEAP_MB_MAX = 128;
+/** A task takes milliseconds. A thread that is still at one after this is stuck, and is ended in the middle of it. */
+const STOP_MS_MAX = 2000;
 const workerEntry = new URL(`../../workers/encode${extname(import.meta.url)}`, import.meta.url);
 
 export class EncoderPool<Chunk extends ChunkToEncode> {
@@ -124,7 +127,8 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
   }
 
   /**
-   * Ends the threads, each after the tasks that it has. What was not handed on is lost, and its runs stay claimed: wait for `idle` first.
+   * Ends the threads, each after the tasks that it has, or after two seconds. What was not handed on is lost, and its runs stay claimed: wait
+   * for `idle` first.
    */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -132,7 +136,12 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
     this.#hold = undefined;
     this.#doorbell.ring();
     for (const link of this.#links.slice(0, this.#started)) link.stop();
-    await Promise.all(this.#runs);
+    const patience = new AbortController();
+    const lateness = sleep(STOP_MS_MAX, undefined, { signal: patience.signal }).catch(
+      () => undefined,
+    );
+    await Promise.race([Promise.all(this.#runs), lateness]);
+    patience.abort();
     await this.#piscina?.destroy();
     if (this.#reserve !== undefined) this.#options.arena.free(this.#reserve);
     this.#reserve = undefined;

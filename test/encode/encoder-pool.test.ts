@@ -256,3 +256,16 @@ test(
     assert.equal(fixture.parts.length, length);
   },
 );
+
+test(
+  'a thread that is stuck in a task does not keep the pool from being closed',
+  LIMIT,
+  async () => {
+    behave({ delayMsMax: 2 ** 40 });
+    const fixture = await poolFixture({ workers: 1, workerFile: workerProgram });
+    assert.ok(fixture.submit(logLines({ bytes: 50 * KB, lineBytes: 100, seed: 1 })));
+    await pause(200);
+    await fixture.pool.close();
+    assert.deepEqual(fixture.parts, []);
+  },
+);
