@@ -19,6 +19,7 @@ export interface SeenFile {
 
 export interface FileScanOptions {
   readonly paths: readonly string[];
+  readonly exclude: readonly string[];
   /** A literal path that cannot be read in the first scan is a fault of the set-up. */
   readonly require: boolean;
   readonly clock: InputClock;
@@ -45,7 +46,7 @@ export class FileScan {
 
   constructor(options: FileScanOptions) {
     this.#options = options;
-    this.patterns = new PathPatterns(options.paths);
+    this.patterns = new PathPatterns(options.paths, options.exclude);
     this.faults = new FileFaults(options.report);
   }
 

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import type { Dirent } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import picomatch from 'picomatch';
 
 /** A directory that could not be listed. */
@@ -34,18 +34,32 @@ export class PathPatterns {
   /** Paths without any glob character, absolute. */
   readonly literals: readonly string[];
   readonly #globs: readonly GlobPattern[];
+  readonly #isExcluded: (path: string) => boolean;
 
-  constructor(patterns: readonly string[]) {
+  /** @param exclude paths and globs of what is not meant, though a pattern leads to it; without a slash: names in any directory */
+  constructor(patterns: readonly string[], exclude: readonly string[] = []) {
+    const byName = exclude.filter((pattern) => !pattern.includes('/'));
+    const byPath = exclude.filter((pattern) => pattern.includes('/'));
+    const isName = picomatch(byName, { dot: true });
+    const isPath = picomatch(
+      byPath.map((pattern) => resolve(pattern)),
+      { dot: true },
+    );
+    this.#isExcluded = (path) => isName(basename(path)) || isPath(path);
     // A file may have brackets in its name: what is there under just that name is meant.
     const isGlob = (pattern: string): boolean =>
       picomatch.scan(pattern).isGlob && !existsSync(pattern);
-    this.literals = patterns.filter((pattern) => !isGlob(pattern)).map((path) => resolve(path));
+    this.literals = patterns
+      .filter((pattern) => !isGlob(pattern))
+      .map((path) => resolve(path))
+      .filter((path) => !this.#isExcluded(path));
     this.#globs = patterns.filter(isGlob).map(parseGlob);
   }
 
   /** Whether a path could be found: for hints that name one. */
   matches(path: string): boolean {
     if (this.literals.includes(path)) return true;
+    if (this.#isExcluded(path)) return false;
     return this.#globs.some(
       ({ base, matches }) => path.startsWith(`${base}/`) && matches(path.slice(base.length + 1)),
     );
@@ -65,7 +79,9 @@ export class PathPatterns {
         }
         for (const entry of entries) {
           const path = below === '' ? entry.name : `${below}/${entry.name}`;
-          if (!entry.isDirectory() && glob.matches(path)) paths.add(join(glob.base, path));
+          const whole = join(glob.base, path);
+          const isWanted = !entry.isDirectory() && glob.matches(path) && !this.#isExcluded(whole);
+          if (isWanted) paths.add(whole);
         }
       });
     }

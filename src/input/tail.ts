@@ -19,6 +19,8 @@ export interface TailOptions {
   readonly id: string;
   /** Paths and globs. */
   readonly paths: readonly string[];
+  /** Paths and globs of what is not read, though `paths` leads to it; without a slash: names in any directory. */
+  readonly exclude?: readonly string[];
   /** Where a file begins that is there at the very first start. What appears later is read from its beginning. */
   readonly from: 'beginning' | 'end';
   /** `false`: each file is read once to its end, then `ended` resolves. Default true. */
@@ -86,6 +88,7 @@ export class Tail implements Input {
     this.#opener = new FileOpener({ gate, counters, positions: this.#positions, route });
     this.#scan = new FileScan({
       paths,
+      exclude: options.exclude ?? [],
       clock,
       report,
       require: options.require === true,

@@ -141,6 +141,17 @@ export async function eventually(
   }
 }
 
+/** Waits until nothing more is read: as many chunks wait as before, for so long that it is no accident. */
+export async function untilNothingIsRead(gate: TestGate, quietMs = 250): Promise<void> {
+  let held = 0;
+  let sinceMs = systemClock.nowMs();
+  await eventually('reading stops', () => {
+    if (gate.waiting !== held) sinceMs = systemClock.nowMs();
+    held = gate.waiting;
+    return held > 0 && systemClock.nowMs() - sinceMs >= quietMs;
+  });
+}
+
 /** All memory came back. */
 export function isWholeAgain(gate: TestGate): boolean {
   return gate.arena.freeBytes === gate.arena.totalBytes;

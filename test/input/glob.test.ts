@@ -56,6 +56,19 @@ for (const [pattern, found] of cases) {
   });
 }
 
+test('what is excluded is not found: by name in any directory, or by path', (t) => {
+  const root = tree(t, files);
+  const patterns = new PathPatterns([join(root, '**/*.log')], ['b.*', '*1*', join(root, 'x/**')]);
+  const { paths } = patterns.find();
+  assert.deepEqual(
+    [...paths].sort(),
+    ['a.log', 'w/a.log'].map((path) => join(root, path)),
+  );
+  assert.ok(!patterns.matches(join(root, 'x/y/a.log')));
+  assert.ok(!patterns.matches(join(root, 'b.log')));
+  assert.deepEqual(new PathPatterns([join(root, 'a.log')], ['a.log']).find().paths, []);
+});
+
 test('a literal path is named whether it is there or not, and its directory is where it may appear', () => {
   const { paths, directories } = new PathPatterns(['/no/such/file.log']).find();
   assert.deepEqual([paths, directories], [['/no/such/file.log'], ['/no/such']]);
