@@ -12,11 +12,12 @@ export interface LiveViewOptions {
   readonly log: SampleLog | undefined;
   readonly tail: Input | undefined;
   readonly sockets: readonly Input[];
+  readonly codec: string;
 }
 
 const REDRAW_MS = 200;
 /** Where lines cannot be drawn again, they come rarely; the first one soon, to show that it works. */
-const LINE_MS = 5000;
+const LINE_MS = 3000;
 const FIRST_LINE_MS = 1000;
 /** Rates are those of the last so many milliseconds. */
 const WINDOW_MS = 2000;
@@ -64,10 +65,14 @@ export class LiveView {
   }
 
   #figures(nowMs: number): LiveFigures {
-    const { pipeline, log, tail, sockets } = this.#options;
+    const { pipeline, log, tail, sockets, codec } = this.#options;
     const counters = pipeline.counters();
     const { recordsAcked, rawBytes, batchBytes } = counters;
-    const now = { atMs: nowMs, records: recordsAcked, bytes: counters.inputBytes };
+    const now = {
+      atMs: nowMs,
+      records: recordsAcked,
+      bytes: counters.inputBytes - counters.lagBytes,
+    };
     this.#samples.push(now);
     while ((this.#samples[1]?.atMs ?? Infinity) <= nowMs - WINDOW_MS) this.#samples.shift();
     const before = this.#samples[0] ?? now;
@@ -79,6 +84,7 @@ export class LiveView {
       recordsPerSecond: (now.records - before.records) / seconds,
       bytesPerSecond: (now.bytes - before.bytes) / seconds,
       ratio: batchBytes === 0 ? undefined : rawBytes / batchBytes,
+      codec,
       requestsInFlight: counters.requestsInFlight,
       lagBytes: counters.lagBytes + unreadBytes,
       socketBytes: sockets.reduce((sum, socket) => sum + socket.counters.readBytes, 0),

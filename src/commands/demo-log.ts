@@ -1,5 +1,5 @@
 /** The log that the demo ships: realistic lines, each with a number of its own, so that a reader can tell what is lost, doubled or out of order. */
-import { open, rename, type FileHandle } from 'node:fs/promises';
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Input } from '../input/input.ts';
@@ -69,15 +69,21 @@ export class SampleLog {
   }
 
   /**
-   * Creates the file, empty.
+   * Creates the file, empty, in the place of what an earlier demo has left.
    *
    * @throws {SetupError} when it cannot be written
    */
   async create(): Promise<void> {
-    const { path } = this.options;
-    this.#file = await open(path, 'w').catch((error: unknown) => {
+    const { path, rotatedPath } = this.options;
+    const newPath = `${path}.new`;
+    try {
+      this.#file = await open(newPath, 'w');
+      // While the old ones are there, it cannot get the inode number of one: the checkpoint still knows those.
+      await rename(newPath, path);
+      await rm(rotatedPath, { force: true });
+    } catch (error) {
       throw writeFault(path, error);
-    });
+    }
   }
 
   /**

@@ -31,7 +31,9 @@ export class Screen {
   }
 
   get columns(): number {
-    return this.#output.columns ?? COLUMNS;
+    // A terminal that nobody has given a size says 0.
+    const { columns = 0 } = this.#output;
+    return columns > 0 ? columns : COLUMNS;
   }
 
   /** Colours on a terminal that has them and where `NO_COLOR` is not set. */
@@ -79,7 +81,7 @@ export class Screen {
       info: () => undefined,
       warn: (code, message) => say('warn', code, message),
       error: (code, message) => say('error', code, message),
-      close: () => undefined,
+      close: () => Promise.resolve(),
     };
   }
 }

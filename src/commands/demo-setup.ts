@@ -31,8 +31,7 @@ export function openDemoFolder(named: string | undefined): DemoFolder {
     throw new SetupError('usage', `${problem}. Fix: name a folder without any of *?[]{}()!`);
   }
   try {
-    const path =
-      named === undefined ? mkdtempSync(join(tmpdir(), 'millrace-demo-')) : resolve(named);
+    const path = named === undefined ? mkdtempSync(join(tmpdir(), 'millrace-')) : resolve(named);
     mkdirSync(path, { recursive: true });
     accessSync(path, constants.W_OK | constants.X_OK);
     const remove = (): void => {

@@ -12,19 +12,17 @@ const units = ['B', 'KB', 'MB', 'GB', 'TB'] as const;
 
 /** Decimal units, three digits: `812 B`, `4.61 MB`, `64 MB`. */
 export function sized(bytes: number): string {
-  const thousands = bytes < 1000 ? 0 : Math.floor(Math.log10(bytes) / 3);
+  const rounded = Number(bytes.toPrecision(3));
+  const thousands = rounded < 1000 ? 0 : Math.floor(Math.log10(rounded) / 3);
   const step = Math.min(thousands, units.length - 1);
-  const value = bytes / 1000 ** step;
-  return `${Number(value.toPrecision(3))} ${units[step] ?? ''}`;
+  return `${Number((rounded / 1000 ** step).toPrecision(3))} ${units[step] ?? ''}`;
 }
 
 export interface DemoPlaces {
   readonly version: string;
   readonly configFile: string;
   /** Undefined when the configuration has no tail. */
-  readonly log:
-    | { readonly path: string; readonly linesPerSecond: number; readonly rotateBytes: number }
-    | undefined;
+  readonly log: { readonly path: string; readonly linesPerSecond: number } | undefined;
   readonly sockets: readonly string[];
   readonly bootstrap: string;
   readonly topics: readonly string[];
@@ -41,15 +39,14 @@ export function greeting(places: DemoPlaces, paint: Paint): string {
   const command = (label: string, text: string): string =>
     `  ${paint('dim', label.padEnd(LABEL_WIDTH))}${paint('cyan', text)}`;
   const sources = [
-    ...(log === undefined ? [] : ['a growing log file']),
+    ...(log === undefined ? [] : ['a growing log']),
     ...(sockets.length === 0 ? [] : ['a Unix socket']),
   ];
-  const growth =
-    log && `${counted(log.linesPerSecond)} lines/s, renamed at ${sized(log.rotateBytes)}`;
+  const growth = log && `${counted(log.linesPerSecond)} lines/s`;
   return [
     '',
-    `  ${paint('bold', 'millrace')} ${places.version}, the demo: ${sources.join(' and ') || 'standard input'}, shipped into Kafka.`,
-    `  ${paint('dim', 'Daemon and broker run in this one process, and nothing of them stays.')}`,
+    `  ${paint('bold', 'millrace')} ${places.version}: ${sources.join(' and ') || 'standard input'}, shipped into Kafka.`,
+    `  ${paint('dim', 'A demo: daemon and broker are this one process, and nothing of it stays.')}`,
     '',
     ...(log === undefined ? [] : [row('from', log.path, growth)]),
     ...sockets.map((path) => row(log === undefined ? 'from' : '', path, 'one record a line')),
@@ -80,8 +77,9 @@ export interface LiveFigures {
   readonly recordsAcked: number;
   readonly recordsPerSecond: number;
   readonly bytesPerSecond: number;
-  /** Undefined before the first batch. */
+  /** Of the codec; undefined before the first batch. */
   readonly ratio: number | undefined;
+  readonly codec: string;
   readonly requestsInFlight: number;
   /** Written and not acknowledged yet. */
   readonly lagBytes: number;
@@ -94,20 +92,21 @@ export function liveLine(figures: LiveFigures, columns: number, paint: Paint): s
   const { phase, ratio, socketBytes } = figures;
   const shown: [value: string, label: string][] = [
     [counted(figures.recordsAcked), phase === 'draining' ? 'records, draining' : 'records'],
-    [counted(figures.recordsPerSecond), 'records/s'],
+    [`${counted(figures.recordsPerSecond)}/s`, ''],
     [(figures.bytesPerSecond / 1e6).toFixed(2), 'MB/s'],
-    [`${ratio === undefined ? '-' : ratio.toFixed(2)}x`, 'smaller'],
+    [ratio === undefined ? '-' : `${ratio.toFixed(2)}x`, figures.codec],
     [counted(figures.requestsInFlight), 'in flight'],
     [sized(Math.max(0, figures.lagBytes)), 'lag'],
-    ...(socketBytes === 0 ? [] : [[sized(socketBytes), 'from socket'] as [string, string]]),
+    ...(socketBytes === 0 ? [] : [[sized(socketBytes), 'socket'] as [string, string]]),
   ];
   let line = ' ';
   let width = 1;
   for (const [value, label] of shown) {
+    const [space, labelled] = label === '' ? ['', ''] : [' ', paint('dim', label)];
+    width += value.length + space.length + label.length + 2;
     // The last column stays free: a full line would make some terminals begin the next one.
-    width += value.length + label.length + 3;
     if (width >= columns) break;
-    line += ` ${paint('bold', value)} ${paint('dim', label)} `;
+    line += ` ${paint('bold', value)}${space}${labelled} `;
   }
   return line.trimEnd();
 }
@@ -116,6 +115,8 @@ export function liveLine(figures: LiveFigures, columns: number, paint: Paint): s
 export interface DemoCounts {
   /** Lines written to the sample log. */
   readonly written: number;
+  /** Bytes that came in on the sockets. */
+  readonly socketBytes: number;
   /** Records made of lines of the log and of the sockets, and handed to the sender. */
   readonly sent: number;
   /** Of these, what the broker has acknowledged. */
@@ -136,30 +137,27 @@ export interface DemoCounts {
 
 /** Numbers of everything, and whether they agree. @param faults what is wrong, a sentence each; none: all is well */
 export function verdict(counts: DemoCounts, faults: readonly string[], paint: Paint): string {
-  const { written, sent, acked, stored, read, rotations } = counts;
+  const { written, socketBytes, sent, acked, stored, read, rotations } = counts;
   const width = Math.max(...[written, sent, acked, stored, read].map((n) => counted(n).length));
   const row = (label: string, number: number, note: string): string =>
     `  ${paint('dim', label.padEnd(LABEL_WIDTH))}${counted(number).padStart(width)}  ${paint('dim', note)}`;
   const rotated = rotations === 0 ? '' : `, rotated ${counted(rotations)} times`;
+  const socket = socketBytes === 0 ? '' : `, and ${sized(socketBytes)} to the socket`;
   const kept = read === stored ? 'all of them' : 'what the broker still keeps';
   const foreign =
     counts.foreign === 0 ? '' : `, less ${counted(counts.foreign)} of another program`;
-  const sizes = `${sized(counts.rawBytes)} as ${sized(counts.batchBytes)} of ${counts.codec}`;
+  const small = counts.codec === 'none' ? '' : ` as ${sized(counts.batchBytes)} of ${counts.codec}`;
+  const sizes = `${sized(counts.rawBytes)}${small}`;
   const rows = [
-    '',
-    row('written', written, `lines to the sample log${rotated}`),
-    row(
-      'sent',
-      sent,
-      `records, with the socket's, in ${counted(counts.batches)} batches: ${sizes}`,
-    ),
+    row('written', written, `lines to the sample log${rotated}${socket}`),
+    row('sent', sent, `records in ${counted(counts.batches)} batches, ${sizes}`),
     row('acked', acked, 'by the broker'),
     row(
       'stored',
       stored,
       `by the end offsets of ${counted(counts.partitions)} partitions${foreign}`,
     ),
-    row('read back', read, `over the wire, ${kept}, every record checked`),
+    row('read back', read, `over the wire and checked: ${kept}`),
     '',
   ];
   if (faults.length === 0) {

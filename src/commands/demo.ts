@@ -1,5 +1,4 @@
-import { rmSync } from 'node:fs';
-import { relative } from 'node:path';
+import { basename, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../../config/schema.ts';
 import type { CheckpointStore } from '../checkpoint/checkpoint-store.ts';
@@ -77,13 +76,14 @@ async function shipAndCount(stage: Stage): Promise<ExitReason> {
         screen.say(greeting(placesOf(stage, log), screen.paint));
         for (const note of notesOf(stage)) screen.say(`  ${screen.paint('dim', note)}`);
         const { tail, sockets } = present(inputs, 'a pipeline that has started has its inputs');
-        view = new LiveView({ screen, pipeline, log, tail, sockets });
+        const codec = config.kafka.compressionType;
+        view = new LiveView({ screen, pipeline, log, tail, sockets, codec });
         if (args.seconds !== undefined) setTimeout(end.give, args.seconds * 1000).unref();
       },
       until: end.given.then(() => view?.drain()),
     });
     view?.stop();
-    return await count(stage, shipped, log);
+    return await count(stage, shipped, log, present(inputs, 'what shipped had inputs').sockets);
   } finally {
     view?.stop();
     await store?.close();
@@ -95,8 +95,6 @@ async function createLog({ config, folder, args, screen }: Stage): Promise<Sampl
     (input) => input.kind === 'tail' && input.paths.includes(folder.logPattern),
   );
   if (!isTailed) return undefined;
-  // Of an earlier demo in a folder that the user named.
-  for (const path of [folder.logPath, folder.rotatedPath]) rmSync(path, { force: true });
   let isRotationTold = false;
   const log = new SampleLog({
     path: folder.logPath,
@@ -106,8 +104,8 @@ async function createLog({ config, folder, args, screen }: Stage): Promise<Sampl
     onRotated: () => {
       if (isRotationTold) return;
       isRotationTold = true;
-      const { rotatedPath } = folder;
-      const text = `the log was full: it is ${rotatedPath} now, and the daemon went on in the new one`;
+      const name = basename(folder.rotatedPath);
+      const text = `the log was full: it is ${name} now, and the daemon reads on in the new one`;
       screen.say(`  ${screen.paint('dim', text)}`);
     },
   });
@@ -173,6 +171,7 @@ async function count(
   stage: Stage,
   shipped: Shipped,
   log: SampleLog | undefined,
+  sockets: readonly Input[],
 ): Promise<ExitReason> {
   const { config, screen } = stage;
   const { counters, isComplete } = shipped;
@@ -180,6 +179,7 @@ async function count(
   const foreign = config.kafka.enableIdempotence ? back.withoutProducerId : 0;
   const counts = {
     written: log?.lines ?? 0,
+    socketBytes: sockets.reduce((sum, socket) => sum + socket.counters.readBytes, 0),
     sent: counters.recordsEncoded,
     acked: counters.recordsAcked,
     stored: back.stored - foreign,
@@ -205,6 +205,9 @@ async function count(
     ...(missing === 0 ? [] : [`of the lines of the sample log, ${counted(missing)} are not there`]),
     ...back.faults,
   ];
+  // Where the live line was, there is an empty one now.
+  if (!screen.isLive) screen.say('');
+  screen.clear();
   screen.say(verdict(counts, faults, screen.paint));
   if (faults.length === 0) return 'ok';
   if (counters.recordsRejected > 0) return 'dataError';
