@@ -31,6 +31,8 @@ export default tseslint.config(
       eqeqeq: 'error',
       'no-console': 'error',
       'prefer-const': 'error',
+      'max-lines-per-function': ['error', { max: 70, skipComments: true }],
+      'max-lines': ['error', 400],
     },
   },
   {
@@ -60,6 +62,9 @@ export default tseslint.config(
       ],
     },
   },
-  { files: ['test/**/*.ts', 'bench/**/*.ts'], rules: { 'no-console': 'off' } },
+  {
+    files: ['test/**/*.ts', 'bench/**/*.ts'],
+    rules: { 'no-console': 'off', 'max-lines-per-function': 'off' },
+  },
   { files: ['**/*.js'], ...tseslint.configs.disableTypeChecked },
 );

@@ -6,5 +6,10 @@ import type { MicroRow } from './micro-row.ts';
 
 /** The parts alone, one after the other: kernel, codecs, stamp, ring. */
 export async function microBenches(): Promise<MicroRow[]> {
-  return [...(await kernelBench()), ...(await codecBench()), ...stampBench(), ...(await ringBench())];
+  return [
+    ...(await kernelBench()),
+    ...(await codecBench()),
+    ...stampBench(),
+    ...(await ringBench()),
+  ];
 }

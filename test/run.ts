@@ -33,6 +33,6 @@ async function runFiles(paths: string[], concurrency: number): Promise<void> {
   events.on('test:fail', (event) => {
     if (event.todo === undefined || event.todo === false) process.exitCode = 1;
   });
-  const text = events.compose(new spec());
-  for await (const chunk of text) process.stdout.write(chunk as string);
+  const text: AsyncIterable<string> = events.compose(new spec());
+  for await (const line of text) process.stdout.write(line);
 }

@@ -71,7 +71,7 @@ test('the law notices what breaks it', () => {
   );
   assert.equal(broken('src/input/x.ts', "import { parse } from 'yaml';\n").length, 1);
   assert.equal(broken('src/accumulate/x.ts', 'const now = Date.now();\n').length, 1);
-  assert.equal(broken('src/shared/x.ts', `// TO${'DO'}: later\n`).length, 1);
+  assert.equal(broken('src/shared/x.ts', ['// TO', 'DO: later\n'].join('')).length, 1);
   assert.equal(broken('src/shared/utils.ts', '').length, 1);
   assert.equal(broken('src/shared/long.ts', '\n'.repeat(402)).length, 1);
 });

@@ -8,10 +8,10 @@ export function loadCompressor(codec: string): (raw: Buffer) => Buffer {
     case 'none':
       return (raw) => raw;
     case 'snappy': {
-      const { compressSync } = require('@napi-rs/snappy') as {
+      const snappy = require('@napi-rs/snappy') as {
         compressSync(raw: Buffer, options: { copyOutputData: boolean }): Buffer;
       };
-      return (raw) => compressSync(raw, { copyOutputData: true });
+      return (raw) => snappy.compressSync(raw, { copyOutputData: true });
     }
     case 'lz4': {
       const { compressFrameSync } = require('lz4-napi') as {

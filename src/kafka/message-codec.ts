@@ -172,73 +172,55 @@ function compilePrimitive(name: PrimitiveName, compact: boolean): Codec {
     case 'boolean':
       return codec<boolean>(
         1,
-        (w, value) => {
-          w.boolean(value);
-        },
+        (w, value) => w.boolean(value),
         (r) => r.boolean(),
       );
     case 'int8':
       return codec<number>(
         1,
-        (w, value) => {
-          w.int8(value);
-        },
+        (w, value) => w.int8(value),
         (r) => r.int8(),
       );
     case 'int16':
       return codec<number>(
         2,
-        (w, value) => {
-          w.int16(value);
-        },
+        (w, value) => w.int16(value),
         (r) => r.int16(),
       );
     case 'int32':
       return codec<number>(
         4,
-        (w, value) => {
-          w.int32(value);
-        },
+        (w, value) => w.int32(value),
         (r) => r.int32(),
       );
     case 'int64':
       return codec<bigint>(
         8,
-        (w, value) => {
-          w.int64(value);
-        },
+        (w, value) => w.int64(value),
         (r) => r.int64(),
       );
     case 'uuid':
       return codec<string>(
         16,
-        (w, value) => {
-          w.uuid(value);
-        },
+        (w, value) => w.uuid(value),
         (r) => r.uuid(),
       );
     case 'string':
       return codec<string | null>(
         compact ? 1 : 2,
-        (w, value) => {
-          w.string(value, compact);
-        },
+        (w, value) => w.string(value, compact),
         (r) => r.string(compact),
       );
     case 'bytes':
       return codec<Uint8Array | null>(
         compact ? 1 : 4,
-        (w, value) => {
-          w.bytes(value, compact);
-        },
+        (w, value) => w.bytes(value, compact),
         (r) => r.bytes(compact),
       );
     case 'records':
       return codec<Uint8Array | readonly Uint8Array[] | null>(
         compact ? 1 : 4,
-        (w, value) => {
-          w.records(value, compact);
-        },
+        (w, value) => w.records(value, compact),
         (r) => r.bytes(compact),
       );
   }
