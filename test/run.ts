@@ -33,6 +33,6 @@ async function runFiles(paths: string[], concurrency: number): Promise<void> {
   events.on('test:fail', (event) => {
     if (event.todo === undefined || event.todo === false) process.exitCode = 1;
   });
-  const text: AsyncIterable<string> = events.compose(new spec());
+  const text = events.compose(new spec()) as AsyncIterable<string>;
   for await (const line of text) process.stdout.write(line);
 }

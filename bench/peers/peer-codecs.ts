@@ -14,10 +14,8 @@ export function loadCompressor(codec: string): (raw: Buffer) => Buffer {
       return (raw) => snappy.compressSync(raw, { copyOutputData: true });
     }
     case 'lz4': {
-      const { compressFrameSync } = require('lz4-napi') as {
-        compressFrameSync(raw: Buffer): Buffer;
-      };
-      return (raw) => compressFrameSync(raw);
+      const lz4 = require('lz4-napi') as { compressFrameSync(raw: Buffer): Buffer };
+      return (raw) => lz4.compressFrameSync(raw);
     }
     case 'zstd':
       return (raw) => zstdCompressSync(raw);
