@@ -38,7 +38,7 @@ export async function ingest(options: IngestOptions): Promise<Sample[]> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
   const cluster = await startKafka({
     brokers: 1,
-    properties: { 'log.retention.check.interval.ms': '600000' },
+    properties: { 'log.segment.delete.delay.ms': '500' },
   });
   const samples: Sample[] = [];
   try {
