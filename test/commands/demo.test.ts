@@ -82,9 +82,9 @@ for (const [name, node] of [
       t.after(() => demo.signal('SIGKILL'));
       assert.equal((await runProgram('nc', ['-U', '-N', socket], 'hello\n')).code, 0);
       await demo.says(/^ {2}[\d,]+ records .* 6 B socket$/m);
-      const read = ['-C', '-q', '-b', bootstrap, '-t', 'demo', '-o', 'beginning', '-e'];
-      const { stdout } = await runProgram('kcat', read);
-      assert.equal(stdout.split('\n').filter((line) => line === 'hello').length, 1);
+      // Without -e: kcat finds no end of a log that grows.
+      const read = `kcat -C -q -b ${bootstrap} -t demo -o beginning | grep -m 1 '^hello$'`;
+      assert.equal((await runProgram('sh', ['-c', read])).stdout, 'hello\n');
 
       assert.equal(await demo.stop('SIGINT'), 0, demo.output);
       assert.match(demo.output, /^ {2}sent = acked = stored: /m);
