@@ -90,6 +90,11 @@ export class KafkaCluster {
 
   /** Runs one of Kafka's own Java tools against this cluster and gives what it printed. */
   async tool(mainClass: string, args: readonly string[], input?: string): Promise<string> {
+    return (await this.toolBytes(mainClass, args, input)).toString();
+  }
+
+  /** The same, byte for byte. */
+  async toolBytes(mainClass: string, args: readonly string[], input?: string): Promise<Buffer> {
     const child = spawn('java', [
       '-Xmx256m',
       '-XX:TieredStopAtLevel=1',
@@ -98,15 +103,17 @@ export class KafkaCluster {
       mainClass,
       ...args,
     ]);
-    let stdout = '';
-    let stderr = '';
-    child.stdout.on('data', (bytes: Buffer) => (stdout += bytes.toString()));
-    child.stderr.on('data', (bytes: Buffer) => (stderr += bytes.toString()));
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    child.stdout.on('data', (bytes: Buffer) => stdout.push(bytes));
+    child.stderr.on('data', (bytes: Buffer) => stderr.push(bytes));
     child.stdin.end(input ?? '');
     const [code] = (await once(child, 'close')) as [number | null];
-    if (code !== 0)
-      throw new Error(`${mainClass} ${args.join(' ')}: exit ${String(code)}\n${stdout}${stderr}`);
-    return stdout;
+    if (code !== 0) {
+      const said = Buffer.concat([...stdout, ...stderr]).toString();
+      throw new Error(`${mainClass} ${args.join(' ')}: exit ${String(code)}\n${said}`);
+    }
+    return Buffer.concat(stdout);
   }
 
   async createTopic(
@@ -138,24 +145,30 @@ export class KafkaCluster {
     return found.sort((a, b) => Number(a[1]) - Number(b[1])).map((match) => Number(match[2]));
   }
 
-  /** Moves the leader of a partition to another replica, by a reassignment with that replica first and a preferred election. */
-  async moveLeader(topic: string, partition: number, to: number): Promise<void> {
-    const others = this.nodeIds.filter((id) => id !== to);
+  /**
+   * Moves the leaders of a topic's partitions, by reassignments with the new leader as first replica and a preferred election.
+   *
+   * @param leaders of each partition, by partition number
+   */
+  async moveLeaders(topic: string, leaders: readonly number[]): Promise<void> {
     const plan = join(this.folder, `plan-${randomUUID()}.json`);
-    const partitions = [{ topic, partition, replicas: [to, ...others] }];
+    const partitions = leaders.map((leader, partition) => ({
+      topic,
+      partition,
+      replicas: [leader, ...this.nodeIds.filter((id) => id !== leader)],
+    }));
     writeFileSync(plan, JSON.stringify({ version: 1, partitions }));
     const reassign = 'org.apache.kafka.tools.reassign.ReassignPartitionsCommand';
     const server = ['--bootstrap-server', this.bootstrap];
     await this.tool(reassign, [...server, '--reassignment-json-file', plan, '--execute']);
-    const elect = [
-      '--election-type',
-      'preferred',
-      '--topic',
-      topic,
-      '--partition',
-      String(partition),
-    ];
+    const elect = ['--election-type', 'preferred', '--path-to-json-file', plan];
     await this.tool('org.apache.kafka.tools.LeaderElectionCommand', [...server, ...elect]);
+  }
+
+  /** Partitions of all topics that lack a replica in sync, or a leader. */
+  async underReplicated(): Promise<number> {
+    const text = await this.#topics('--describe', '--under-replicated-partitions');
+    return [...text.matchAll(/Partition: \d+/g)].length;
   }
 
   logTail(id: number): string {

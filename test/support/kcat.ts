@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 
 /** Reads a whole topic with kcat, a program that we did not write, and hands on partition and value of each record. */
 export async function kcatRead(
@@ -8,29 +9,37 @@ export async function kcatRead(
   topic: string,
   read: (partition: number, value: string) => void,
 ): Promise<void> {
-  const args = [
-    '-C',
-    '-b',
-    bootstrap,
-    '-t',
-    topic,
-    '-o',
-    'beginning',
-    '-e',
-    '-q',
-    '-f',
-    '%p\t%s\n',
-  ];
+  await kcatConsume(bootstrap, topic, '%p\t%s\n', async (output) => {
+    for await (const line of createInterface({ input: output, crlfDelay: Infinity })) {
+      const tab = line.indexOf('\t');
+      read(Number(line.slice(0, tab)), line.slice(tab + 1));
+    }
+  });
+}
+
+/** The values of a topic with one partition, a newline behind each. */
+export async function kcatBytes(bootstrap: string, topic: string): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  await kcatConsume(bootstrap, topic, '%s\n', async (output) => {
+    for await (const part of output) parts.push(part as Buffer);
+  });
+  return Buffer.concat(parts);
+}
+
+async function kcatConsume(
+  bootstrap: string,
+  topic: string,
+  format: string,
+  take: (output: Readable) => Promise<void>,
+): Promise<void> {
+  const args = ['-C', '-b', bootstrap, '-t', topic, '-o', 'beginning', '-e', '-q', '-f', format];
   const child = spawn('kcat', [...args, '-X', 'check.crcs=true'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let errors = '';
   child.stderr.on('data', (bytes: Buffer) => (errors += bytes.toString()));
   const closed = once(child, 'close');
-  for await (const line of createInterface({ input: child.stdout, crlfDelay: Infinity })) {
-    const tab = line.indexOf('\t');
-    read(Number(line.slice(0, tab)), line.slice(tab + 1));
-  }
+  await take(child.stdout);
   const [code] = (await closed) as [number | null];
   if (code !== 0) throw new Error(`kcat ended with ${String(code)}: ${errors}`);
 }

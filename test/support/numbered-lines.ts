@@ -30,6 +30,11 @@ export function numberedLines(source: string, from: number, to: number, bytes: n
   return Buffer.from(lines.join(''));
 }
 
+export interface SourceLine {
+  readonly source: string;
+  readonly seq: number;
+}
+
 const PARTS = /^\{"source":"([^"]*)","seq":(\d{12}),/;
 
 /** Takes a topic's lines, partition by partition in order, and says what is wrong with them as a whole. */
@@ -39,8 +44,9 @@ export class LineAudit {
   readonly #last = new Map<string, number>();
   readonly #expected: ReadonlyMap<string, number>;
   readonly faults: string[] = [];
-  doubled = 0;
-  reordered = 0;
+  /** Lines that were there already, and lines that stand behind a later one of their source and partition. */
+  readonly doubles: SourceLine[] = [];
+  readonly stepsBack: SourceLine[] = [];
   foreign = 0;
   count = 0;
 
@@ -67,13 +73,13 @@ export class LineAudit {
       return;
     }
     if ((seen[seq] ?? 0) > 0) {
-      this.doubled++;
+      this.doubles.push({ source, seq });
       this.#fault(`${source} ${seq} is there twice, again in partition ${partition}`);
     }
     seen[seq] = 1;
     const key = `${source}/${partition}`;
     if (seq <= (this.#last.get(key) ?? -1)) {
-      this.reordered++;
+      this.stepsBack.push({ source, seq });
       this.#fault(
         `${source} ${seq} stands behind ${this.#last.get(key) ?? -1} in partition ${partition}`,
       );
@@ -96,8 +102,8 @@ export class LineAudit {
 
   /** The verdict in the words of DESIGN.md: everything zero is what users may rely on. */
   verdict(): { lost: number; doubled: number; reordered: number; foreign: number } {
-    const { lost, doubled, reordered, foreign } = this;
-    return { lost, doubled, reordered, foreign };
+    const { lost, doubles, stepsBack, foreign } = this;
+    return { lost, doubled: doubles.length, reordered: stepsBack.length, foreign };
   }
 
   #fault(text: string): void {

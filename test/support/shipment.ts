@@ -13,8 +13,35 @@ import { LineAudit, numberedLines } from './numbered-lines.ts';
 const run = promisify(execFile);
 
 export const LINE_BYTES = 227;
+const STEP_LINES = 1000;
+
+/** Lines that make about so many bytes, a multiple of what is written at a time. */
+export function linesOf(bytes: number): number {
+  return Math.max(1, Math.floor(bytes / (LINE_BYTES + 1) / STEP_LINES)) * STEP_LINES;
+}
+
+/** How fast a source writes. */
+export interface Pace {
+  /** Spread evenly over so many milliseconds. */
+  readonly overMs: number;
+  /** Whether it writes on, at the same pace, when it has written all it had to. */
+  readonly goesOn: () => boolean;
+}
+
+const AT_ONCE: Pace = { overMs: 0, goesOn: () => false };
+const POLL_MS = 200;
 /** 100 MB of input in `npm test`, 1 GB in `npm run test:full`. */
-export const shipmentBytes = process.env['MILLRACE_FULL'] === '1' ? 1e9 : 100e6;
+export const isFull = process.env['MILLRACE_FULL'] === '1';
+export const shipmentBytes = isFull ? 1e9 : 100e6;
+
+export interface ShipmentOptions {
+  readonly bootstrap: string;
+  readonly topic: string;
+  readonly codec: string;
+  /** Further keys of the producer. */
+  readonly kafka?: Readonly<Record<string, string | number>>;
+  readonly workers?: number;
+}
 
 /** A folder with a config, files to tail and a socket path; goes when the test ends. */
 export class Shipment {
@@ -25,13 +52,7 @@ export class Shipment {
   readonly bootstrap: string;
   readonly expected = new Map<string, number>();
 
-  constructor(options: {
-    bootstrap: string;
-    topic: string;
-    codec: string;
-    kafka?: Record<string, string | number>;
-    workers?: number;
-  }) {
+  constructor(options: ShipmentOptions) {
     this.topic = options.topic;
     this.bootstrap = options.bootstrap;
     const kafka = {
@@ -68,17 +89,32 @@ export class Shipment {
     return socket;
   }
 
-  /** Writes `lines` numbered lines into a file or connection; `paceMs` waits after each megabyte or so, to spread them over time. */
-  async write(source: string, to: Writable, lines: number, paceMs = 0): Promise<void> {
-    this.expected.set(source, lines);
-    const step = 4000;
-    for (let from = 0; from < lines; from += step) {
-      const bytes = numberedLines(source, from, Math.min(lines, from + step), LINE_BYTES);
+  /** Writes `lines` numbered lines into a file or connection, as fast as it takes them or as `pace` says. */
+  async write(source: string, to: Writable, lines: number, pace: Pace = AT_ONCE): Promise<void> {
+    const begun = Date.now();
+    const step = Math.min(STEP_LINES, lines);
+    let written = 0;
+    while (written < lines || pace.goesOn()) {
+      const bytes = numberedLines(source, written, written + step, LINE_BYTES);
+      written += step;
+      this.expected.set(source, written);
       if (!to.write(bytes)) await once(to, 'drain');
-      if (paceMs > 0) await sleep(paceMs);
+      const early = begun + pace.overMs * (written / lines) - Date.now();
+      if (early > 0) await sleep(early);
     }
     to.end();
     await once(to, 'close');
+  }
+
+  /** Two files and two connections at once, each with a quarter of `bytes`. */
+  async writeAll(bytes: number, pace: Pace = AT_ONCE): Promise<void> {
+    const lines = linesOf(bytes / 4);
+    await Promise.all([
+      this.write('file-a', this.file('file-a'), lines, pace),
+      this.write('file-b', this.file('file-b'), lines, pace),
+      this.write('client-a', await this.connection(), lines, pace),
+      this.write('client-b', await this.connection(), lines, pace),
+    ]);
   }
 
   /** Records in the topic by the brokers' own offsets, asked with kcat. */
@@ -106,7 +142,7 @@ export class Shipment {
         throw new Error(
           `${stored} of ${records} records are stored after ${timeoutMs} ms; ${alive()}`,
         );
-      await sleep(200);
+      await sleep(POLL_MS);
     }
   }
 
