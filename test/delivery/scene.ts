@@ -36,14 +36,14 @@ export function startDaemon(load: Shipment, t: TestContext, node: string): Daemo
 export async function expectDelivered(load: Shipment, daemon: Daemon): Promise<void> {
   await load.untilStored(PARTITIONS, load.lines, 5 * MINUTE, () => said(daemon));
   assert.equal(await daemon.stop(), 0, said(daemon));
-  await expectNothingWrong(load);
+  await expectNothingWrong(load, said(daemon));
 }
 
 /** Reads the topic back: every line that was written is there, once, behind its predecessors, and nothing else. */
-export async function expectNothingWrong(load: Shipment): Promise<void> {
+export async function expectNothingWrong(load: Shipment, context = ''): Promise<void> {
   const audit = await load.audit();
   const nothingWrong = { lost: 0, doubled: 0, reordered: 0, foreign: 0 };
-  assert.deepEqual(audit.verdict(), nothingWrong, audit.faults.join('\n'));
+  assert.deepEqual(audit.verdict(), nothingWrong, `${audit.faults.join('\n')}\n${context}`);
   assert.equal(audit.count, load.lines);
 }
 
