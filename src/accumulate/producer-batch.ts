@@ -35,6 +35,8 @@ export interface ProducerBatchOptions<Payload> {
 export class ProducerBatch<Payload = unknown> {
   readonly id: number;
   readonly topic: string;
+  /** Any partition will do. */
+  readonly keyless: boolean;
   partition: number;
   readonly recordCount: number;
   readonly batchBytes: number;
@@ -64,6 +66,7 @@ export class ProducerBatch<Payload = unknown> {
   constructor(options: ProducerBatchOptions<Payload>) {
     this.id = options.id;
     this.topic = options.topic;
+    this.keyless = options.partition === undefined;
     this.partition = options.partition ?? UNASSIGNED_PARTITION;
     this.recordCount = options.recordCount;
     this.batchBytes = options.batchBytes;

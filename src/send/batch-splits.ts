@@ -1,5 +1,5 @@
 /** Splits on their way: the codec may have to be loaded first, and the arena may have no room for the pieces yet. */
-import { ProducerBatch, UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
+import { ProducerBatch } from '../accumulate/producer-batch.ts';
 import { loadCompressor } from '../kafka/compression.ts';
 import { batchAttributes } from '../kafka/record-batch.ts';
 import type { Arena } from '../ring/arena.ts';
@@ -83,11 +83,11 @@ export class BatchSplits<Ranges> {
 
   #pieceOf(batch: Batch<Ranges>, payload: BatchPayload<Ranges>): Batch<Ranges> {
     const { recordCount, batchBytes, rawBytes } = payload.sealed;
-    const { topic, partition, createdMs, replayable } = batch;
+    const { topic, partition, keyless, createdMs, replayable } = batch;
     return new ProducerBatch({
       id: this.#options.takeBatchId(),
       ...{ topic, recordCount, batchBytes, rawBytes, createdMs, replayable, payload },
-      ...(partition === UNASSIGNED_PARTITION ? {} : { partition }),
+      ...(keyless ? {} : { partition }),
     });
   }
 }

@@ -58,7 +58,7 @@ function sendProduce(
 ): void {
   const { acks, requestTimeoutMs } = state.config;
   for (const { partition, batch } of entries) {
-    takeBatch(state, partition, batch);
+    takeBatch(state, partition, batch, nowMs);
     partition.topic.lastUseMs = nowMs;
     // To the end of the line.
     node.active.delete(partition);

@@ -3,13 +3,12 @@ import { errorOf, errors, type KafkaError } from '../kafka/errors.ts';
 import { at, complete } from './batch-outcome.ts';
 import { isBusy, loseLeader, metadataDone, requestUpdate, setLeader } from './cluster-metadata.ts';
 import type { BrokerNode, MetadataAnswered, TopicMetadata } from './events.ts';
+import { recreated, takeBackKeyless } from './recreated-topic.ts';
 import { problemText, type TopicProblem } from './reports.ts';
 import {
   activate,
   createNode,
   hasWork,
-  NO_LEADER_EPOCH,
-  NO_NODE,
   partitionOf,
   report,
   topicOf,
@@ -85,7 +84,9 @@ function waitedTooLong(
   const { topicWaitMaxMs } = state.config;
   const problem = problemOf(error);
   const isWaitedFor = problem === 'missing' || problem === 'notAuthorized';
-  if (!isWaitedFor || nowMs - topic.problemSinceMs < topicWaitMaxMs) return undefined;
+  // What was not said yet has only begun, whatever an earlier problem was.
+  if (!isWaitedFor || topic.reported === undefined) return undefined;
+  if (nowMs - topic.problemSinceMs < topicWaitMaxMs) return undefined;
   const waited = `waited ${String(topicWaitMaxMs / 1000)} s for it`;
   const message = `topic ${topic.topic} ${problemText[problem]}: ${advice(state, problem)} (${waited})`;
   return { error: error.name, message };
@@ -126,13 +127,14 @@ function takeTopic(
   if (error !== errors.NONE) return withoutTopic(state, topic, error, nowMs);
   topic.missingCount = 0;
   if (answer.topicId !== '') {
+    if (answer.topicId === topic.formerTopicId) return !isBusy(topic);
     if (topic.topicId !== '' && topic.topicId !== answer.topicId) recreated(state, topic);
     topic.topicId = answer.topicId;
   }
   topic.known = true;
   // Partitions are never taken away from a topic; an answer with fewer comes from a broker that lags behind.
   topic.partitionCount = Math.max(topic.partitionCount, answer.partitions.length);
-  let whole = true;
+  let whole = answer.partitions.length > 0 || !isBusy(topic);
   for (const { errorCode, partition: index, leaderId, leaderEpoch } of answer.partitions) {
     const partition = partitionOf(state, topic, index);
     const led = leaderId >= 0 && errorOf(errorCode) !== errors.LEADER_NOT_AVAILABLE;
@@ -140,6 +142,7 @@ function takeTopic(
     else if (leaderEpoch >= partition.leaderEpoch) loseLeader(state, partition);
     if (!led && (hasWork(partition) || topic.keyless.length > 0)) whole = false;
   }
+  if (topic.partitions.length > topic.partitionCount) takeBackKeyless(state, topic);
   sayProblem(state, topic, beyond(topic), nowMs);
   return whole;
 }
@@ -221,20 +224,4 @@ function rejectAll(state: SenderState, topic: TopicState, error: KafkaError): vo
       });
     }
   }
-}
-
-/** A new topic under the old name. What may be in the old one is settled against the new one; sequences start again. */
-function recreated(state: SenderState, topic: TopicState): void {
-  report(state, { kind: 'topicRecreated', topic: topic.topic });
-  for (const partition of topic.partitions) {
-    if (partition === undefined) continue;
-    partition.leaderEpoch = NO_LEADER_EPOCH;
-    partition.gateLeaderId = NO_NODE;
-    partition.lastAckedOffset = -1n;
-    if (!partition.identity.assigned) continue;
-    partition.floor = 0n;
-    partition.bumpPending = true;
-  }
-  // Only here may there be fewer than before.
-  topic.partitionCount = 0;
 }

@@ -2,11 +2,20 @@
 import { NO_SEQUENCE, type ProducerBatch } from '../accumulate/producer-batch.ts';
 import { assert } from '../shared/assert.ts';
 import { askFloor } from './floor.ts';
-import { wakeBy, type NodeState, type PartitionState, type SenderState } from './sender-state.ts';
+import {
+  NO_NODE,
+  wakeBy,
+  type NodeState,
+  type PartitionState,
+  type SenderState,
+} from './sender-state.ts';
 import { advanceSettle, beginSettle, bumpEpoch } from './settle.ts';
 
 /** What a broker remembers of a producer id in a partition: so many batches may be unanswered at once. */
 export const UNSETTLED_MAX = 5;
+
+/** Silence after which the leader is not trusted to know our producer id. It keeps it for a day (producer.id.expiration.ms), or as it is told. */
+const GATE_IDLE_MS = 60_000;
 
 /**
  * The batch that comes next, still in its list. May instead put a question to the leader that has to be answered first.
@@ -86,7 +95,7 @@ export function isTurn(state: SenderState, partition: PartitionState): boolean {
 
 /**
  * A broker that does not know our producer id accepts any sequence: after a failure of the first batch it would take the second. So there is
- * one in flight until the first success at this leader epoch.
+ * one in flight until the first success at this leader epoch, and after a long silence, in which the broker may have forgotten it.
  */
 function isGateOpen(partition: PartitionState): boolean {
   return (
@@ -100,6 +109,7 @@ export function takeBatch(
   state: SenderState,
   partition: PartitionState,
   batch: ProducerBatch,
+  nowMs: number,
 ): void {
   const retry = partition.retries.indexOf(batch);
   if (retry >= 0) partition.retries.splice(retry, 1);
@@ -109,6 +119,8 @@ export function takeBatch(
     else if (batch.counter < 0) batch.counter = partition.identity.counter++;
   }
   batch.attempts += 1;
+  if (nowMs - partition.sentMs > GATE_IDLE_MS) partition.gateLeaderId = NO_NODE;
+  partition.sentMs = nowMs;
   partition.inFlight.push(batch);
   partition.sentLeaderId = partition.leaderId;
   partition.sentLeaderEpoch = partition.leaderEpoch;

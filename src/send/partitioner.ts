@@ -12,7 +12,7 @@ import { isBootstrap, wantConnection } from './node-connections.ts';
 import { isTurn } from './partition-turn.ts';
 import {
   activate,
-  NO_NODE,
+  wakeBy,
   type NodeState,
   type PartitionState,
   type SenderState,
@@ -70,7 +70,7 @@ function draw(state: SenderState, topic: TopicState, nowMs: number): PartitionSt
   let most = 0;
   let loads = 0;
   for (const partition of topic.partitions) {
-    if (partition === undefined || partition.leaderId === NO_NODE) continue;
+    if (partition === undefined || !state.nodes.has(partition.leaderId)) continue;
     led = true;
     if (!isCandidate(state, partition, nowMs)) continue;
     const load = loadOf(state, partition);
@@ -102,13 +102,20 @@ function isCandidate(state: SenderState, partition: PartitionState, nowMs: numbe
     partition.retries.length === 0 &&
     partition.settle === undefined &&
     partition.settleCause === undefined &&
-    !partition.bumpPending &&
+    // An epoch that is over ends when the batch goes out, unless something of it is still on the wire.
+    (!partition.bumpPending || partition.inFlight.length === 0) &&
     partition.splitting === undefined &&
-    nowMs >= partition.retryAtMs &&
+    isRested(state, partition, nowMs) &&
     isTurn(state, partition) &&
     canSend(state, node, nowMs) &&
     !isSlow(state, node, nowMs)
   );
+}
+
+/** Its batch was given up while it was left alone: nothing but a keyless batch asks for it at that time. */
+function isRested(state: SenderState, { retryAtMs }: PartitionState, nowMs: number): boolean {
+  if (nowMs < retryAtMs) wakeBy(state, retryAtMs);
+  return nowMs >= retryAtMs;
 }
 
 /** partitioner.availability.timeout.ms: a broker that has not answered for so long gets no more. */

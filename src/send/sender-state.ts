@@ -77,6 +77,8 @@ export interface NodeState {
 export interface TopicState {
   readonly topic: string;
   topicId: string;
+  /** Of the topic of this name before it was created again: brokers that lag behind still tell of it. */
+  formerTopicId: string;
   /** Metadata named its partitions at least once. */
   known: boolean;
   /** How many there are; 0 until known. */
@@ -114,6 +116,7 @@ export interface PartitionState {
   sentLeaderId: number;
   sentLeaderEpoch: number;
   sentConnection: number;
+  sentMs: number;
   /** Refusals since the last success, those of one round counted once. */
   refusals: number;
   retryAtMs: number;
@@ -224,6 +227,7 @@ export function topicOf(state: SenderState, topic: string): TopicState {
   const created: TopicState = {
     topic,
     topicId: '',
+    formerTopicId: '',
     known: false,
     partitionCount: 0,
     partitions: [],
@@ -260,6 +264,7 @@ export function partitionOf(
     sentLeaderId: NO_NODE,
     sentLeaderEpoch: NO_LEADER_EPOCH,
     sentConnection: 0,
+    sentMs: -Infinity,
     refusals: 0,
     retryAtMs: -Infinity,
     floor: undefined,

@@ -37,6 +37,7 @@ import {
   wakeBy,
   type SenderState,
 } from './sender-state.ts';
+import { proceed } from './settle.ts';
 import { settleLost, takeSettleAnswer } from './settle-answers.ts';
 import { abandon, abandonAll, stopForGood } from './stop.ts';
 
@@ -113,7 +114,7 @@ function take(state: SenderState, event: SenderEvent, nowMs: number): void {
       connectionLost(state, event, undefined, nowMs);
       return;
     case 'batchSplit':
-      takePieces(state, event.batch, event.pieces);
+      takePieces(state, event.batch, event.pieces, nowMs);
       return;
     case 'produceWritten':
     case 'produceAnswered':
@@ -219,6 +220,7 @@ function takePieces(
   state: SenderState,
   whole: ProducerBatch,
   pieces: readonly ProducerBatch[],
+  nowMs: number,
 ): void {
   if (whole.done) {
     // The sender stopped meanwhile.
@@ -235,6 +237,7 @@ function takePieces(
     if (!state.config.enableIdempotence) piece.counter = whole.counter;
     insertRetry(partition, piece);
   }
+  if (partition.settle !== undefined) proceed(state, partition, nowMs);
   activate(state, partition);
 }
 

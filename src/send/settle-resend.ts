@@ -1,7 +1,15 @@
 /** What the answer to a batch means that was sent again to settle its partition. Anything but "it is in" starts the protocol anew. */
 import type { ProducerBatch } from '../accumulate/producer-batch.ts';
 import { errorOf, errors, type KafkaError } from '../kafka/errors.ts';
-import { acknowledge, openGate, park, reject, split } from './batch-results.ts';
+import {
+  acknowledge,
+  fatalMessage,
+  isCorruptAgain,
+  openGate,
+  park,
+  reject,
+  split,
+} from './batch-results.ts';
 import { requestUpdate } from './cluster-metadata.ts';
 import type { PartitionProduced } from './events.ts';
 import type { SentEntry } from './in-flight-requests.ts';
@@ -77,10 +85,11 @@ function resendRefused(
 ): void {
   const { action } = error;
   const why = `${error.name}: ${error.meaning}`;
-  if (action === 'fatal' || action === 'abort') {
-    stopForGood(state, error.name, why);
+  if (action === 'fatal' || action === 'abort' || isCorruptAgain(batch, error)) {
+    stopForGood(state, error.name, fatalMessage(batch, error));
     return;
   }
+  batch.corruptOnce ||= action === 'retryThenFatal';
   if (isMaybeAppended(error)) batch.maybeAppended = true;
   if (error.refreshMetadata) requestUpdate(state);
   if (action === 'park') park(state, partition, error, nowMs);

@@ -20,6 +20,7 @@ export function cutInPieces(
       new ProducerBatch<Records>({
         id: firstId + pieces.length,
         topic: batch.topic,
+        ...(batch.keyless ? {} : { partition: batch.partition }),
         recordCount: records.count,
         batchBytes: Math.ceil((batch.batchBytes * records.count) / count),
         rawBytes: 1,

@@ -172,3 +172,62 @@ test('a broker without DescribeProducers is settled by the headers of its log', 
   assert.equal(world.cluster.partition('logs', 0).log.length, 3);
   world.verify();
 });
+
+/** Asks for metadata now, and takes the answer. */
+function refresh(world: SimulatedWorld): void {
+  world.state.metadata.wanted = true;
+  world.step({ type: 'tick' });
+  world.run(300);
+}
+
+test('keyless batches go on when the topic was created again while nothing was on its way', () => {
+  const world = SimulatedWorld.warm({ partitions: 3 });
+  world.cluster.createTopic('logs', 3);
+  refresh(world);
+  const batch = world.send('logs', undefined, 10, { replayable: true });
+  world.settle();
+  assert.equal(world.outcome(batch).type, 'acked');
+});
+
+test('a topic that is created again with fewer partitions gets the keyless batches of all of them', () => {
+  const world = SimulatedWorld.warm({ partitions: 8, config: { batchSize: 1000 } });
+  world.faults.refusal = ({ partition }) => (partition >= 2 ? 'NOT_ENOUGH_REPLICAS' : undefined);
+  world.faults.request = ({ type }) =>
+    type === 'sendProduce' && world.random() < 0.1 ? 'cutAfter' : undefined;
+  const old = new Set([...world.sent]);
+  for (let i = 0; i < 30; i++) world.send('logs', undefined, 10, { replayable: true });
+  world.run(300);
+  for (const batch of world.outcomes.keys()) old.add(batch as (typeof world.sent)[number]);
+  world.cluster.createTopic('logs', 2);
+  world.faults = {};
+  refresh(world);
+  for (let i = 0; i < 30; i++) world.send('logs', undefined, 10, { replayable: true });
+  world.settle();
+  const seen = [0, 1].flatMap((index) => world.cluster.partition('logs', index).log);
+  const wanted = world.sent.filter((batch) => !old.has(batch)).map(({ payload }) => payload.from);
+  assert.ok(wanted.length > 35);
+  assert.deepEqual(
+    seen.map(({ records }) => records.from).sort((a, b) => a - b),
+    wanted,
+  );
+});
+
+test('a broker that still tells of the topic that was deleted is not believed', () => {
+  const world = SimulatedWorld.warm({ partitions: 2 });
+  const old = world.cluster.topics.get('logs');
+  const made = world.cluster.createTopic('logs', 4);
+  refresh(world);
+  for (let i = 0; i < 4; i++) world.send('logs', i);
+  world.settle();
+  assert.ok(old !== undefined);
+  world.cluster.topics.set('logs', old);
+  refresh(world);
+  world.cluster.topics.set('logs', made);
+  assert.equal(world.said('topicRecreated').length, 1);
+  world.send('logs', 3);
+  world.settle();
+  assert.deepEqual(
+    world.cluster.partition('logs', 3).log.map(({ producerEpoch }) => producerEpoch),
+    [0, 0],
+  );
+});

@@ -100,3 +100,49 @@ test('without adaptive partitioning the spread is uniform whatever the brokers d
   for (const count of counts(world, 4)) assert.ok(count > 30 && count < 75, String(count));
   world.verify();
 });
+
+test('a partition whose batch expired while nobody led it takes keyless batches when it is led again', () => {
+  const world = SimulatedWorld.warm({ config: { deliveryTimeoutMs: 3000 } });
+  const topic = world.cluster.topics.get('logs');
+  assert.ok(topic !== undefined);
+  world.faults.refusal = () => 'NOT_ENOUGH_REPLICAS';
+  const refused = world.send('logs', undefined);
+  world.run(500);
+  topic.error = 'LEADER_NOT_AVAILABLE';
+  world.state.metadata.wanted = true;
+  world.run(5000);
+  assert.equal(world.outcome(refused).type, 'expired');
+  topic.error = undefined;
+  world.faults = {};
+  world.run(2000);
+  const next = world.send('logs', undefined, 10, { replayable: true });
+  world.settle();
+  assert.equal(world.outcome(next).type, 'acked');
+});
+
+test('a keyless batch waits no longer than the partition has to be left alone', () => {
+  const world = SimulatedWorld.warm({ config: { deliveryTimeoutMs: 3000 } });
+  world.faults.refusal = () => 'TOPIC_AUTHORIZATION_FAILED';
+  const parked = world.send('logs', 0);
+  world.run(3500);
+  assert.equal(world.outcome(parked).type, 'expired');
+  world.faults = {};
+  world.send('logs', undefined, 10, { replayable: true });
+  // A timer of something else comes first.
+  world.state.wakeMs = world.nowMs;
+  world.step({ type: 'tick' });
+  world.settle(10_000);
+});
+
+test('an idle topic whose brokers were all replaced is asked for when it is used again', () => {
+  const world = SimulatedWorld.warm({ nodes: 2, partitions: 2 });
+  world.run(20 * 60_000);
+  world.cluster.up.set(7, true);
+  for (const partition of world.cluster.topics.get('logs')?.partitions ?? []) partition.moveTo(7);
+  world.cluster.up.delete(0);
+  world.cluster.up.delete(1);
+  world.cutAll(false);
+  world.run(18 * 60_000);
+  world.send('logs', undefined, 10, { replayable: true });
+  world.settle(2000);
+});

@@ -246,3 +246,32 @@ test('one stuck partition or missing topic does not stop the others', () => {
   world.run(2000);
   for (const batch of others) assert.equal(world.outcome(batch).type, 'acked');
 });
+
+test('a topic that was waited for once is not given up for one stale answer later', () => {
+  const world = new SimulatedWorld({ config: { topicWaitMaxMs: 30_000 } });
+  world.start();
+  world.send('logs', undefined, 10, { replayable: true });
+  world.run(10_000);
+  assert.equal(world.said('topicProblem').length, 1);
+  const topic = world.cluster.createTopic('logs', 1);
+  world.settle();
+  world.run(3_600_000);
+  world.send('logs', undefined, 10, { replayable: true });
+  world.settle();
+  topic.error = 'UNKNOWN_TOPIC_OR_PARTITION';
+  world.state.metadata.wanted = true;
+  world.step({ type: 'tick' });
+  world.run(300);
+  topic.error = undefined;
+  world.run(1000);
+  assert.deepEqual(world.said('fatal'), []);
+});
+
+test('a topic without partitions is asked for about once a second', () => {
+  const world = cold();
+  world.cluster.createTopic('logs', 0);
+  world.start();
+  world.send('logs', undefined, 10, { replayable: true });
+  world.run(60_000);
+  assert.ok(world.requests('sendMetadata').length < 100);
+});

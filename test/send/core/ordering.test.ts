@@ -168,3 +168,13 @@ test('a partition has at most five batches whose fate is open, whatever the conn
   world.settle();
   world.verify();
 });
+
+test('after a day of silence the second of two batches cannot overtake the first at a broker that has forgotten us', () => {
+  const world = SimulatedWorld.warm();
+  world.run(25 * 3_600_000);
+  world.cluster.partition('logs', 0).forgetProducers();
+  world.faults.refusal = refuseFirst(1, 'NOT_ENOUGH_REPLICAS');
+  for (let i = 0; i < 3; i++) world.send('logs', 0);
+  world.settle();
+  world.verify();
+});

@@ -281,3 +281,31 @@ test('a stalled settling is said once', () => {
   world.settle();
   world.verify();
 });
+
+test('a batch behind a gap that has to be split while its partition is settled is split, and goes on', () => {
+  const world = SimulatedWorld.warm({ config: { requestTimeoutMs: 500 } });
+  world.faults.request = ({ type }) => (type === 'sendProduce' ? 'cutBefore' : undefined);
+  const bad = world.send('logs', 0);
+  world.send('logs', 0);
+  world.run(10);
+  world.faults = {
+    refusal: ({ records }) => {
+      if (records.from === 10) return 'INVALID_RECORD';
+      return records.count > 6 ? 'MESSAGE_TOO_LARGE' : undefined;
+    },
+  };
+  world.settle();
+  assert.equal(world.outcome(bad).type, 'rejected');
+  assert.equal(world.cluster.partition('logs', 0).log.length, 3);
+  world.verify();
+});
+
+test('a wrong checksum twice is our own fault while settling, too', () => {
+  const world = SimulatedWorld.warm();
+  world.faults.request = ({ type }) => (type === 'sendProduce' ? 'cutBefore' : undefined);
+  const batch = world.send('logs', 0);
+  world.run(10);
+  world.faults = { refusal: () => 'CORRUPT_MESSAGE' };
+  world.settle(60_000);
+  assert.equal(world.outcome(batch).type, 'abandoned');
+});
