@@ -24,6 +24,14 @@ export function chunkBytesMax(kafka: KafkaConfig, codec: CodecName): number {
   return Math.min(CHUNK_BYTES_MAX, aim);
 }
 
+/**
+ * Chunks shorter than this are encoded on the main thread. Without a codec that is all of them: docs/decisions/none-on-main.md. Undefined: as the
+ * encoder pool has it.
+ */
+export function inlineBytesMax(codec: CodecName): number | undefined {
+  return codec === 'none' ? Infinity : undefined;
+}
+
 /** Bytes that one record of the longest line of any input takes, before compression. */
 export function recordBytesMax(inputs: readonly InputConfig[]): number {
   const longest = Math.max(0, ...inputs.map((input) => input.maxLineBytes));
