@@ -54,6 +54,8 @@ interface OpenRequest {
 }
 
 const CORRELATION_ID_MAX = 0x7fff_ffff;
+/** Requests that were written are let go in one go, so that each costs nothing. */
+const WRITTEN_KEPT_MAX = 64;
 
 /**
  * The first thing that goes wrong ends it, and every waiter gets that one cause. All bytes of a request stay in use until its waiter's
@@ -69,7 +71,7 @@ export class Connection {
   readonly #onClosed: (fault: ConnectionFault) => void;
   readonly #waiting = new Map<number, OpenRequest>();
   /** Requests whose write callback is due, oldest first. */
-  #writing: OpenRequest[] = [];
+  readonly #writing: OpenRequest[] = [];
   #writtenUpTo = 0;
   #correlationId = 0;
   #fault: ConnectionFault | undefined;
@@ -168,8 +170,9 @@ export class Connection {
     const request = this.#writing[this.#writtenUpTo];
     assert(request !== undefined, 'each write is called back once');
     this.#writtenUpTo += 1;
-    if (this.#writtenUpTo === this.#writing.length) {
-      this.#writing = [];
+    // A socket that is slower than we are is never done with all of them.
+    if (this.#writtenUpTo === this.#writing.length || this.#writtenUpTo === WRITTEN_KEPT_MAX) {
+      this.#writing.splice(0, this.#writtenUpTo);
       this.#writtenUpTo = 0;
     }
     request.written = true;
@@ -245,8 +248,7 @@ export class Connection {
     const fault = this.#fault;
     assert(fault !== undefined, 'a closed connection has its cause');
     this.#ended = true;
-    const writing = this.#writing.slice(this.#writtenUpTo);
-    this.#writing = [];
+    const writing = this.#writing.splice(0).slice(this.#writtenUpTo);
     this.#writtenUpTo = 0;
     for (const { waiter } of writing) waiter.written(false);
     const waiting = [...this.#waiting.values()];

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, Socket } from 'node:net';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { queryObjects } from 'node:v8';
 import { Connection } from '../../../src/send/connection.ts';
 import type { RequestWaiter } from '../../../src/send/connection.ts';
 import { connectionFault } from '../../../src/send/connection-fault.ts';
@@ -242,4 +243,32 @@ test('a request without an answer is done when it is written', async (t) => {
   await sleep(20);
   assert.deepEqual(events, ['written']);
   assert.equal(connection.openRequests, 0);
+});
+
+/** Counted by its class. */
+class CountedWaiter implements RequestWaiter {
+  readonly written = (): void => undefined;
+  readonly answered = (): void => undefined;
+  readonly lost = (): void => undefined;
+}
+
+test('a socket that is never done writing keeps no request that was written', () => {
+  const due: (() => void)[] = [];
+  const socket = new Socket();
+  socket._write = (_chunk, _encoding, done) => void due.push(done);
+  socket._writev = (_chunks, done) => void due.push(done);
+  const connection = new Connection({
+    ...{ socket, endpoint: { host: 'h', port: 1 }, address: 'h' },
+    ...{ origin: 'bootstrap', onClosed: () => undefined },
+  });
+  const request = (): void => {
+    const id = connection.takeCorrelationId();
+    connection.send([Buffer.from('request')], id, new CountedWaiter(), false);
+  };
+  request();
+  for (let sent = 0; sent < 2000; sent += 1) {
+    request();
+    due.shift()?.();
+  }
+  assert.ok(queryObjects(CountedWaiter, { format: 'count' }) < 200);
 });
