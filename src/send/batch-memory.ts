@@ -9,9 +9,10 @@ import type { Arena, Run } from '../ring/arena.ts';
 import type { SharedMemory } from '../ring/shared-memory.ts';
 import { assert } from '../shared/assert.ts';
 
-/** A finished RecordBatch in the arena: 61 blank header bytes, then the payload. */
+/** A finished RecordBatch: 61 blank header bytes, then the payload. */
 export interface SealedBatch {
-  readonly run: Run;
+  /** In the arena; bytes of their own only for pieces of a split batch that found no room there. */
+  readonly run: Run | Uint8Array;
   /** Header and payload. */
   readonly batchBytes: number;
   readonly recordCount: number;
@@ -33,6 +34,11 @@ export interface BatchPayload<Ranges = unknown> {
 /** @throws {Bug} never: every batch that the sender takes in has such a payload */
 export function sealedOf(batch: ProducerBatch): SealedBatch {
   return (batch.payload as BatchPayload).sealed;
+}
+
+/** All bytes of the batch, where they lie. */
+export function bytesOf(memory: SharedMemory, { run, batchBytes }: SealedBatch): Uint8Array {
+  return run instanceof Uint8Array ? run : memory.buffer(run.address, batchBytes);
 }
 
 interface Use {
@@ -62,12 +68,12 @@ export class BatchMemory {
   /** The batch as it goes on the wire, under the identity it has now; in use until `written`. */
   frame(batch: ProducerBatch, timestampMs: number): Uint8Array {
     const sealed = sealedOf(batch);
-    this.#arena.assertLive(sealed.run);
+    if (!(sealed.run instanceof Uint8Array)) this.#arena.assertLive(sealed.run);
     const use = this.#useOf(batch);
     assert(use.writing === 0, 'no batch is stamped while a socket still reads it');
     assert(!use.released, 'no batch is sent after its release');
     use.writing = 1;
-    const bytes = this.#memory.buffer(sealed.run.address, sealed.batchBytes);
+    const bytes = bytesOf(this.#memory, sealed);
     stamp(bytes, {
       producerId: batch.producerId,
       epoch: batch.producerEpoch,
@@ -99,7 +105,8 @@ export class BatchMemory {
 
   #free(batch: ProducerBatch): void {
     this.#uses.delete(batch);
-    this.#arena.free(sealedOf(batch).run);
+    const { run } = sealedOf(batch);
+    if (!(run instanceof Uint8Array)) this.#arena.free(run);
   }
 
   #useOf(batch: ProducerBatch): Use {

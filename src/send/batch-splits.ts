@@ -1,4 +1,4 @@
-/** Splits on their way: the codec may have to be loaded first, and the arena may have no room for the pieces yet. */
+/** Splits on their way: the codec may have to be loaded first, and the arena may have no room for the pieces. */
 import { ProducerBatch } from '../accumulate/producer-batch.ts';
 import { loadCompressor } from '../kafka/compression.ts';
 import { batchAttributes } from '../kafka/record-batch.ts';
@@ -6,10 +6,16 @@ import type { Arena } from '../ring/arena.ts';
 import type { SharedMemory } from '../ring/shared-memory.ts';
 import { assert } from '../shared/assert.ts';
 import type { BatchPayload } from './batch-memory.ts';
-import { splitSealed } from './batch-splitter.ts';
+import { cutSealed, sealInArena, sealOutside } from './batch-splitter.ts';
+import type { Piece } from './batch-splitter.ts';
 import type { SenderEvent } from './events.ts';
 
 type Batch<Ranges> = ProducerBatch<BatchPayload<Ranges>>;
+
+interface Asked<Ranges> {
+  readonly batch: Batch<Ranges>;
+  readonly pieceBytesMax: number;
+}
 
 /**
  * Cuts what a batch stands for in its source.
@@ -31,54 +37,82 @@ export interface BatchSplitsOptions<Ranges> {
   readonly emit: (event: SenderEvent) => void;
 }
 
+/**
+ * One after the other. Pieces that find no room in the arena lie outside of it, those of one batch at a time: all that fills the arena may wait
+ * behind the very batch that is split, and would never make room.
+ */
 export class BatchSplits<Ranges> {
   readonly #options: BatchSplitsOptions<Ranges>;
-  /** Under way, unless released meanwhile. */
+  /** Asked for, and not released meanwhile. */
   readonly #splitting = new Set<ProducerBatch>();
-  /** Wait for room. */
-  #waiting: (() => void)[] = [];
+  readonly #asked: Asked<Ranges>[] = [];
+  /** Pieces outside the arena. */
+  readonly #outside = new Set<ProducerBatch>();
+  #isWorking = false;
+  /** Somebody waits for room. */
+  #wake: (() => void) | undefined;
 
   constructor(options: BatchSplitsOptions<Ranges>) {
     this.#options = options;
-    options.arena.onFree(() => {
-      const waiting = this.#waiting;
-      this.#waiting = [];
-      for (const tryAgain of waiting) tryAgain();
-    });
+    options.arena.onFree(() => this.#wake?.());
   }
 
   /** `batchSplit` follows, when codec and room are there. */
   split(batch: Batch<Ranges>, pieceBytesMax: number): void {
     this.#splitting.add(batch);
-    void this.#split(batch, pieceBytesMax);
+    this.#asked.push({ batch, pieceBytesMax });
+    if (!this.#isWorking) void this.#work();
   }
 
   /** The core has given up the batch: its bytes may be gone, and nobody waits for its pieces. */
   forget(batch: ProducerBatch): void {
-    this.#splitting.delete(batch);
+    if (this.#splitting.delete(batch) || this.#outside.delete(batch)) this.#wake?.();
   }
 
-  async #split(batch: Batch<Ranges>, pieceBytesMax: number): Promise<void> {
-    const { memory, arena, cutRanges, emit, compressionLevel } = this.#options;
+  async #work(): Promise<void> {
+    this.#isWorking = true;
+    for (let next = this.#asked.shift(); next !== undefined; next = this.#asked.shift()) {
+      await this.#split(next);
+    }
+    this.#isWorking = false;
+  }
+
+  async #split({ batch, pieceBytesMax }: Asked<Ranges>): Promise<void> {
+    const { memory, compressionLevel } = this.#options;
     const { sealed } = batch.payload;
     const codec = sealed.attributes & batchAttributes.codecMask;
     // A batch that did not shrink is not compressed, whatever the level says.
     const compressor = await loadCompressor(codec, codec === 0 ? undefined : compressionLevel);
+    if (!this.#splitting.has(batch)) return;
+    const cut = cutSealed({ memory, sealed, pieceBytesMax, compressor });
     while (this.#splitting.has(batch)) {
-      const cut = splitSealed({ memory, arena, sealed, pieceBytesMax, compressor });
-      if (cut === undefined) {
-        await new Promise<void>((resolve) => this.#waiting.push(resolve));
-        continue;
+      const pieces = this.#seal(batch, cut);
+      if (pieces !== undefined) {
+        this.#splitting.delete(batch);
+        this.#options.emit({ type: 'batchSplit', batch, pieces });
+        return;
       }
-      this.#splitting.delete(batch);
-      const counts = cut.map(({ recordCount }) => recordCount);
-      const ranges = cutRanges(batch, counts);
-      assert(ranges.length === cut.length, 'each piece has its ranges');
-      const pieces = cut.map((piece, index) =>
-        this.#pieceOf(batch, { sealed: piece, ranges: ranges[index] as Ranges }),
-      );
-      emit({ type: 'batchSplit', batch, pieces });
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
     }
+  }
+
+  #seal(batch: Batch<Ranges>, cut: readonly Piece[]): Batch<Ranges>[] | undefined {
+    const { cutRanges } = this.#options;
+    const { sealed } = batch.payload;
+    const inside = sealInArena(this.#options, sealed, cut);
+    if (inside === undefined && this.#outside.size > 0) return undefined;
+    const ranges = cutRanges(
+      batch,
+      cut.map(({ recordCount }) => recordCount),
+    );
+    assert(ranges.length === cut.length, 'each piece has its ranges');
+    const pieces = (inside ?? sealOutside(sealed, cut)).map((piece, index) =>
+      this.#pieceOf(batch, { sealed: piece, ranges: ranges[index] as Ranges }),
+    );
+    if (inside === undefined) for (const piece of pieces) this.#outside.add(piece);
+    return pieces;
   }
 
   #pieceOf(batch: Batch<Ranges>, payload: BatchPayload<Ranges>): Batch<Ranges> {

@@ -1,15 +1,16 @@
 /**
- * Cuts a sealed batch that a broker finds too large into sealed pieces, in runs of their own. The records stay as they are but for their offset
- * deltas, which begin at 0 in each piece.
+ * Cuts a sealed batch that a broker finds too large into pieces, and seals them. The records stay as they are but for their offset deltas,
+ * which begin at 0 in each piece.
  */
 import { decompress } from '../kafka/compression.ts';
 import type { Compressor } from '../kafka/compression.ts';
 import { crc32c } from '../kafka/crc32c.ts';
 import { batchAttributes, BATCH_HEADER_BYTES } from '../kafka/record-batch.ts';
 import { Reader, Writer } from '../kafka/wire.ts';
-import type { Arena } from '../ring/arena.ts';
+import type { Arena, Run } from '../ring/arena.ts';
 import type { SharedMemory } from '../ring/shared-memory.ts';
 import { assert, present } from '../shared/assert.ts';
+import { bytesOf } from './batch-memory.ts';
 import type { SealedBatch } from './batch-memory.ts';
 
 /** Where a record lies in the payload, and the one field of it that changes. */
@@ -21,17 +22,16 @@ interface RecordPlace {
   readonly to: number;
 }
 
-/** A piece before it is in the arena. */
-interface Piece {
+/** A piece before it has its place. */
+export interface Piece {
   readonly recordCount: number;
   readonly rawBytes: number;
   readonly codec: number;
   readonly payload: Uint8Array;
 }
 
-export interface SplitOptions {
+export interface CutOptions {
   readonly memory: SharedMemory;
-  readonly arena: Arena;
   readonly sealed: SealedBatch;
   /** Header and payload of each piece stay within, unless one record alone is longer. */
   readonly pieceBytesMax: number;
@@ -40,20 +40,18 @@ export interface SplitOptions {
 }
 
 /**
- * At least two pieces, in the order of the records; the batch itself is left as it is.
+ * At least two pieces, in the order of the records; the batch itself, which must be live, is left as it is.
  *
- * @returns undefined when the arena has no room now
  * @throws {Bug} when the batch holds a single record, or its payload is not what its header says
  */
-export function splitSealed(options: SplitOptions): SealedBatch[] | undefined {
-  const { sealed, memory, arena } = options;
-  arena.assertLive(sealed.run);
+export function cutSealed(options: CutOptions): Piece[] {
+  const { sealed, memory } = options;
   assert(sealed.recordCount > 1, 'a single record cannot be split');
-  const stored = memory.view(sealed.run.address, sealed.batchBytes).subarray(BATCH_HEADER_BYTES);
+  const stored = bytesOf(memory, sealed).subarray(BATCH_HEADER_BYTES);
   const codec = sealed.attributes & batchAttributes.codecMask;
   const records = codec === 0 ? stored : decompress(codec, stored);
   const places = placesOf(records, sealed.recordCount);
-  return claimAll(options, piecesOf(options, records, places));
+  return piecesOf(options, records, places);
 }
 
 function placesOf(records: Uint8Array, count: number): RecordPlace[] {
@@ -76,7 +74,7 @@ function placesOf(records: Uint8Array, count: number): RecordPlace[] {
 }
 
 /** First cut by the batch's own ratio of compression, then in halves, for as long as a piece turns out too large. */
-function piecesOf(options: SplitOptions, records: Uint8Array, places: RecordPlace[]): Piece[] {
+function piecesOf(options: CutOptions, records: Uint8Array, places: RecordPlace[]): Piece[] {
   const { sealed, pieceBytesMax } = options;
   const ratio = sealed.rawBytes / (sealed.batchBytes - BATCH_HEADER_BYTES);
   const rawMax = Math.max(1, (pieceBytesMax - BATCH_HEADER_BYTES) * Math.max(1, ratio));
@@ -116,7 +114,7 @@ function cut(places: RecordPlace[], rawTarget: number): RecordPlace[][] {
   return [places.slice(0, half), places.slice(half)];
 }
 
-function encode(options: SplitOptions, records: Uint8Array, group: RecordPlace[]): Piece {
+function encode(options: CutOptions, records: Uint8Array, group: RecordPlace[]): Piece {
   const writer = new Writer();
   for (const [offsetDelta, place] of group.entries()) {
     const before = records.subarray(place.from, place.offsetDeltaFrom);
@@ -145,23 +143,43 @@ function varintBytes(value: number): number {
   return bytes;
 }
 
-function claimAll(options: SplitOptions, pieces: readonly Piece[]): SealedBatch[] | undefined {
-  const { arena, memory, sealed } = options;
-  const batches: SealedBatch[] = [];
-  for (const { recordCount, rawBytes, codec, payload } of pieces) {
-    const batchBytes = BATCH_HEADER_BYTES + payload.byteLength;
-    const run = arena.claim(batchBytes);
+/** @returns the pieces of `whole` in the arena, each in a run of its own; undefined when there is no room for all of them now */
+export function sealInArena(
+  { memory, arena }: { readonly memory: SharedMemory; readonly arena: Arena },
+  whole: SealedBatch,
+  pieces: readonly Piece[],
+): SealedBatch[] | undefined {
+  const runs: Run[] = [];
+  for (const { payload } of pieces) {
+    const run = arena.claim(BATCH_HEADER_BYTES + payload.byteLength);
     if (run === undefined) {
-      for (const claimed of batches) arena.free(claimed.run);
+      for (const claimed of runs) arena.free(claimed);
       return undefined;
     }
-    memory.view(run.address, batchBytes).set(payload, BATCH_HEADER_BYTES);
-    const attributes = (sealed.attributes & ~batchAttributes.codecMask) | codec;
-    batches.push({
-      ...{ run, batchBytes, recordCount, rawBytes, attributes },
-      payloadCrc: crc32c(payload),
-      timestampMs: sealed.timestampMs,
-    });
+    memory.view(run.address, run.bytes).set(payload, BATCH_HEADER_BYTES);
+    runs.push(run);
   }
-  return batches;
+  return pieces.map((piece, index) =>
+    sealedPiece(whole, piece, present(runs[index], 'a run each')),
+  );
+}
+
+/** The pieces of `whole` beside the arena, which is full. */
+export function sealOutside(whole: SealedBatch, pieces: readonly Piece[]): SealedBatch[] {
+  return pieces.map((piece) => {
+    const bytes = new Uint8Array(BATCH_HEADER_BYTES + piece.payload.byteLength);
+    bytes.set(piece.payload, BATCH_HEADER_BYTES);
+    return sealedPiece(whole, piece, bytes);
+  });
+}
+
+function sealedPiece(whole: SealedBatch, piece: Piece, run: SealedBatch['run']): SealedBatch {
+  const { recordCount, rawBytes, codec, payload } = piece;
+  return {
+    ...{ run, recordCount, rawBytes },
+    batchBytes: BATCH_HEADER_BYTES + payload.byteLength,
+    attributes: (whole.attributes & ~batchAttributes.codecMask) | codec,
+    payloadCrc: crc32c(payload),
+    timestampMs: whole.timestampMs,
+  };
 }

@@ -64,6 +64,8 @@ test('a batch whose run was freed by somebody else is never sent', async () => {
   const shop = workshop();
   const memory = new BatchMemory(shop.memory, shop.arena);
   const batch = await shop.batch(1, 'logs', ['a'], { partition: 0 });
-  shop.arena.free(batch.payload.sealed.run);
+  const { run } = batch.payload.sealed;
+  assert.ok(!(run instanceof Uint8Array));
+  shop.arena.free(run);
   assert.throws(() => memory.frame(batch, 1), Bug);
 });

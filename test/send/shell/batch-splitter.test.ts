@@ -4,9 +4,19 @@ import { loadCompressor } from '../../../src/kafka/compression.ts';
 import type { CodecName } from '../../../src/kafka/compression.ts';
 import { crc32c } from '../../../src/kafka/crc32c.ts';
 import { BATCH_HEADER_BYTES } from '../../../src/kafka/record-batch.ts';
-import { splitSealed } from '../../../src/send/batch-splitter.ts';
+import { cutSealed, sealInArena, sealOutside } from '../../../src/send/batch-splitter.ts';
+import type { CutOptions } from '../../../src/send/batch-splitter.ts';
+import { bytesOf } from '../../../src/send/batch-memory.ts';
+import type { SealedBatch } from '../../../src/send/batch-memory.ts';
 import { Bug } from '../../../src/shared/assert.ts';
 import { linesOf, workshop } from './sealed-batches.ts';
+import type { Workshop } from './sealed-batches.ts';
+
+function splitSealed(
+  options: Omit<CutOptions, 'memory'> & Pick<Workshop, 'memory' | 'arena'>,
+): SealedBatch[] | undefined {
+  return sealInArena(options, options.sealed, cutSealed(options));
+}
 
 function lines(count: number, bytes: number): string[] {
   return Array.from({ length: count }, (_, index) => `${index} `.repeat(bytes).slice(0, bytes));
@@ -26,7 +36,7 @@ for (const codec of ['none', 'gzip', 'snappy', 'lz4', 'zstd'] satisfies CodecNam
       whole,
     );
     for (const piece of pieces) {
-      const bytes = shop.memory.view(piece.run.address, piece.batchBytes);
+      const bytes = bytesOf(shop.memory, piece);
       assert.ok(piece.batchBytes <= pieceBytesMax);
       assert.equal(piece.payloadCrc, crc32c(bytes.subarray(BATCH_HEADER_BYTES)));
       assert.equal(piece.timestampMs, sealed.timestampMs);
@@ -69,6 +79,18 @@ test('without room for all pieces none is made', async () => {
   const compressor = await loadCompressor('none');
   assert.equal(splitSealed({ ...shop, sealed, pieceBytesMax: 40_000, compressor }), undefined);
   assert.equal(shop.arena.freeBytes, free);
+});
+
+test('pieces outside the arena are the same pieces', async () => {
+  const shop = workshop();
+  const sealed = await shop.seal(lines(1000, 70));
+  const free = shop.arena.freeBytes;
+  const compressor = await loadCompressor('none');
+  const cut = cutSealed({ ...shop, sealed, pieceBytesMax: 40_000, compressor });
+  const outside = sealOutside(sealed, cut);
+  assert.equal(shop.arena.freeBytes, free);
+  const facts = (piece: SealedBatch) => [linesOf(shop, piece), { ...piece, run: undefined }];
+  assert.deepEqual(outside.map(facts), sealInArena(shop, sealed, cut)?.map(facts));
 });
 
 test('a single record is never split', async () => {

@@ -8,6 +8,7 @@ import { decodeRecords, encodeRecords } from '../../../src/kafka/record.ts';
 import { Arena } from '../../../src/ring/arena.ts';
 import { allocateSharedMemory } from '../../../src/ring/shared-memory.ts';
 import type { SharedMemory } from '../../../src/ring/shared-memory.ts';
+import { bytesOf } from '../../../src/send/batch-memory.ts';
 import type { BatchPayload, SealedBatch } from '../../../src/send/batch-memory.ts';
 import { present } from '../../../src/shared/assert.ts';
 
@@ -62,7 +63,7 @@ export function workshop(arenaBytes = 8 * 1024 * 1024): Workshop {
 
 /** The lines that a sealed batch holds. */
 export function linesOf({ memory }: Workshop, sealed: SealedBatch): string[] {
-  const payload = memory.view(sealed.run.address, sealed.batchBytes).subarray(BATCH_HEADER_BYTES);
+  const payload = bytesOf(memory, sealed).subarray(BATCH_HEADER_BYTES);
   const codec = sealed.attributes & 7;
   const raw = codec === 0 ? payload : decompress(codec, payload);
   const lines: string[] = [];

@@ -189,6 +189,21 @@ test('a batch that the broker finds too large is cut, and its lines arrive once 
   assert.deepEqual(cluster.complaints, []);
 });
 
+test('a batch is cut although everything that fills the memory waits behind it', async (t) => {
+  const cluster = await embeddedCluster(t, { topics: { logs: 2 } });
+  cluster.configure('logs', { 'max.message.bytes': 4000 });
+  cluster.control('Produce', times(2, delayAnswer(200)));
+  const { sender, append, shop } = sending(t, endpointsOf(cluster), { batchSize: 2000 });
+  const lines = numbered(0, 4000);
+  for (const partition of [0, 1]) {
+    await append('logs', lines.slice(0, 2000), { partition });
+    await append('logs', lines.slice(2000), { partition });
+  }
+  while (shop.arena.claim(1) !== undefined);
+  await sender.flush();
+  for (const partition of [0, 1]) assert.deepEqual(values(cluster, 'logs', partition), lines);
+});
+
 test('a leader that moves takes the partition with it', async (t) => {
   const cluster = await embeddedCluster(t, {
     nodes: 3,
