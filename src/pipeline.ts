@@ -19,11 +19,11 @@ import { systemClock } from './input/clock.ts';
 import type { Input, InputCounters, InputGate, InputNotice } from './input/input.ts';
 import type { SourceRange } from './input/source.ts';
 import { loadCompressor } from './kafka/compression.ts';
+import { LostRecords } from './lost-records.ts';
 import { Arena } from './ring/arena.ts';
 import { layoutMemory } from './ring/memory-layout.ts';
 import { allocateSharedMemory } from './ring/shared-memory.ts';
 import { KafkaSender, type SealedProducerBatch } from './send/network-client.ts';
-import { counted } from './shared/counted.ts';
 import { createCounters, type Counters } from './shared/counters.ts';
 import { SetupError } from './shared/errors.ts';
 import { packageVersion } from './shared/package.ts';
@@ -32,6 +32,7 @@ import {
   batchBytesMax,
   chunkBytesMax,
   compressionLevel,
+  inlineBytesMax,
   recordBytesMax,
   senderConfig,
 } from './stage-settings.ts';
@@ -66,6 +67,7 @@ export class Pipeline {
   readonly #pool: EncoderPool<Chunk>;
   readonly #sender: KafkaSender<Origin>;
   readonly #tracker: DeliveryTracker;
+  readonly #lost: LostRecords;
   readonly #arena: Arena;
   /** The sender takes nothing more: what the workers still bring is left to the next start. */
   #isClosed = false;
@@ -89,6 +91,7 @@ export class Pipeline {
     this.#options = options;
     this.#arena = arena;
     this.#tracker = new DeliveryTracker();
+    this.#lost = new LostRecords(telemetry);
     this.#sender = new KafkaSender<Origin>({
       config: senderConfig(config, options.topicWaitMaxMs ?? Infinity),
       software: { clientId: config.kafka.clientId, version: packageVersion() },
@@ -102,9 +105,11 @@ export class Pipeline {
       onFatal: (error, message) => options.onFault(senderFault(error, message)),
       telemetry,
     });
+    const inline = inlineBytesMax(compressor.codec);
     this.#pool = new EncoderPool<Chunk>({
       ...parts,
       batchBytesMax: batchBytesMax(config.kafka),
+      ...(inline === undefined ? {} : { inlineBytesMax: inline }),
       onPart: (part) => this.#accumulate(part),
       onFault: options.onFault,
     });
@@ -154,6 +159,7 @@ export class Pipeline {
     this.#isClosed = true;
     const { abandonedCount } = await this.#sender.close(0);
     await this.#pool.close();
+    this.#lost.say();
     return isDrained && abandonedCount === 0;
   }
 
@@ -243,14 +249,14 @@ export class Pipeline {
       case 'rejected':
         this.#counters.recordsRejected += recordCount;
         origin.fate = 'rejected';
-        this.#sayGivenUp('recordsRejected', batch, outcome.error, outcome.message);
+        this.#lose('recordsRejected', batch, outcome.error, outcome.message);
         break;
       case 'expired':
       case 'failed':
         this.#counters.recordsExpired += recordCount;
         if (origin.fate === 'acked') origin.fate = 'expired';
         this.#options.onGivenUp?.();
-        this.#sayGivenUp('recordsGivenUp', batch, outcome.type, outcome.message);
+        this.#lose('recordsGivenUp', batch, outcome.type, outcome.message);
         break;
       case 'abandoned':
         this.#counters.recordsAbandoned += recordCount;
@@ -262,10 +268,9 @@ export class Pipeline {
     this.#tracker[origin.fate](origin.ranges);
   }
 
-  #sayGivenUp(code: string, batch: ProducerBatch, error: string, message: string): void {
-    const { topic, partition, recordCount } = batch;
-    const text = `${counted(recordCount, 'record')} for topic ${topic} lost: ${message}`;
-    this.#options.telemetry.error(code, text, { topic, partition, records: recordCount, error });
+  #lose(code: string, batch: ProducerBatch, error: string, message: string): void {
+    const { topic, recordCount } = batch;
+    this.#lost.add({ code, topic, error, message }, recordCount);
   }
 }
 

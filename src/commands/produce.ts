@@ -33,7 +33,7 @@ export async function produce(args: ProduceArgs): Promise<ExitReason> {
     const patience = { topicWaitMaxMs: TOPIC_WAIT_MS, endsWhenGivenUp: true };
     return conclude(await ship({ config, telemetry, inputs, ...patience }), telemetry);
   } finally {
-    telemetry.close();
+    await telemetry.close();
   }
 }
 

@@ -40,7 +40,7 @@ export async function run(args: RunArgs): Promise<ExitReason> {
     return 'temporary';
   } finally {
     await store?.close();
-    telemetry.close();
+    await telemetry.close();
   }
 }
 

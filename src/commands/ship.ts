@@ -83,8 +83,9 @@ function firstSignal(telemetry: Telemetry): Promise<NodeJS.Signals> {
     const onSignal = (signal: NodeJS.Signals): void => {
       if (isAsked) {
         telemetry.warn('cutShort', 'second signal: ending at once, what is not delivered is left');
-        telemetry.close();
-        process.exit(exitCodes[cutShort[signal] ?? 'unexpected'].code);
+        const { code } = exitCodes[cutShort[signal] ?? 'unexpected'];
+        void telemetry.close().then(() => process.exit(code));
+        return;
       }
       isAsked = true;
       resolve(signal);

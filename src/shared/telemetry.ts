@@ -1,4 +1,5 @@
 /** What millrace says about itself: one line an event, with a stable code. The only door to pino. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isatty } from 'node:tty';
 import { pino } from 'pino';
 
@@ -12,8 +13,11 @@ export interface Telemetry {
   info(code: string, message: string, fields?: LineFields): void;
   warn(code: string, message: string, fields?: LineFields): void;
   error(code: string, message: string, fields?: LineFields): void;
-  /** Says what repeats were left out. Everything is written before the process ends, also when it ends by `process.exit`. */
-  close(): void;
+  /**
+   * Says what repeats were left out. Resolves when everything is written, or a second later when nobody reads: what is said or done after it
+   * comes after it. What is not written by then is at the exit, as far as anybody reads.
+   */
+  close(): Promise<void>;
 }
 
 export interface TelemetryOptions {
@@ -35,6 +39,9 @@ const TEXT_CHARACTERS_MAX = 2000;
 const MEMORY_MAX = 1024 * 1024;
 /** Tenths of a second that an exit waits for a reader that stands still. */
 const EXIT_WAITS_MAX = 10;
+/** A close waits a second for it, looking this often. */
+const CLOSE_WAIT_MS = 2;
+const CLOSE_WAITS_MAX = 500;
 const levels: readonly LineLevel[] = ['info', 'warn', 'error'];
 
 interface Window {
@@ -100,14 +107,15 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     sayRepeats();
     writer.flush();
   };
-  process.on('exit', onExit);
+  // Before pino's own.
+  process.prependListener('exit', onExit);
   return {
     info: (code, message, fields) => say('info', code, message, fields),
     warn: (code, message, fields) => say('warn', code, message, fields),
     error: (code, message, fields) => say('error', code, message, fields),
-    close: () => {
+    close: async () => {
       sayRepeats();
-      writer.whenWritten(() => process.off('exit', onExit));
+      if (await writer.written()) process.off('exit', onExit);
     },
   };
 }
@@ -116,8 +124,8 @@ interface LineWriter {
   write(level: LineLevel, code: string, message: string, fields: LineFields): void;
   /** Writes what is still in memory, before it returns. */
   flush(): void;
-  /** Calls back when nothing is in memory any more; until then the process stays alive by itself. */
-  whenWritten(done: () => void): void;
+  /** Resolves when nothing is in memory any more; with false when nobody takes it. */
+  written(): Promise<boolean>;
 }
 
 function lineWriter(options: TelemetryOptions, now: () => number): LineWriter {
@@ -139,13 +147,15 @@ function lineWriter(options: TelemetryOptions, now: () => number): LineWriter {
     if (isText) out.stream.write(textLine(now(), level, code, message, fields));
     else logger[level]({ event: code, ...printable(fields) }, printableText(message));
   };
-  return { write, flush: out.flush, whenWritten: out.whenWritten };
+  return { write, flush: out.flush, written: out.written };
 }
 
 /** Lines are written in the background: a terminal or pipe that stands still must not hold up the shipping. */
 function bufferedOutput(to: number, sayDropped: (lines: number) => void) {
   let isExiting = false;
   let isBroken = false;
+  /** The last write failed. */
+  let isFailing = false;
   let isBusy = false;
   let dropped = 0;
   let waits = 0;
@@ -156,10 +166,14 @@ function bufferedOutput(to: number, sayDropped: (lines: number) => void) {
     retryEAGAIN: () => !isExiting || ++waits < EXIT_WAITS_MAX,
   });
   // Nobody reads our lines any more: that is no reason to stop shipping. A full disk is tried again with the next line.
-  destination.on('error', (error: NodeJS.ErrnoException) => (isBroken = error.code !== 'ENOSPC'));
+  destination.on('error', (error: NodeJS.ErrnoException) => {
+    isFailing = true;
+    isBroken = error.code !== 'ENOSPC';
+  });
   destination.on('drop', () => (dropped += 1));
   destination.on('drain', () => {
     isBusy = false;
+    isFailing = false;
     if (dropped === 0) return;
     const lost = dropped;
     dropped = 0;
@@ -174,7 +188,11 @@ function bufferedOutput(to: number, sayDropped: (lines: number) => void) {
   };
   const flush = (): void => {
     isExiting = true;
-    if (isBroken) return;
+    if (isFailing) {
+      // At the exit SonicBoom, unless destroyed, tries to write to a full disk for ever.
+      destination.destroy();
+      return;
+    }
     try {
       destination.flushSync();
     } catch {
@@ -182,11 +200,13 @@ function bufferedOutput(to: number, sayDropped: (lines: number) => void) {
       isBroken = true;
     }
   };
-  const whenWritten = (done: () => void): void => {
-    if (isBusy) destination.once('drain', done);
-    else done();
+  const written = async (): Promise<boolean> => {
+    for (let waits = 0; isBusy && !isFailing && waits < CLOSE_WAITS_MAX; waits += 1) {
+      await sleep(CLOSE_WAIT_MS);
+    }
+    return !isBusy;
   };
-  return { stream, flush, whenWritten };
+  return { stream, flush, written };
 }
 
 function textLine(

@@ -25,7 +25,7 @@ function record(t: TestContext, options: Omit<TelemetryOptions, 'to' | 'now'>) {
   const clock = { nowMs: 1_000 };
   const telemetry = createTelemetry({ ...options, to, now: () => clock.nowMs });
   const lines = async (count: number): Promise<string[]> => {
-    telemetry.close();
+    await telemetry.close();
     for (let tries = 0; ; tries++) {
       const written = readFileSync(file, 'utf8').split('\n').slice(0, -1);
       if (written.length >= count || tries === 2000) return written;
@@ -118,4 +118,24 @@ test('no line is lost when the process exits in the middle of things', async () 
     codes,
     Array.from({ length: 2000 }, (_, i) => `code${i}`),
   );
+});
+
+test('a full disk under the log does not hold up the end', async () => {
+  const file = fileURLToPath(
+    new URL(`../../src/shared/telemetry${extname(import.meta.url)}`, import.meta.url),
+  );
+  const program = `
+    const { createTelemetry } = await import(${JSON.stringify(file)});
+    const telemetry = createTelemetry({ level: 'info', format: 'json' });
+    telemetry.info('one', 'nobody will read this');
+    await telemetry.close();
+    process.exit(3);`;
+  const full = openSync('/dev/full', 'w');
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'ignore', full],
+    timeout: 20_000,
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
+  closeSync(full);
+  assert.equal(code, 3);
 });
