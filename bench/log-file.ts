@@ -1,27 +1,26 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { numberedLines } from '../test/support/numbered-lines.ts';
+import { logLines } from '../test/support/log-lines.ts';
 
-const SHORTEST_NUMBERED = 110;
+const BLOCK_BYTES = 4 << 20;
 
-/** Fills a file with lines of `lineBytes` bytes, newline included, up to `bytes`; returns how many lines there are. */
+/** Fills a file with about `bytes` of log lines, `lineBytes` long on average, newline included; returns how many lines there are. */
 export function writeLines(file: string, lineBytes: number, bytes: number): number {
   const descriptor = openSync(file, 'w');
-  const total = Math.floor(bytes / lineBytes);
-  const step = Math.max(1, Math.floor((4 << 20) / lineBytes));
-  for (let from = 0; from < total; from += step) {
-    const to = Math.min(total, from + step);
-    writeSync(descriptor, lines(lineBytes, from, to));
+  let lines = 0;
+  let seed = 1;
+  for (let left = bytes; left > 0; seed++) {
+    const block = logLines({ bytes: Math.min(left, BLOCK_BYTES), lineBytes, seed });
+    writeSync(descriptor, block);
+    lines += countLines(block);
+    left -= block.length;
+    if (left < lineBytes) break;
   }
   closeSync(descriptor);
-  return total;
+  return lines;
 }
 
-function lines(lineBytes: number, from: number, to: number): Buffer {
-  if (lineBytes >= SHORTEST_NUMBERED) return numberedLines('bench', from, to, lineBytes - 1);
-  const text: string[] = [];
-  for (let seq = from; seq < to; seq++) {
-    const body = `${seq} GET /orders/${(Math.imul(seq, 2654435761) >>> 12) % 5000} 200 ${seq % 977}us `;
-    text.push(body.repeat(Math.ceil(lineBytes / body.length)).slice(-(lineBytes - 1)), '\n');
-  }
-  return Buffer.from(text.join(''));
+function countLines(block: Buffer): number {
+  let lines = 0;
+  for (let at = block.indexOf(10); at >= 0; at = block.indexOf(10, at + 1)) lines++;
+  return lines;
 }
