@@ -74,7 +74,7 @@ export interface BrokerFeatures {
   readonly describeProducers: boolean;
 }
 
-/** Every answer. `throttleMs` is 0 where the version of the answer predates KIP-219 (the broker then held it back itself). */
+/** Every answer. Brokers before KIP-219 (Kafka 2.0) have held it back for `throttleMs` already; they are left alone as long again. */
 interface Answer {
   readonly request: number;
   readonly throttleMs: number;

@@ -9,7 +9,7 @@ import { assert } from '../shared/assert.ts';
 import { requestUpdate } from './cluster-metadata.ts';
 import { canSend } from './in-flight-requests.ts';
 import { isBootstrap, wantConnection } from './node-connections.ts';
-import { isTurn } from './partition-turn.ts';
+import { isTurn, UNSETTLED_MAX } from './partition-turn.ts';
 import {
   activate,
   wakeBy,
@@ -18,6 +18,9 @@ import {
   type SenderState,
   type TopicState,
 } from './sender-state.ts';
+
+const GUESS_PARTITIONS_MIN = 64;
+const GUESSES = 16;
 
 /** Gives keyless batches to partitions, as many as can take one now. */
 export function assignKeyless(state: SenderState, nowMs: number): void {
@@ -46,7 +49,9 @@ function choose(state: SenderState, topic: TopicState, nowMs: number): Partition
     const sticky = topic.partitions[topic.stickyPartition];
     if (sticky !== undefined && isCandidate(state, sticky, nowMs)) return sticky;
   }
-  const drawn = isWorthALook(state, nowMs) ? draw(state, topic, nowMs) : undefined;
+  const drawn = isWorthALook(state, nowMs)
+    ? (guess(state, topic, nowMs) ?? draw(state, topic, nowMs))
+    : undefined;
   topic.stickyPartition = drawn?.partition ?? UNASSIGNED_PARTITION;
   topic.stickyBytes = 0;
   return drawn;
@@ -61,6 +66,18 @@ function isWorthALook(state: SenderState, nowMs: number): boolean {
     if (node.status === 'disconnected' || canSend(state, node, nowMs)) return true;
   }
   return false;
+}
+
+/** With thousands of partitions to look at a draw costs more than the batch: some are tried blindly first, those with much in flight less willingly. */
+function guess(state: SenderState, topic: TopicState, nowMs: number): PartitionState | undefined {
+  const { length } = topic.partitions;
+  if (length < GUESS_PARTITIONS_MIN) return undefined;
+  for (let guesses = 0; guesses < GUESSES; guesses += 1) {
+    const partition = topic.partitions[Math.floor(state.random() * length)];
+    if (partition === undefined || !isCandidate(state, partition, nowMs)) continue;
+    if (state.random() * UNSETTLED_MAX >= loadOf(state, partition)) return partition;
+  }
+  return undefined;
 }
 
 /** A partition with less in flight has more tickets. */

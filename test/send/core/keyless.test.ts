@@ -47,6 +47,24 @@ test('batches are spread evenly, by bytes', () => {
   world.verify();
 });
 
+test('batches are spread evenly over many partitions too, and stuck ones hold up none', () => {
+  const world = SimulatedWorld.warm({ nodes: 3, partitions: 90, config: { batchSize: 1000 } });
+  world.faults.refusal = ({ partition }) => (partition >= 80 ? 'NOT_ENOUGH_REPLICAS' : undefined);
+  for (let i = 0; i < 400; i++) {
+    const batches = Array.from({ length: 10 }, () => {
+      return world.batch('logs', undefined, 10, { replayable: true });
+    });
+    world.step({ type: 'batchesSealed', batches });
+    world.run(20);
+  }
+  const each = counts(world, 90);
+  for (const count of each.slice(0, 80)) assert.ok(count > 25 && count < 80, String(count));
+  assert.deepEqual(new Set(each.slice(80)), new Set([1]));
+  world.faults = {};
+  world.settle();
+  world.verify();
+});
+
 test('a stuck partition holds up none of them, a slow broker gets fewer', () => {
   const world = SimulatedWorld.warm({ nodes: 2, partitions: 4, config: { batchSize: 1000 } });
   world.faults.refusal = ({ partition }) => (partition === 2 ? 'NOT_ENOUGH_REPLICAS' : undefined);
