@@ -43,6 +43,8 @@ export class CheckpointStore {
   /** Encoded records; those of `#stale` keys are encoded again before the next write. */
   readonly #lines: Map<string, string>;
   readonly #stale = new Set<string>();
+  /** Set and not asked for yet. */
+  readonly #lazy = new Map<string, () => unknown>();
   #generation: number;
   #isDirty = false;
   #isFailing = false;
@@ -85,23 +87,37 @@ export class CheckpointStore {
 
   /** As it was set, a JSON value; undefined when there is none. */
   get(key: string): unknown {
+    this.#askForLazy();
     return this.#values.get(key);
   }
 
   /** Keys and values, in the order in which the keys were first set. */
   entries(): IterableIterator<[string, unknown]> {
+    this.#askForLazy();
     return this.#values.entries();
   }
 
   /** Remembered at once, on the disk within the interval. `value` is a JSON value and is not changed any more. */
   set(key: string, value: unknown): void {
+    this.#lazy.delete(key);
     this.#values.set(key, value);
     this.#stale.add(key);
     this.#becomeDirty();
   }
 
+  /**
+   * As `set`, with a value that is asked for when it is written, or got: who changes a thousand times a second makes one value a
+   * write. To be called at every change.
+   */
+  setLazily(key: string, value: () => unknown): void {
+    if (this.#lazy.get(key) === value) return;
+    this.#lazy.set(key, value);
+    this.#becomeDirty();
+  }
+
   delete(key: string): void {
-    if (!this.#values.delete(key)) return;
+    const wasLazy = this.#lazy.delete(key);
+    if (!this.#values.delete(key) && !wasLazy) return;
     this.#lines.delete(key);
     this.#stale.delete(key);
     this.#becomeDirty();
@@ -120,6 +136,14 @@ export class CheckpointStore {
     clearTimeout(this.#timer);
     await this.flush();
     await this.#lock.release();
+  }
+
+  #askForLazy(): void {
+    for (const [key, value] of this.#lazy) {
+      this.#values.set(key, value());
+      this.#stale.add(key);
+    }
+    this.#lazy.clear();
   }
 
   #becomeDirty(): void {
@@ -145,6 +169,7 @@ export class CheckpointStore {
   }
 
   async #writeGeneration(): Promise<void> {
+    this.#askForLazy();
     for (const key of this.#stale) this.#lines.set(key, encodeRecord(key, this.#values.get(key)));
     this.#stale.clear();
     const generation = this.#generation + 1;

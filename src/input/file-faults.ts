@@ -28,7 +28,11 @@ export class FileFaults {
     this.#report({ event: 'FileReadableAgain', level: 'info', message });
   }
 
-  /** It is not asked for any more. */
+  forget(path: string): void {
+    this.#told.delete(path);
+  }
+
+  /** They are not asked for any more. */
   forgetAllBut(paths: ReadonlySet<string>): void {
     for (const path of this.#told.keys()) if (!paths.has(path)) this.#told.delete(path);
   }
@@ -57,6 +61,8 @@ export function describeFileFault(path: string, error: NodeJS.ErrnoException): s
         `${path} cannot be opened: too many open files (${error.code}). ` +
         'Fix: raise LimitNOFILE of the unit, or ulimit -n'
       );
+    case NOT_UTF8:
+      return `${path} cannot be read: its name is not UTF-8. Fix: rename it`;
     case NOT_REGULAR:
       return `${path} is not a regular file. Fix: name a file; a socket or FIFO can be piped into standard input`;
     case undefined:
@@ -65,8 +71,9 @@ export function describeFileFault(path: string, error: NodeJS.ErrnoException): s
   }
 }
 
-/** Our own code beside those of the system. */
+/** Our own codes beside those of the system. */
 export const NOT_REGULAR = 'NOT_REGULAR';
+export const NOT_UTF8 = 'NOT_UTF8';
 
 /** As if the system had refused it. */
 export function fileFault(code: string): NodeJS.ErrnoException {

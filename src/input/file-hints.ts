@@ -1,6 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { InputClock } from './clock.ts';
+import { DirectoryLooks } from './directory-looks.ts';
 import { FilePoller } from './file-poll.ts';
 import { DirectoryWatches } from './file-watch.ts';
 import type { InputNotice } from './input.ts';
@@ -10,6 +11,8 @@ export interface FileHintsHooks {
   readonly clock: InputClock;
   /** Look at it. */
   readonly onMayHaveGrown: (file: TailedFile) => void;
+  /** The path may lead to another file than it did: to `file`, if that was known. */
+  readonly onMayLeadElsewhere: (path: string, file: TailedFile | undefined) => void;
   /** Names came or went in a directory that is watched, or may have unseen. */
   readonly onMayHaveNames: () => void;
   readonly matches: (path: string) => boolean;
@@ -18,12 +21,17 @@ export interface FileHintsHooks {
 
 /** A directory whose files were quiet for so long is watched again. */
 const REARM_QUIET_MS = 250;
+/** A file that grew so lately may be rotated again before a scan of everything has come to it. */
+const HOT_MS = 1000;
+/** Of them so many are asked at once, the hottest first; the scan that follows comes to all. */
+const HOT_FILES_MAX = 64;
 
 /** Says when a file may have grown: by the watch of its directory, or by polling it while that is silent or too loud. */
 export class FileHints {
   readonly #hooks: FileHintsHooks;
   readonly #poller: FilePoller;
   readonly #watches: DirectoryWatches;
+  readonly #looks: DirectoryLooks;
   readonly #byRealPath = new Map<string, TailedFile>();
   #cancelRearm: (() => void) | undefined;
   #isFaultTold = false;
@@ -39,13 +47,18 @@ export class FileHints {
         this.#onUnwatched(directory, error);
       },
     });
+    this.#looks = new DirectoryLooks(hooks.clock, (directory) => {
+      this.#onNamesChanged(directory);
+    });
   }
 
   /** Where files are, or may appear. */
   setDirectories(directories: Iterable<string>): void {
     const wanted = new Set(directories);
     for (const path of this.#byRealPath.keys()) wanted.add(dirname(path));
-    if (!this.#watches.set(wanted)) return;
+    const hasNew = this.#watches.set(wanted);
+    this.#lookAtUnwatched();
+    if (!hasNew) return;
     for (const [path, file] of this.#byRealPath) {
       if (this.#watches.isWatched(dirname(path))) this.#poller.remove(file);
     }
@@ -78,6 +91,7 @@ export class FileHints {
   close(): void {
     this.#cancelRearm?.();
     this.#poller.stop();
+    this.#looks.stop();
     this.#watches.close();
   }
 
@@ -86,7 +100,27 @@ export class FileHints {
     const file = path === undefined ? undefined : this.#byRealPath.get(path);
     if (file !== undefined) this.#hooks.onMayHaveGrown(file);
     const isNew = file === undefined && (path === undefined || this.#hooks.matches(path));
+    const mayLeadElsewhere = isRename && path !== undefined && (file !== undefined || isNew);
+    if (mayLeadElsewhere) this.#hooks.onMayLeadElsewhere(file?.path ?? path, file);
     if (isRename || isNew) this.#hooks.onMayHaveNames();
+  }
+
+  /** Seen by the directory itself, while it is not watched: it does not say which names. */
+  #onNamesChanged(directory: string): void {
+    const sinceMs = this.#hooks.clock.nowMs() - HOT_MS;
+    const hot = [...this.#byRealPath.values()].filter(
+      ({ lastDataMs, path, realPath }) =>
+        lastDataMs > sinceMs && (dirname(realPath) === directory || dirname(path) === directory),
+    );
+    hot.sort((a, b) => b.lastDataMs - a.lastDataMs);
+    for (const file of hot.slice(0, HOT_FILES_MAX)) {
+      this.#hooks.onMayLeadElsewhere(file.path, file);
+    }
+    this.#hooks.onMayHaveNames();
+  }
+
+  #lookAtUnwatched(): void {
+    this.#looks.set(this.#watches.unwatched, this.#watches.busy.length > 0);
   }
 
   #onUnwatched(directory: string, error: NodeJS.ErrnoException | undefined): void {
@@ -94,7 +128,8 @@ export class FileHints {
       if (dirname(path) === directory) this.#poller.add(file);
     }
     this.#hooks.onMayHaveNames();
-    this.#scheduleRearm();
+    this.#lookAtUnwatched();
+    if (error === undefined) this.#scheduleRearm();
     if (error !== undefined && error.code !== 'ENOENT') this.#tellFault(directory, error);
   }
 
@@ -118,7 +153,7 @@ export class FileHints {
   }
 
   #rearmQuiet(): void {
-    const unwatched = new Set(this.#watches.unwatched);
+    const unwatched = new Set(this.#watches.busy);
     const quietSinceMs = this.#hooks.clock.nowMs() - REARM_QUIET_MS;
     const filesIn = new Map<string, TailedFile[]>();
     for (const [path, file] of this.#byRealPath) {
@@ -133,17 +168,19 @@ export class FileHints {
       else files.push(file);
     }
     for (const directory of unwatched) this.#rearm(directory, filesIn.get(directory) ?? []);
-    if (this.#watches.unwatched.length > 0) this.#scheduleRearm();
+    if (this.#watches.busy.length > 0) this.#scheduleRearm();
+    this.#lookAtUnwatched();
   }
 
   /** What happened between the last poll and the watch is seen by looking once more. */
   #rearm(directory: string, files: readonly TailedFile[]): void {
     if (!this.#watches.rearm(directory)) return;
     for (const file of files) {
+      if (file.isDetached || file.isClosed) continue;
       this.#poller.remove(file);
       this.#hooks.onMayHaveGrown(file);
     }
-    this.#hooks.onMayHaveNames();
+    this.#onNamesChanged(directory);
   }
 }
 

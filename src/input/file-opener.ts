@@ -1,8 +1,9 @@
-import { closeSync, realpathSync } from 'node:fs';
+import { closeSync, fstatSync, realpathSync } from 'node:fs';
 import type { OpenedFile } from './file-identity.ts';
 import {
   compressionOf,
   identityKey,
+  identityOf,
   lineEndBefore,
   openRegularFile,
   readAnchor,
@@ -10,6 +11,7 @@ import {
 import { NOT_REGULAR, fileFault } from './file-faults.ts';
 import type { FilePositions } from './file-positions.ts';
 import { readPrefix } from './file-positions.ts';
+import type { SeenFile } from './file-scan.ts';
 import { LineFramer } from './framing.ts';
 import type { InputCounters, InputGate } from './input.ts';
 import type { RouteSpec } from './route.ts';
@@ -23,18 +25,53 @@ export interface FileOpenerOptions {
   readonly route: (path: string) => RouteSpec;
 }
 
+interface Ignored {
+  readonly birthNs: string;
+  readonly size: number;
+  readonly modifiedMs: number;
+}
+
 /** Opens files and decides where their reading begins. */
 export class FileOpener {
   readonly #options: FileOpenerOptions;
-  /** Compressed files, by identity: not opened again at every scan. */
-  readonly #ignored = new Set<string>();
+  /** Compressed files as they were seen, by identity: not opened again at every scan. */
+  readonly #ignored = new Map<string, Ignored>();
 
   constructor(options: FileOpenerOptions) {
     this.#options = options;
   }
 
-  isIgnored(key: string): boolean {
-    return this.#ignored.has(key);
+  /** Whether it is one that is not read. One that has changed is asked again: its inode may be another file's now. */
+  isIgnored({ key, size, modifiedMs }: SeenFile): boolean {
+    const ignored = this.#ignored.get(key);
+    return ignored?.size === size && ignored.modifiedMs === modifiedMs;
+  }
+
+  /** The others are gone. */
+  forgetIgnored(isThere: (key: string) => boolean): void {
+    for (const key of this.#ignored.keys()) if (!isThere(key)) this.#ignored.delete(key);
+  }
+
+  /** Remembers a file that is compressed. @returns whether it is */
+  ignoreCompressed(path: string, fd: number): boolean {
+    const compression = compressionOf(readPrefix(fd));
+    if (compression === undefined) return false;
+    const stats = fstatSync(fd, { bigint: true });
+    const identity = identityOf(stats);
+    const key = identityKey(identity);
+    const known = this.#ignored.get(key);
+    this.#ignored.set(key, {
+      birthNs: identity.birthNs,
+      size: Number(stats.size),
+      modifiedMs: Number(stats.mtimeMs),
+    });
+    if (known?.birthNs === identity.birthNs) return true;
+    this.#options.gate.report({
+      event: 'FileIgnored',
+      level: 'info',
+      message: `${path} is not read: it is compressed (${compression}), as rotated files are that were read before`,
+    });
+    return true;
   }
 
   /**
@@ -64,6 +101,7 @@ export class FileOpener {
       level: 'debug',
       message: `${path} is read from position ${String(start.position)}`,
     });
+    const keep = positions.keeper(opened.identity, () => file.settled);
     const file = new TailedFile({
       ...opened,
       path,
@@ -71,16 +109,18 @@ export class FileOpener {
       framer,
       start,
       onSettled: () => {
-        keepOrForget(file, positions);
+        if (isGone(file)) positions.forget(file.identity);
+        else keep();
       },
     });
+    file.isHeadUnseen = start.position === 0;
     // At once: a file that begins at its end, or is renamed before anything of it is delivered, must be known after a restart.
-    positions.keep(file.settled);
+    keep();
     return file;
   }
 
   #recallStart(path: string, opened: OpenedFile): FileStart | undefined {
-    const recalled = this.#options.positions.recall(path, opened);
+    const recalled = this.#options.positions.recall(opened);
     if (recalled.kind === 'known') {
       // The kept anchor may end before the position; reads compare what stands right in front of it.
       const { position } = recalled;
@@ -101,16 +141,7 @@ export class FileOpener {
     atEnd: boolean,
     framer: LineFramer,
   ): FileStart | undefined {
-    const compression = compressionOf(readPrefix(opened.fd));
-    if (compression !== undefined) {
-      this.#ignored.add(identityKey(opened.identity));
-      this.#options.gate.report({
-        event: 'FileIgnored',
-        level: 'info',
-        message: `${path} is not read: it is compressed (${compression}), as rotated files are that were read before`,
-      });
-      return undefined;
-    }
+    if (this.ignoreCompressed(path, opened.fd)) return undefined;
     if (!atEnd) return fileBeginning;
     const lineEnd = lineEndBefore(opened.fd, opened.size, framer.frameBytesMax);
     const position = lineEnd ?? opened.size;
@@ -124,10 +155,8 @@ export class FileOpener {
 }
 
 /** A deleted file that is delivered to its end leaves nothing to go on with. */
-function keepOrForget(file: TailedFile, positions: FilePositions): void {
-  const isGone = file.isClosed && file.links === 0 && file.isSettled;
-  if (isGone) positions.forget(file.identity);
-  else positions.keep(file.settled);
+export function isGone(file: TailedFile): boolean {
+  return file.isClosed && file.links === 0 && file.isSettled;
 }
 
 /** Without links; the path itself when it has gone meanwhile. */

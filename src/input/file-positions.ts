@@ -10,14 +10,7 @@ import {
   sameBirth,
 } from './file-identity.ts';
 import type { LinePlace } from './framing.ts';
-
-/** What the tail needs of the checkpoint: JSON values by key. */
-export interface PositionStore {
-  get(key: string): unknown;
-  set(key: string, value: unknown): void;
-  delete(key: string): void;
-  entries(): Iterable<[string, unknown]>;
-}
+import type { PositionStore } from './position-store.ts';
 
 /** How far one file is settled, and what tells that it is still the same content. */
 export interface FilePosition {
@@ -44,20 +37,27 @@ export interface StrayFile {
   readonly lastPath: string;
 }
 
+/** So many positions of files that are not open are kept without asking whether the files are still there. */
+const GONE_FILES_MAX = 100;
+
 /** The positions of one tail in the checkpoint. */
 export class FilePositions {
   readonly #store: PositionStore;
   readonly #prefix: string;
   readonly #marker: string;
-  /** As they were at the start, for files whose file system has another device number since. */
-  readonly #byPath: ReadonlyMap<string, FilePosition>;
+  /** As they were at the start, by inode and birth, for files whose file system has another device number since. */
+  readonly #byBirth: ReadonlyMap<string, FilePosition>;
+  readonly #keys: Set<string>;
+  #searchAt = GONE_FILES_MAX;
 
   /** @param tailId tells tails of the same files apart, across restarts */
   constructor(store: PositionStore, tailId: string) {
     this.#store = store;
     this.#prefix = `file ${JSON.stringify(tailId)} `;
     this.#marker = `tail ${JSON.stringify(tailId)}`;
-    this.#byPath = new Map([...this.#all()].map((kept) => [kept.path, kept]));
+    const all = [...this.#all()];
+    this.#byBirth = new Map(all.map((kept) => [birthKey(kept.identity), kept]));
+    this.#keys = new Set(all.map(({ identity }) => this.#key(identity)));
   }
 
   /**
@@ -70,24 +70,44 @@ export class FilePositions {
     return true;
   }
 
-  keep(position: FilePosition): void {
-    this.#store.set(this.#key(position.identity), {
-      path: position.path,
-      ...position.identity,
-      position: position.position,
-      place: position.place,
-      anchorEnd: position.anchor.end,
-      anchor: position.anchor.bytes.toString('base64'),
-      prefix: position.prefix.toString('base64'),
-    });
+  /**
+   * @param settled asked for when the checkpoint is written, not at each answer of a broker
+   * @returns to be called whenever `settled` has changed
+   */
+  keeper(identity: FileIdentity, settled: () => FilePosition): () => void {
+    const key = this.#key(identity);
+    const encodeSettled = (): unknown => encode(settled());
+    return () => {
+      this.#keys.add(key);
+      this.#store.setLazily(key, encodeSettled);
+    };
   }
 
   forget(identity: FileIdentity): void {
-    this.#store.delete(this.#key(identity));
+    const key = this.#key(identity);
+    this.#keys.delete(key);
+    this.#store.delete(key);
   }
 
-  recall(path: string, file: OpenedFile): Recalled {
-    const kept = this.#find(path, file.identity);
+  /** Resolves when what is kept survives a crash. */
+  flush(): Promise<void> {
+    return this.#store.flush();
+  }
+
+  /**
+   * Forgets files that have gone: rotated ones are closed while they have a name, and deleted when nobody holds them any more. They
+   * are looked for once there are many.
+   *
+   * @param openCount how many files are being read
+   */
+  forgetGone(openCount: number, isOpen: (identity: FileIdentity) => boolean): void {
+    if (this.#keys.size - openCount < this.#searchAt) return;
+    this.findStrays(isOpen);
+    this.#searchAt = Math.max(0, this.#keys.size - openCount) * 2 + GONE_FILES_MAX;
+  }
+
+  recall(file: OpenedFile): Recalled {
+    const kept = this.#find(file.identity);
     if (kept === undefined) return { kind: 'unknown' };
     const reason = whyReplaced(kept, file);
     return reason === undefined ? { kind: 'known', position: kept } : { kind: 'replaced', reason };
@@ -112,29 +132,27 @@ export class FilePositions {
   }
 
   #searchIn(directory: string, missing: readonly FilePosition[]): StrayFile[] {
-    const byKey = new Map(missing.map((kept) => [identityKey(kept.identity), kept]));
+    const byInode = new Map(missing.map((kept) => [kept.identity.inode, kept]));
     const strays: StrayFile[] = [];
     const device = forEachFile(directory, (path, identity, size) => {
-      const kept = byKey.get(identityKey(identity));
-      if (kept === undefined || !sameBirth(kept.identity, identity)) return;
-      byKey.delete(identityKey(identity));
+      const kept = byInode.get(identity.inode);
+      if (kept === undefined || !isSameFile(kept.identity, identity)) return;
+      byInode.delete(identity.inode);
       if (size > kept.position) strays.push({ path, lastPath: kept.path });
     });
-    for (const kept of byKey.values()) {
+    for (const kept of byInode.values()) {
       // Another device here means that the file system is not mounted now: nothing is known about the file then.
       if (kept.identity.device === device) this.forget(kept.identity);
     }
     return strays;
   }
 
-  /** By identity; after a reboot a file system may have another device number, so path, inode and birth together do too. */
-  #find(path: string, identity: FileIdentity): FilePosition | undefined {
+  /** By identity; after a reboot a file system may have another device number, so inode and birth together do too. */
+  #find(identity: FileIdentity): FilePosition | undefined {
     const kept = decode(this.#store.get(this.#key(identity)));
     if (kept !== undefined) return kept;
-    const other = this.#byPath.get(path);
-    if (other === undefined || identity.birthNs === '0') return undefined;
-    const { inode, birthNs } = other.identity;
-    if (inode !== identity.inode || birthNs !== identity.birthNs) return undefined;
+    const other = this.#byBirth.get(birthKey(identity));
+    if (other === undefined || !isSameFile(other.identity, identity)) return undefined;
     this.forget(other.identity);
     return { ...other, identity };
   }
@@ -180,6 +198,28 @@ function forEachFile(
   } catch {
     return undefined;
   }
+}
+
+/** Without a birth on both sides, by device and inode; with one, whatever the device is called now. */
+function isSameFile(a: FileIdentity, b: FileIdentity): boolean {
+  const isSameDevice = a.device === b.device || (a.birthNs !== '0' && b.birthNs !== '0');
+  return a.inode === b.inode && isSameDevice && sameBirth(a, b);
+}
+
+function birthKey({ inode, birthNs }: FileIdentity): string {
+  return `${inode}:${birthNs}`;
+}
+
+function encode(settled: FilePosition): unknown {
+  return {
+    path: settled.path,
+    ...settled.identity,
+    position: settled.position,
+    place: settled.place,
+    anchorEnd: settled.anchor.end,
+    anchor: settled.anchor.bytes.toString('base64'),
+    prefix: settled.prefix.toString('base64'),
+  };
 }
 
 function decode(value: unknown): FilePosition | undefined {

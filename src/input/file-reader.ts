@@ -1,7 +1,7 @@
 import { fstatSync, readv, readvSync } from 'node:fs';
 import { assert, present } from '../shared/assert.ts';
 import type { Reservation } from './chunker.ts';
-import { ANCHOR_BYTES, holdsAnchor, readAt } from './file-identity.ts';
+import { ANCHOR_BYTES, compressionOf, holdsAnchor, readAt } from './file-identity.ts';
 import { readPrefix } from './file-positions.ts';
 import { leadingNulBytes } from './framing.ts';
 import type { Cut } from './framing.ts';
@@ -11,9 +11,9 @@ import type { TailedFile } from './tailed-file.ts';
 
 /**
  * How one read ended: `taken` something, perhaps there is more; at the `end` of what can be taken now; `noRoom` in the arena;
- * `failed`, and the file is asked again later.
+ * `failed`, and the file is asked again later; `compressed`, as its first bytes say, and nothing of it was taken.
  */
-export type ReadOutcome = 'taken' | 'end' | 'noRoom' | 'failed';
+export type ReadOutcome = 'taken' | 'end' | 'noRoom' | 'failed' | 'compressed';
 
 /** A single read takes at most this much, then it is another file's turn. */
 const QUANTUM_BYTES = 1024 * 1024;
@@ -63,6 +63,7 @@ export class FileReader {
   #readIfGrown(file: TailedFile): ReadOutcome | Promise<ReadOutcome> {
     const stats = fstatSync(file.fd);
     const wasModified = stats.mtimeMs !== file.modifiedMs;
+    if (wasModified || stats.size !== file.size) file.lastDataMs = this.#gate.clock.nowMs();
     file.modifiedMs = stats.mtimeMs;
     file.size = stats.size;
     file.links = stats.nlink;
@@ -139,6 +140,10 @@ export class FileReader {
       this.#replace(file, 'its bytes before the position read to are others');
       return 'taken';
     }
+    if (file.isHeadUnseen && this.#isCompressed(reservation.address, bytes)) {
+      file.chunker?.cancel(reservation);
+      return 'compressed';
+    }
     const cut = this.#cut(file, reservation.address, bytes, read.length);
     if (cut.kind === 'more') {
       file.chunker?.cancel(reservation);
@@ -148,6 +153,11 @@ export class FileReader {
     this.#counters.readBytes += cut.bytes;
     if (file.needsPrefix) file.learnPrefix(readPrefix(file.fd));
     return 'taken';
+  }
+
+  #isCompressed(address: number, bytes: number): boolean {
+    const head = this.#gate.memory.view(address, Math.min(bytes, ANCHOR_BYTES));
+    return compressionOf(Buffer.from(head)) !== undefined;
   }
 
   #cut(file: TailedFile, address: number, bytes: number, length: number): Cut {

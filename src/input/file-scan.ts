@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import { SetupError } from '../shared/errors.ts';
 import type { InputClock } from './clock.ts';
-import { FileFaults, NOT_REGULAR, describeFileFault, fileFault } from './file-faults.ts';
+import { FileFaults, NOT_REGULAR, NOT_UTF8, describeFileFault, fileFault } from './file-faults.ts';
 import { identityKey, identityOf } from './file-identity.ts';
 import { PathPatterns } from './glob.ts';
 import type { InputNotice } from './input.ts';
@@ -31,6 +31,8 @@ export interface FileScanOptions {
 
 /** Looks at this many paths, then other work gets its turn. */
 const SLICE_PATHS = 256;
+/** Stands in a listed name for bytes that are no UTF-8: under the name that comes of it there is nothing. */
+const REPLACEMENT = '\uFFFD';
 
 /** Looks at everything that the patterns lead to: the truth about which files are there. */
 export class FileScan {
@@ -55,11 +57,10 @@ export class FileScan {
     const { clock, isStopped } = this.#options;
     const beganMs = clock.nowMs();
     const { paths, directories, faults } = this.patterns.find();
-    const faulty = new Set(faults.map(({ path }) => path));
+    const faulty = new Set([...paths, ...faults.map(({ path }) => path)]);
     this.directories = directories;
     this.faults.forgetAllBut(new Set([...paths, ...directories]));
-    for (const path of directories)
-      if (!faulty.has(path) && !paths.includes(path)) this.faults.clear(path);
+    for (const path of directories) if (!faulty.has(path)) this.faults.clear(path);
     for (const { path, error } of faults) this.tell(path, error, 'It is tried again');
     this.#seen.clear();
     for (const [index, path] of paths.entries()) {
@@ -69,6 +70,23 @@ export class FileScan {
     }
     this.#isFirst = false;
     this.lastMs = clock.nowMs() - beganMs;
+  }
+
+  /**
+   * Looks at one path out of turn. What is found counts as seen by the scan that is under way.
+   *
+   * @returns undefined when no regular file is there: the next scan says why
+   */
+  lookNow(path: string): SeenFile | undefined {
+    try {
+      const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+      if (stats?.isFile() !== true) return undefined;
+      const seen = seenAt(path, stats);
+      this.#seen.add(seen.key);
+      return seen;
+    } catch {
+      return undefined;
+    }
   }
 
   /** Whether the last scan came upon the file. */
@@ -81,10 +99,11 @@ export class FileScan {
   }
 
   #lookAt(path: string): void {
-    const isLiteral = this.patterns.literals.includes(path);
+    const isLiteral = this.patterns.literals.has(path);
     try {
       const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
       if (stats?.isFile() === true) this.#see(path, stats);
+      else if (stats === undefined && path.includes(REPLACEMENT)) throw fileFault(NOT_UTF8);
       else if (isLiteral) throw fileFault(faultOf(stats));
       this.faults.clear(path);
     } catch (error) {
@@ -93,11 +112,10 @@ export class FileScan {
   }
 
   #see(path: string, stats: BigIntStats): void {
-    const key = identityKey(identityOf(stats));
-    if (this.#seen.has(key)) return;
-    this.#seen.add(key);
-    const modifiedMs = Number(stats.mtimeMs);
-    this.#options.onSeen({ path, key, size: Number(stats.size), modifiedMs });
+    const seen = seenAt(path, stats);
+    if (this.#seen.has(seen.key)) return;
+    this.#seen.add(seen.key);
+    this.#options.onSeen(seen);
   }
 
   #refuse(path: string, error: NodeJS.ErrnoException, isLiteral: boolean): void {
@@ -107,6 +125,11 @@ export class FileScan {
     const isMissing = error.code === 'ENOENT';
     this.tell(path, error, isMissing ? 'It is read as soon as it is there' : 'It is tried again');
   }
+}
+
+function seenAt(path: string, stats: BigIntStats): SeenFile {
+  const modifiedMs = Number(stats.mtimeMs);
+  return { path, key: identityKey(identityOf(stats)), size: Number(stats.size), modifiedMs };
 }
 
 function faultOf(stats: BigIntStats | undefined): string {

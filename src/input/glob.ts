@@ -32,7 +32,7 @@ const DEPTH_MAX = 32;
 /** Paths and globs (`*`, `?`, `[a-z]`, `{a,b}`, `**`); a leading dot must be written out, as in the shell. */
 export class PathPatterns {
   /** Paths without any glob character, absolute. */
-  readonly literals: readonly string[];
+  readonly literals: ReadonlySet<string>;
   readonly #globs: readonly GlobPattern[];
   readonly #isExcluded: (path: string) => boolean;
 
@@ -49,16 +49,18 @@ export class PathPatterns {
     // A file may have brackets in its name: what is there under just that name is meant.
     const isGlob = (pattern: string): boolean =>
       picomatch.scan(pattern).isGlob && !existsSync(pattern);
-    this.literals = patterns
-      .filter((pattern) => !isGlob(pattern))
-      .map((path) => resolve(path))
-      .filter((path) => !this.#isExcluded(path));
+    this.literals = new Set(
+      patterns
+        .filter((pattern) => !isGlob(pattern))
+        .map((path) => resolve(path))
+        .filter((path) => !this.#isExcluded(path)),
+    );
     this.#globs = patterns.filter(isGlob).map(parseGlob);
   }
 
   /** Whether a path could be found: for hints that name one. */
   matches(path: string): boolean {
-    if (this.literals.includes(path)) return true;
+    if (this.literals.has(path)) return true;
     if (this.#isExcluded(path)) return false;
     return this.#globs.some(
       ({ base, matches }) => path.startsWith(`${base}/`) && matches(path.slice(base.length + 1)),
@@ -68,7 +70,7 @@ export class PathPatterns {
   /** Looks at the disk now. */
   find(): GlobFindings {
     const paths = new Set(this.literals);
-    const directories = new Set(this.literals.map((path) => dirname(path)));
+    const directories = new Set([...this.literals].map((path) => dirname(path)));
     const faults: GlobFault[] = [];
     for (const glob of this.#globs) {
       walk(glob, '', 0, (directory, below, entries) => {

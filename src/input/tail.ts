@@ -1,15 +1,17 @@
 import { closeSync, fstatSync, statSync } from 'node:fs';
+import { FileFaults, describeFileFault } from './file-faults.ts';
 import { FileHints } from './file-hints.ts';
-import { identityKey } from './file-identity.ts';
-import { FileOpener, realPathOf } from './file-opener.ts';
+import { identityKey, identityOf } from './file-identity.ts';
+import { FileOpener, isGone, realPathOf } from './file-opener.ts';
 import { FilePositions } from './file-positions.ts';
-import type { PositionStore } from './file-positions.ts';
 import { FileReader } from './file-reader.ts';
 import type { ReadOutcome } from './file-reader.ts';
 import { FileScan } from './file-scan.ts';
 import type { SeenFile } from './file-scan.ts';
 import { createInputCounters } from './input.ts';
 import type { Input, InputCounters, InputGate } from './input.ts';
+import { PositionsInMemory } from './position-store.ts';
+import type { PositionStore } from './position-store.ts';
 import { ReadQueue } from './read-queue.ts';
 import type { RouteSpec } from './route.ts';
 import type { TailedFile } from './tailed-file.ts';
@@ -29,7 +31,7 @@ export interface TailOptions {
   readonly require?: boolean;
   /** The route of a file's lines; equal ones share chunks. */
   readonly route: (path: string) => RouteSpec;
-  /** Default: nothing is remembered. */
+  /** Default: nothing is remembered beyond the life of the process. */
   readonly store?: PositionStore;
   /** Between two looks at everything, whatever was hinted. Default 2000 ms. */
   readonly scanIntervalMs?: number;
@@ -42,6 +44,8 @@ const SCAN_INTERVAL_MS = 2000;
 const SCAN_INTERVAL_MS_MAX = 10_000;
 const SCAN_REST = 50;
 const ROTATE_QUIET_MS = 5000;
+/** A renamed file that nobody succeeds is held this many times as long. */
+const UNSUCCEEDED_QUIET = 120;
 /** A hint that a name came or went leads to a scan this much later, or later still when scans take long. */
 const HINTED_SCAN_MS = 10;
 const HINTED_SCAN_REST = 20;
@@ -64,6 +68,8 @@ export class Tail implements Input {
   readonly #queue: ReadQueue;
   readonly #hints: FileHints;
   readonly #scan: FileScan;
+  /** Of open files: apart from those of the scan, which finds nothing wrong with their names. */
+  readonly #readFaults: FileFaults;
   /** By identity. */
   readonly #files = new Map<string, TailedFile>();
   #beginsAtEnd = false;
@@ -84,7 +90,7 @@ export class Tail implements Input {
     this.#gate = gate;
     this.#options = options;
     this.#follows = options.follow !== false;
-    this.#positions = new FilePositions(options.store ?? new Map<string, unknown>(), options.id);
+    this.#positions = new FilePositions(options.store ?? new PositionsInMemory(), options.id);
     this.#opener = new FileOpener({ gate, counters, positions: this.#positions, route });
     this.#scan = new FileScan({
       paths,
@@ -97,13 +103,18 @@ export class Tail implements Input {
       },
       isStopped: () => this.#isStopped,
     });
+    this.#readFaults = new FileFaults(report);
     const reader = new FileReader(gate, counters, {
       route,
       onReplaced: (file, reason) => {
         this.#tellTruncation(file, reason);
       },
       onFailed: (file, error) => {
-        this.#scan.tell(file.path, error, 'It is tried again');
+        this.#readFaults.tell(
+          file.path,
+          error.code ?? '',
+          `${describeFileFault(file.path, error)}. It is tried again.`,
+        );
       },
     });
     this.#queue = new ReadQueue({
@@ -121,6 +132,9 @@ export class Tail implements Input {
       onMayHaveGrown: (file) => {
         this.#queue.add(file);
       },
+      onMayLeadElsewhere: (path, file) => {
+        this.#lookAtName(path, file);
+      },
       onMayHaveNames: () => {
         this.#hintScan();
       },
@@ -131,6 +145,8 @@ export class Tail implements Input {
     const isFirstRun = this.#positions.beginRun();
     this.#beginsAtEnd = this.#options.from === 'end' && isFirstRun;
     await this.#scanNow();
+    // What is left out is decided once: a crash a moment later must not decide again.
+    if (this.#beginsAtEnd) await this.#positions.flush();
     this.#beginsAtEnd = false;
     if (this.#follows) this.#adoptStrays();
     this.#endIfDone();
@@ -178,15 +194,34 @@ export class Tail implements Input {
     }
     if (this.#isStopped) return;
     this.#followNames();
+    this.#opener.forgetIgnored((key) => this.#scan.hasSeen(key));
+    this.#positions.forgetGone(this.#files.size, (id) => this.#files.has(identityKey(id)));
     if (!this.#follows) return;
     this.#hints.setDirectories(this.#scan.directories);
     this.#scheduleNextScan();
   }
 
-  #onSeen({ path, key, size, modifiedMs }: SeenFile): void {
+  /** A successor's name may be another file's before the next scan: it is opened now. */
+  #lookAtName(path: string, former: TailedFile | undefined): void {
+    if (this.#isStopped) return;
+    const seen = this.#scan.lookNow(path);
+    if (seen === undefined || seen.key === former?.key) return;
+    const known = this.#files.get(seen.key);
+    // Two names of one file: the first that was found is its path.
+    if (known !== undefined && !known.isDetached && this.#leadsTo(known) === known.key) return;
+    try {
+      this.#onSeen(seen);
+    } catch (error) {
+      this.#scan.tell(path, error as NodeJS.ErrnoException, 'It is tried again');
+    }
+    if (former?.path === path && !former.isDetached && !former.isClosed) this.#detach(former);
+  }
+
+  #onSeen(seen: SeenFile): void {
+    const { path, key, size, modifiedMs } = seen;
     const known = this.#files.get(key);
     if (known === undefined) {
-      if (this.#opener.isIgnored(key)) return;
+      if (this.#opener.isIgnored(seen)) return;
       const file = this.#opener.open(path, this.#beginsAtEnd, (other) => this.#files.has(other));
       if (file !== undefined) this.#adopt(file);
       return;
@@ -215,12 +250,14 @@ export class Tail implements Input {
   /** Files renamed while nobody looked, to a name that no pattern covers: their unread rest is still read. */
   #adoptStrays(): void {
     const isOpen = (key: string): boolean => this.#files.has(key);
-    for (const { path } of this.#positions.findStrays((id) => isOpen(identityKey(id)))) {
+    for (const { path, lastPath } of this.#positions.findStrays((id) => isOpen(identityKey(id)))) {
       try {
         const file = this.#opener.open(path, false, isOpen);
         if (file === undefined) continue;
         this.#adopt(file);
         this.#detach(file);
+        // Its successor tells when its writer has left it.
+        file.path = lastPath;
       } catch (error) {
         this.#scan.tell(path, error as NodeJS.ErrnoException, 'Its unread rest is given up');
       }
@@ -241,9 +278,16 @@ export class Tail implements Input {
     this.#queue.add(file);
   }
 
+  /** @returns the key of the file that its path leads to now; undefined when none is there. @throws {NodeJS.ErrnoException} */
+  #leadsTo(file: TailedFile): string | undefined {
+    const stats = statSync(file.path, { bigint: true, throwIfNoEntry: false });
+    return stats === undefined ? undefined : identityKey(identityOf(stats));
+  }
+
   /**
    * A writer goes on writing to a renamed file until it opens the new one. So it is held until it is at its end and quiet, and
-   * deleted or succeeded by another file of its name.
+   * deleted or succeeded by another file of its name; without a successor much longer, but not for ever. A file whose name still
+   * leads to it, though the scan could not see that, is not given up.
    */
   #giveUpIfQuiet(file: TailedFile): void {
     if (file.isFinal || file.isReading) return;
@@ -252,9 +296,7 @@ export class Tail implements Input {
       file.links = nlink;
       const quietMs = this.#gate.clock.nowMs() - file.lastDataMs;
       const isRead = size === file.position || size === file.partialEnd;
-      const isLeft = nlink === 0 || exists(file.path);
-      const isQuiet = quietMs >= (this.#options.rotateQuietMs ?? ROTATE_QUIET_MS);
-      if (!isRead || !isLeft || !isQuiet) return;
+      if (!isRead || quietMs < this.#quietMsToGiveUp(file)) return;
     } catch (error) {
       // A network file system may take a file away that is open (ESTALE).
       this.#scan.tell(file.path, error as NodeJS.ErrnoException, 'Its unread rest is given up');
@@ -265,10 +307,29 @@ export class Tail implements Input {
     this.#queue.add(file);
   }
 
+  #quietMsToGiveUp(file: TailedFile): number {
+    const quietMs = this.#options.rotateQuietMs ?? ROTATE_QUIET_MS;
+    if (file.links === 0) return quietMs;
+    try {
+      const key = this.#leadsTo(file);
+      if (key === file.key) return Infinity;
+      return key === undefined ? quietMs * UNSUCCEEDED_QUIET : quietMs;
+    } catch {
+      // What it leads to cannot be seen now.
+      return Infinity;
+    }
+  }
+
   #onRead(file: TailedFile, outcome: Exclude<ReadOutcome, 'noRoom'>): void {
+    if (outcome !== 'failed') this.#readFaults.clear(file.path);
     if (outcome === 'taken') {
-      file.lastDataMs = this.#gate.clock.nowMs();
       this.#hints.grew(file);
+      return;
+    }
+    if (outcome === 'compressed') {
+      this.#opener.ignoreCompressed(file.path, file.fd);
+      this.#positions.forget(file.identity);
+      this.#close(file);
       return;
     }
     const isOver = outcome === 'end' ? file.isFinal : !this.#follows;
@@ -276,11 +337,12 @@ export class Tail implements Input {
   }
 
   #close(file: TailedFile): void {
-    const { path, position, links, chunker } = file;
+    const { path, position, chunker } = file;
     file.isClosed = true;
     this.#queue.remove(file);
     this.#hints.remove(file);
     this.#files.delete(file.key);
+    this.#readFaults.forget(path);
     if (chunker !== undefined) this.#gate.chunkers.close(chunker);
     closeSync(file.fd);
     this.counters.filesClosed += 1;
@@ -289,7 +351,7 @@ export class Tail implements Input {
       level: 'debug',
       message: `${path} is closed at position ${String(position)}`,
     });
-    if (links === 0 && file.isSettled) this.#positions.forget(file.identity);
+    if (isGone(file)) this.#positions.forget(file.identity);
     this.#endIfDone();
   }
 
@@ -308,13 +370,5 @@ export class Tail implements Input {
         'the last read and the truncation is gone, and no reader could have seen it. Fix: rotate by renaming ' +
         '(logrotate `create` instead of `copytruncate`), and keep copies out of the pattern.',
     });
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    return statSync(path, { throwIfNoEntry: false }) !== undefined;
-  } catch {
-    return false;
   }
 }

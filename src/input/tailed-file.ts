@@ -62,6 +62,8 @@ export class TailedFile {
   partialEnd = -1;
   /** A run must hold this much to find the end of the next line. */
   frameBytesMin = 0;
+  /** Opened before it had its first bytes: whether it is compressed has not been seen. */
+  isHeadUnseen = false;
   /** After a truncation: its writer may leave NUL bytes up to its old offset. */
   mayHaveNulHead = false;
 
@@ -69,7 +71,7 @@ export class TailedFile {
   size = 0;
   modifiedMs = 0;
   links = 1;
-  /** Size or content changed then. */
+  /** Its size or time of modification was seen to change then. */
   lastDataMs = 0;
   /** No name leads to it any more: renamed away or deleted. */
   isDetached = false;
@@ -146,6 +148,7 @@ export class TailedFile {
     this.position = position;
     this.partialEnd = -1;
     this.frameBytesMin = 0;
+    this.isHeadUnseen = false;
     this.#addMark({ anchor: this.anchor, place: this.framer.place });
   }
 

@@ -13,6 +13,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Tail } from '../../src/input/tail.ts';
+import { PositionsInMemory } from '../../src/input/position-store.ts';
 import { createTestGate, eventually, routeSpec, temporaryDirectory } from './gate.ts';
 import type { TestGate } from './gate.ts';
 
@@ -130,7 +131,7 @@ interface Life {
   readonly tail: Tail;
 }
 
-async function begin(directory: string, store: Map<string, unknown>): Promise<Life> {
+async function begin(directory: string, store: PositionsInMemory): Promise<Life> {
   const gate = await createTestGate({
     chunkBytesMax: 64 * 1024,
     arenaBytes: 8 * 1024 * 1024,
@@ -154,7 +155,7 @@ async function play(t: TestContext, seed: number, mayTruncate: boolean): Promise
   const directory = temporaryDirectory(t);
   const draw = seeded(seed);
   const model = new Model(directory, draw);
-  const store = new Map<string, unknown>();
+  const store = new PositionsInMemory();
   const delivered: string[] = [];
   let life = await begin(directory, store);
   t.after(() => life.tail.stop());
