@@ -137,27 +137,30 @@ function nodeZstd(bytes: Uint8Array, level: number): Buffer {
 /**
  * V8 does not feel the weight of native output until much of it waits: a small collection every 2 MB keeps the pages warm.
  * Measured: snappy 6 % less time, and 8 instead of 66 MB at the peak; zstd 25 instead of 41, gzip 17 instead of 47.
+ * What is in use at a small collection grows old, and old output waits for a whole one, which V8 leaves until there are 64 MB of
+ * it in each thread. So every 16th collection is a whole one. Measured: zstd 80 instead of 145 MB resident, for 1.5 % of time.
  */
 const OUTPUT_BYTES_PER_COLLECTION = 2 * 1024 * 1024;
+const COLLECTIONS_PER_WHOLE_ONE = 16;
 let outputBytes = 0;
-let collect: (() => void) | undefined;
+let collections = 0;
+let collect: ((type: 'minor' | 'major') => void) | undefined;
 
 function counted(output: Uint8Array): Uint8Array {
   outputBytes += output.byteLength;
   if (outputBytes >= OUTPUT_BYTES_PER_COLLECTION) {
     outputBytes = 0;
-    collect ??= minorCollection();
-    collect();
+    collections += 1;
+    collect ??= collection();
+    collect(collections % COLLECTIONS_PER_WHOLE_ONE === 0 ? 'major' : 'minor');
   }
   return output;
 }
 
-function minorCollection(): () => void {
+function collection(): (type: 'minor' | 'major') => void {
   setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('gc') as (options: { type: 'minor' }) => void;
-  return () => {
-    gc({ type: 'minor' });
-  };
+  const gc = runInNewContext('gc') as (options: { type: 'minor' | 'major' }) => void;
+  return (type) => gc({ type });
 }
 
 /**

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { compressSync as snappyRaw } from '@napi-rs/snappy';
@@ -185,5 +186,23 @@ test('the commands gzip, zstd and lz4 read what we write, where they are install
     const read = spawnSync(name, ['-d', '-c'], { input, maxBuffer: 1 << 24 });
     if (read.error) t.diagnostic(`no ${name} command on this machine`);
     else assert.ok(sample.equals(read.stdout), `${name}: ${read.stderr.toString()}`);
+  }
+});
+
+test('output that nobody holds any more does not pile up', async () => {
+  const noise = randomBytes(1e6);
+  for (const name of ['gzip', 'snappy', 'zstd'] as const) {
+    const compressor = await loadCompressor(name);
+    const peak = (compressions: number): number => {
+      let bytes = 0;
+      for (let done = 0; done < compressions; done++) {
+        compressor.compress(noise);
+        bytes = Math.max(bytes, process.memoryUsage().arrayBuffers);
+      }
+      return bytes / 1e6;
+    };
+    // V8 on its own lets 64 MB wait before it looks.
+    const grownMb = peak(name === 'gzip' ? 100 : 1000) - peak(1);
+    assert.ok(grownMb < 30, `${name}: ${grownMb} MB are held`);
   }
 });
