@@ -28,6 +28,8 @@ interface GlobPattern {
 
 /** `**` goes no deeper: a loop of mounts must not hang the scan. */
 const DEPTH_MAX = 32;
+/** A name may hold a newline. */
+const MATCH = { flags: 's' } as const;
 
 /** Paths and globs (`*`, `?`, `[a-z]`, `{a,b}`, `**`); a leading dot must be written out, as in the shell. */
 export class PathPatterns {
@@ -40,10 +42,10 @@ export class PathPatterns {
   constructor(patterns: readonly string[], exclude: readonly string[] = []) {
     const byName = exclude.filter((pattern) => !pattern.includes('/'));
     const byPath = exclude.filter((pattern) => pattern.includes('/'));
-    const isName = picomatch(byName, { dot: true });
+    const isName = picomatch(byName, { ...MATCH, dot: true });
     const isPath = picomatch(
       byPath.map((pattern) => resolve(pattern)),
-      { dot: true },
+      { ...MATCH, dot: true },
     );
     this.#isExcluded = (path) => isName(basename(path)) || isPath(path);
     // A file may have brackets in its name: what is there under just that name is meant.
@@ -98,7 +100,7 @@ function parseGlob(pattern: string): GlobPattern {
   // A slash inside braces hides where a directory's name ends: then nothing is pruned.
   const isPlain = segments.every((segment) => !/[{}()]/.test(segment) || isBalanced(segment));
   const folders = starred < 0 ? segments.slice(0, -1) : segments.slice(0, starred);
-  const below = picomatch(glob);
+  const below = picomatch(glob, MATCH);
   return {
     base: base === '' ? '/' : base.replace(/(.)\/$/, '$1'),
     matches: (path) => below(path),
@@ -108,7 +110,7 @@ function parseGlob(pattern: string): GlobPattern {
 }
 
 function asMatcher(segment: string): (name: string) => boolean {
-  const matcher = picomatch(segment);
+  const matcher = picomatch(segment, MATCH);
   return (name) => matcher(name);
 }
 

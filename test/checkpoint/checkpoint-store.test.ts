@@ -253,3 +253,35 @@ test('a directory that cannot be used is named with the fix', async (t) => {
     );
   });
 });
+
+test('a lazy value is asked for once a write, and is there for whoever gets it', async (t) => {
+  const directory = temporaryDirectory(t);
+  const { store } = await open(directory, { intervalMs: 60_000 });
+  let position = 0;
+  let asked = 0;
+  const value = (): unknown => {
+    asked += 1;
+    return position;
+  };
+  for (position = 0; position < 1000; position += 1) store.setLazily('a', value);
+  assert.equal(asked, 0);
+  await store.flush();
+  assert.equal(asked, 1);
+  store.setLazily('a', value);
+  position = 2000;
+  assert.equal(store.get('a'), 2000);
+  store.setLazily('b', value);
+  store.setLazily('c', value);
+  store.delete('b');
+  store.set('c', 'plain');
+  await store.close();
+  const again = await open(directory);
+  assert.deepEqual(
+    [...again.store.entries()],
+    [
+      ['a', 2000],
+      ['c', 'plain'],
+    ],
+  );
+  await again.store.close();
+});

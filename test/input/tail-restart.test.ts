@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import {
   appendFileSync,
+  closeSync,
+  readFileSync,
   renameSync,
   statSync,
   unlinkSync,
@@ -12,8 +14,12 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CheckpointStore } from '../../src/checkpoint/checkpoint-store.ts';
+import { identityOf, openRegularFile } from '../../src/input/file-identity.ts';
+import { FilePositions } from '../../src/input/file-positions.ts';
+import { PositionsInMemory } from '../../src/input/position-store.ts';
 import { Tail } from '../../src/input/tail.ts';
 import type { TailOptions } from '../../src/input/tail.ts';
+import { present } from '../../src/shared/assert.ts';
 import type { RouteSpec } from '../../src/input/route.ts';
 import { createTestGate, eventually, routeSpec, temporaryDirectory } from './gate.ts';
 import type { TestGate, TestGateOptions } from './gate.ts';
@@ -213,3 +219,73 @@ test('a checkpoint forgets files that are gone for good', async (t) => {
   );
   await store.close();
 });
+
+test('with `from: end`, the first start has written down what it leaves out before it says that it reads', async (t) => {
+  const directory = temporaryDirectory(t);
+  writeFileSync(join(directory, 'app.log'), 'left out\n');
+  await run(t, directory, { from: 'end' });
+  // The state of a daemon that is killed now.
+  const written = readFileSync(join(directory, 'state', 'checkpoint.1'), 'utf8');
+  assert.match(written, /"key":"tail \\"test\\""/);
+  assert.match(written, /"position":9\b/);
+});
+
+test('positions of files that were rotated, closed and deleted are forgotten', (t) => {
+  const directory = temporaryDirectory(t);
+  const path = join(directory, 'app.log');
+  const store = new PositionsInMemory();
+  const positions = new FilePositions(store, 'test');
+  const keep = (inode: string): void => {
+    positions.keeper({ device: deviceOf(directory), inode, birthNs: '1' }, () => ({
+      path,
+      identity: { device: deviceOf(directory), inode, birthNs: '1' },
+      position: 1,
+      anchor: { end: 0, bytes: Buffer.alloc(0) },
+      prefix: Buffer.alloc(0),
+      place: 'line',
+    }))();
+  };
+  for (let rotation = 0; rotation < 10_000; rotation += 1) {
+    keep(`gone ${String(rotation)}`);
+    positions.forgetGone(1, ({ inode }) => inode === 'gone 0');
+  }
+  const kept = [...store.entries()];
+  assert.ok(kept.length < 300, `${String(kept.length)} are kept`);
+  assert.ok(
+    kept.some(([key]) => key.endsWith(':gone 0')),
+    'one that is open is not forgotten',
+  );
+});
+
+test('after a reboot that gave the file system another number, every file is known, rotated or not', (t) => {
+  const store = new PositionsInMemory();
+  const before = new FilePositions(store, 'test');
+  const directory = temporaryDirectory(t);
+  const identities = ['new', 'old'].map((name) => {
+    const path = join(directory, name);
+    writeFileSync(path, 'line\n');
+    const stats = statSync(path, { bigint: true });
+    return { path, identity: { ...identityOf(stats), device: '1' } };
+  });
+  for (const { identity } of identities) {
+    // A rotated file is remembered under the name that it had.
+    before.keeper(identity, () => ({
+      path: join(directory, 'app.log'),
+      identity,
+      position: 5,
+      anchor: { end: 0, bytes: Buffer.alloc(0) },
+      prefix: Buffer.alloc(0),
+      place: 'line',
+    }))();
+  }
+  const after = new FilePositions(store, 'test');
+  for (const { path } of identities) {
+    const opened = present(openRegularFile(path), 'a file');
+    assert.equal(after.recall(opened).kind, 'known', path);
+    closeSync(opened.fd);
+  }
+});
+
+function deviceOf(path: string): string {
+  return String(statSync(path, { bigint: true }).dev);
+}
