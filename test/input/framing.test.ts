@@ -58,6 +58,25 @@ test('a line of exactly so many pieces makes no empty record', () => {
   assert.equal(again.place, 'splitRest');
 });
 
+test('the rest of a truncated line makes no record, though its cut fell on a carriage return', async () => {
+  const own = await createTestGate({ arenaBytes: 4 * 1024 * 1024 });
+  const place = present(own.arena.claim(4096), 'room');
+  const route = routeSpec({ longLines: 'truncate', recordBytesMax: 4 });
+  const chunker = present(own.chunkers.open(route), 'room');
+  const source = { id: 'x', startPosition: 0, settled: () => undefined };
+  const budget = { usedBytes: 0, maxBytes: 1e6 };
+  const counters = createInputCounters();
+  const stream = new LineStream({ gate: own, chunker, source, counters, budget });
+  for (const text of ['abc\r', 'defgh', 'ijklm', 'n\nnext\n']) {
+    own.memory.bytes.set(Buffer.from(text), place.address);
+    assert.equal(stream.offer(place.address, text.length), text.length);
+  }
+  own.chunkers.flush();
+  assert.deepEqual(own.lines, ['abc', 'next']);
+  assert.equal(counters.longLines, 1);
+  assert.equal(budget.usedBytes, 0);
+});
+
 /** What a stream of pieces must come out as when no line fits a run beyond the limit; the encoder cuts the others. */
 function expectedLines(text: string, limit: number, policy: LongLines): string[] {
   const lines = text.split('\n');
