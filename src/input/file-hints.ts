@@ -11,6 +11,8 @@ export interface FileHintsHooks {
   readonly clock: InputClock;
   /** Look at it. */
   readonly onMayHaveGrown: (file: TailedFile) => void;
+  /** Look at them now. */
+  readonly onDue: (files: readonly TailedFile[]) => void;
   /** The path may lead to another file than it did: to `file`, if that was known. */
   readonly onMayLeadElsewhere: (path: string, file: TailedFile | undefined) => void;
   /** Names came or went in a directory that is watched, or may have unseen. */
@@ -38,7 +40,7 @@ export class FileHints {
 
   constructor(hooks: FileHintsHooks) {
     this.#hooks = hooks;
-    this.#poller = new FilePoller(hooks.clock, hooks.onMayHaveGrown);
+    this.#poller = new FilePoller(hooks.clock, hooks.onDue);
     this.#watches = new DirectoryWatches(hooks.clock, {
       onHint: (directory, name, isRename) => {
         this.#onHint(directory, name, isRename);

@@ -17,12 +17,13 @@ const QUIET_INTERVAL_MS_PER_FILE = 0.2;
  */
 export class FilePoller {
   readonly #clock: InputClock;
-  readonly #look: (file: TailedFile) => void;
+  readonly #look: (files: readonly TailedFile[]) => void;
   readonly #files = new Map<TailedFile, PolledFile>();
   #cancelTimer: (() => void) | undefined;
   #timerMs = Infinity;
 
-  constructor(clock: InputClock, look: (file: TailedFile) => void) {
+  /** @param look at files that are due, all of them together; called in a turn of its own */
+  constructor(clock: InputClock, look: (files: readonly TailedFile[]) => void) {
     this.#clock = clock;
     this.#look = look;
   }
@@ -74,15 +75,17 @@ export class FilePoller {
   #lookAtDueFiles(): void {
     const nowMs = this.#clock.nowMs();
     const quietMs = Math.max(QUIET_INTERVAL_MS, this.#files.size * QUIET_INTERVAL_MS_PER_FILE);
+    const due: TailedFile[] = [];
     let earliestMs = Infinity;
     for (const [file, polled] of this.#files) {
       if (polled.nextMs <= nowMs) {
         polled.intervalMs = Math.min(quietMs, polled.intervalMs * 2);
         polled.nextMs = nowMs + polled.intervalMs;
-        this.#look(file);
+        due.push(file);
       }
       earliestMs = Math.min(earliestMs, polled.nextMs);
     }
     if (earliestMs < Infinity) this.#armTimer(Math.max(earliestMs, nowMs + HOT_INTERVAL_MS));
+    this.#look(due);
   }
 }

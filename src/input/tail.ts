@@ -132,6 +132,9 @@ export class Tail implements Input {
       onMayHaveGrown: (file) => {
         this.#queue.add(file);
       },
+      onDue: (files) => {
+        this.#queue.addNow(files);
+      },
       onMayLeadElsewhere: (path, file) => {
         this.#lookAtName(path, file);
       },

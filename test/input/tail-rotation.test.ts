@@ -142,6 +142,7 @@ test('a directory that is not there is not asked for again and again', async (t)
   const hints = new FileHints({
     clock: systemClock,
     onMayHaveGrown: () => undefined,
+    onDue: () => undefined,
     onMayLeadElsewhere: () => undefined,
     onMayHaveNames: () => {
       scans += 1;
