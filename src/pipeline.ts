@@ -34,11 +34,15 @@ import {
   compressionLevel,
   inlineBytesMax,
   recordBytesMax,
+  routeSpec,
   senderConfig,
 } from './stage-settings.ts';
 
 /** What a batch stands for in its sources. The pieces of a split batch share it: which piece holds which position is not known. */
 interface Origin {
+  readonly topic: string;
+  /** Of its chunk. */
+  readonly bytes: number;
   readonly ranges: readonly SourceRange[];
   /** Pieces without an outcome. */
   open: number;
@@ -119,6 +123,7 @@ export class Pipeline {
       kernel,
       clock: systemClock,
       lingerMs: config.kafka.lingerMs,
+      topics: config.inputs.map((input) => routeSpec(input)),
       chunkBytesMax: chunkBytesMax(config.kafka, compressor.codec),
       dispatch: (chunk) => this.#pool.submit(chunk),
       isBacklogged: () => this.#pool.isBusy,
@@ -209,6 +214,7 @@ export class Pipeline {
     this.#counters.longLines += part.longCount;
     if (sealed === undefined) {
       for (const range of ranges) this.#tracker.skipped(range);
+      this.#chunkers.settled(chunk.route.topic, part.to - part.from);
     } else {
       this.#tracker.sent(ranges);
       this.#counters.recordsEncoded += sealed.recordCount;
@@ -226,7 +232,10 @@ export class Pipeline {
           rawBytes: sealed.rawBytes,
           createdMs: this.#sender.nowMs() - ageMs,
           replayable: isReplayable,
-          payload: { sealed, ranges: { ranges, open: 1, fate: 'acked' } },
+          payload: {
+            sealed,
+            ranges: { topic, bytes: part.to - part.from, ranges, open: 1, fate: 'acked' },
+          },
         }),
       );
     }
@@ -264,8 +273,9 @@ export class Pipeline {
         break;
     }
     origin.open -= 1;
-    if (origin.open > 0 || origin.fate === 'open') return;
-    this.#tracker[origin.fate](origin.ranges);
+    if (origin.open > 0) return;
+    this.#chunkers.settled(origin.topic, origin.bytes);
+    if (origin.fate !== 'open') this.#tracker[origin.fate](origin.ranges);
   }
 
   #lose(code: string, batch: ProducerBatch, error: string, message: string): void {

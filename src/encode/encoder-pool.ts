@@ -7,8 +7,7 @@ import { extname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Piscina } from 'piscina';
 import type { Compressor } from '../kafka/compression.ts';
-import { BATCH_HEADER_BYTES } from '../kafka/record-batch.ts';
-import type { Arena, Run } from '../ring/arena.ts';
+import type { Arena } from '../ring/arena.ts';
 import type { MemoryLayout } from '../ring/memory-layout.ts';
 import { Doorbell } from '../ring/ring-wait.ts';
 import type { SharedMemory } from '../ring/shared-memory.ts';
@@ -21,8 +20,9 @@ import {
   type EncodedPart,
   type OpenChunk,
 } from './encode-order.ts';
-import { RECORD_OVERHEAD_BYTES_MAX, type EncodeResult, type EncodeTask } from './encode-task.ts';
+import type { EncodeResult, EncodeTask } from './encode-task.ts';
 import type { Kernel } from './kernel.ts';
+import { OutputClaims, type Job } from './output-claims.ts';
 import { WorkerLink, type Submission } from './worker-link.ts';
 
 export interface EncoderPoolOptions<Chunk extends ChunkToEncode> {
@@ -44,13 +44,6 @@ export interface EncoderPoolOptions<Chunk extends ChunkToEncode> {
   readonly workerFile?: URL;
 }
 
-interface Job<Chunk extends ChunkToEncode> {
-  readonly open: OpenChunk<Chunk>;
-  readonly output: Run;
-  /** The output is the reserve: it stays whole, so that its place is long enough again when it is freed. */
-  readonly isReserve: boolean;
-}
-
 const INLINE_BYTES_MAX = 32 * 1024;
 /** Threads that take over the same rings and end before they have completed anything: one more would not help. */
 const FRUITLESS_STARTS_MAX = 3;
@@ -69,8 +62,7 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
   readonly #doorbell: Doorbell;
   /** Chunks with bytes to encode that nobody encodes now, oldest first. */
   readonly #ready: OpenChunk<Chunk>[] = [];
-  /** So that the oldest chunk can always go on, however full the arena is with batches that wait for it. */
-  #reserve: Run | undefined;
+  readonly #outputs: OutputClaims<Chunk>;
   #piscina: Piscina | undefined;
   #started = 0;
   /** One for each started worker; settles when the worker has ended for good. */
@@ -93,12 +85,11 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
     this.#order = new EncodeOrder(options.onPart);
     this.#links = layout.rings.map((_, worker) => new WorkerLink(memory, layout, worker));
     this.#doorbell = new Doorbell(memory, layout.doorbell);
-    this.#reserve = arena.claim(options.batchBytesMax);
-    assert(this.#reserve !== undefined, 'a new arena holds a batch');
+    this.#outputs = new OutputClaims(memory, arena, options.batchBytesMax);
     // Before the inputs, which also wait for room: they would take it away piece by piece.
     arena.onFree(() => {
       if (this.#isClosed) return;
-      this.#reserve ??= arena.claim(options.batchBytesMax);
+      this.#outputs.refill();
       if (this.#ready.length > 0) this.#turnSoon();
     }, 'first');
   }
@@ -143,8 +134,7 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
     await Promise.race([Promise.all(this.#runs), lateness]);
     patience.abort();
     await this.#piscina?.destroy();
-    if (this.#reserve !== undefined) this.#options.arena.free(this.#reserve);
-    this.#reserve = undefined;
+    this.#outputs.close();
     for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }
 
@@ -197,10 +187,10 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
       const inline = rest < this.#inlineBytesMax || this.#links.length === 0;
       const link = inline ? undefined : this.#freeLink();
       if (!inline && link === undefined) return;
-      const job = this.#jobOf(open);
+      const job = this.#outputs.claim(open, open === this.#order.oldest);
       if (job === undefined) return;
       this.#ready.shift();
-      const task = this.#taskOf(open, job.output);
+      const task = this.#taskOf(job);
       if (link === undefined) this.#completed(job, this.#encoder.encode(task));
       else link.submit({ ticket: this.#nextTicket(), task, tag: job });
     }
@@ -225,27 +215,11 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
     return started.find((link) => link.hasRoom);
   }
 
-  #jobOf(open: OpenChunk<Chunk>): Job<Chunk> | undefined {
-    const output = this.#options.arena.claim(this.#outputBytes(open));
-    if (output !== undefined) return { open, output, isReserve: false };
-    if (open !== this.#order.oldest || this.#reserve === undefined) return undefined;
-    const reserve = this.#reserve;
-    this.#reserve = undefined;
-    return { open, output: reserve, isReserve: true };
-  }
-
-  /** No more than a batch, and no more than the input can become: a record for each byte at worst. */
-  #outputBytes({ chunk, encodedTo }: OpenChunk<Chunk>): number {
-    const expanded = (chunk.bytes - encodedTo) * (RECORD_OVERHEAD_BYTES_MAX + chunk.trailerBytes);
-    const one = RECORD_OVERHEAD_BYTES_MAX + chunk.trailerBytes;
-    return Math.min(this.#options.batchBytesMax, BATCH_HEADER_BYTES + expanded + one);
-  }
-
-  #taskOf({ chunk, encodedTo }: OpenChunk<Chunk>, output: Run): EncodeTask {
+  #taskOf({ open: { chunk, encodedTo }, output, inputBytes }: Job<Chunk>): EncodeTask {
     const { batchBytesMax, compressor } = this.#options;
     return {
       inputAddress: chunk.input.address + encodedTo,
-      inputBytes: chunk.bytes - encodedTo,
+      inputBytes,
       outputAddress: output.address,
       outputBytes: output.bytes,
       trailerAddress: chunk.trailerAddress,

@@ -8,6 +8,7 @@ import { Chunker } from './chunker.ts';
 import type { InputClock } from './clock.ts';
 import type { Route, RouteSpec } from './route.ts';
 import { TrailerStore, encodeTrailer, routeKey } from './route.ts';
+import { TopicShares } from './topic-shares.ts';
 
 export interface ChunkersOptions {
   readonly memory: SharedMemory;
@@ -21,6 +22,8 @@ export interface ChunkersOptions {
   readonly chunkBytesMax?: number;
   /** Of the arena, left to the encoders and to batches in flight: reading waits below it. Default a quarter. */
   readonly headroomBytes?: number;
+  /** Each has its share of the arena from the start, before its first line comes. */
+  readonly topics?: readonly Pick<RouteSpec, 'topic' | 'recordBytesMax'>[];
   /** Takes ownership of `chunk.input`. Call `encoded(chunk)` when nobody reads the chunk any more. */
   readonly dispatch: (chunk: Chunk) => void;
   /** While it is true, chunks that have lingered stay open and grow, since nobody could take them. Default: never. */
@@ -44,6 +47,7 @@ export class Chunkers {
   readonly #limits: ChunkLimits;
   readonly #trailers: TrailerStore;
   readonly #headroomBytes: number;
+  readonly #shares: TopicShares;
   readonly #byKey = new Map<string, Tenancy>();
   readonly #byRoute = new Map<Route, Tenancy>();
   readonly #lingering = new Set<Chunker>();
@@ -62,6 +66,10 @@ export class Chunkers {
     };
     this.#trailers = new TrailerStore(options.memory, options.arena);
     this.#headroomBytes = options.headroomBytes ?? Math.floor(options.arena.totalBytes / 4);
+    this.#shares = new TopicShares(options.arena, this.#headroomBytes);
+    for (const { topic, recordBytesMax } of options.topics ?? []) {
+      this.#shares.open(topic, recordBytesMax + 1);
+    }
     options.arena.onFree(() => {
       this.#wakeWaiters();
     });
@@ -86,10 +94,11 @@ export class Chunkers {
       trailerAddress,
       trailerBytes: trailer.length,
     };
-    const chunker = new Chunker(route, this.#limits, this.#door());
+    const chunker = new Chunker(route, this.#limits, this.#door(spec.topic));
     const tenancy: Tenancy = { key, chunker, inputs: 1, encoding: 0 };
     this.#byKey.set(key, tenancy);
     this.#byRoute.set(route, tenancy);
+    this.#shares.open(spec.topic, spec.recordBytesMax + 1);
     return chunker;
   }
 
@@ -110,6 +119,12 @@ export class Chunkers {
     this.#leaveWhenUnused(tenancy);
   }
 
+  /** So many bytes of chunks of this topic have their outcome: the topic's share has room again. */
+  settled(topic: string, bytes: number): void {
+    this.#shares.give(topic, bytes);
+    this.#wakeWaiters();
+  }
+
   /** Closes and dispatches everything that is open. */
   flush(): void {
     for (const { chunker } of [...this.#byKey.values()]) chunker.flush();
@@ -120,12 +135,16 @@ export class Chunkers {
     this.#roomWaiters.add(listener);
   }
 
-  #door(): ChunkerDoor {
+  #door(topic: string): ChunkerDoor {
     const { arena, clock, kernel } = this.#options;
     return {
-      claim: (bytes) => this.#claim(bytes),
-      trim: (run, bytes) => arena.trim(run, bytes),
+      claim: (bytes) => this.#claim(topic, bytes),
+      trim: (run, bytes) => {
+        this.#shares.give(topic, run.bytes - bytes);
+        return arena.trim(run, bytes);
+      },
       free: (run) => {
+        this.#shares.give(topic, run.bytes);
         arena.free(run);
       },
       copy: (source, target, bytes) => {
@@ -144,10 +163,11 @@ export class Chunkers {
     };
   }
 
-  #claim(bytes: number): Run | undefined {
-    const { arena } = this.#options;
-    if (arena.freeBytes - bytes < this.#headroomBytes) return undefined;
-    return arena.claim(bytes);
+  #claim(topic: string, bytes: number): Run | undefined {
+    if (!this.#shares.allows(topic, bytes)) return undefined;
+    const run = this.#options.arena.claim(bytes);
+    if (run !== undefined) this.#shares.take(topic, run.bytes);
+    return run;
   }
 
   #armTimer(delayMs: number): void {
@@ -182,6 +202,7 @@ export class Chunkers {
     const { route } = tenancy.chunker;
     this.#byKey.delete(tenancy.key);
     this.#byRoute.delete(route);
+    this.#shares.close(route.topic);
     this.#lingering.delete(tenancy.chunker);
     this.#trailers.release(route.trailerAddress);
   }
