@@ -111,10 +111,10 @@ export class FileHints {
   #onNamesChanged(directory: string): void {
     const sinceMs = this.#hooks.clock.nowMs() - HOT_MS;
     const hot = [...this.#byRealPath.values()].filter(
-      ({ lastDataMs, path, realPath }) =>
-        lastDataMs > sinceMs && (dirname(realPath) === directory || dirname(path) === directory),
+      ({ grewMs, path, realPath }) =>
+        grewMs > sinceMs && (dirname(realPath) === directory || dirname(path) === directory),
     );
-    hot.sort((a, b) => b.lastDataMs - a.lastDataMs);
+    hot.sort((a, b) => b.grewMs - a.grewMs);
     for (const file of hot.slice(0, HOT_FILES_MAX)) {
       this.#hooks.onMayLeadElsewhere(file.path, file);
     }
@@ -126,8 +126,11 @@ export class FileHints {
   }
 
   #onUnwatched(directory: string, error: NodeJS.ErrnoException | undefined): void {
+    const sinceMs = this.#hooks.clock.nowMs() - HOT_MS;
     for (const [path, file] of this.#byRealPath) {
-      if (dirname(path) === directory) this.#poller.add(file);
+      if (dirname(path) !== directory) continue;
+      if (file.grewMs > sinceMs) this.#poller.add(file);
+      else this.#poller.addQuiet(file);
     }
     this.#hooks.onMayHaveNames();
     this.#lookAtUnwatched();

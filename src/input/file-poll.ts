@@ -43,6 +43,14 @@ export class FilePoller {
     this.#armTimer(nextMs);
   }
 
+  /** It may be quiet for long: thousands of such files are not looked at all at once. */
+  addQuiet(file: TailedFile): void {
+    const intervalMs = this.#quietIntervalMs();
+    const nextMs = this.#clock.nowMs() + intervalMs;
+    this.#files.set(file, { intervalMs, nextMs });
+    this.#armTimer(nextMs);
+  }
+
   /** It grew: look again soon. Nothing for a file that is not polled. */
   grew(file: TailedFile): void {
     if (this.#files.has(file)) this.add(file);
@@ -57,6 +65,10 @@ export class FilePoller {
     this.#cancelTimer = undefined;
     this.#timerMs = Infinity;
     this.#files.clear();
+  }
+
+  #quietIntervalMs(): number {
+    return Math.max(QUIET_INTERVAL_MS, this.#files.size * QUIET_INTERVAL_MS_PER_FILE);
   }
 
   #armTimer(atMs: number): void {
@@ -74,7 +86,7 @@ export class FilePoller {
 
   #lookAtDueFiles(): void {
     const nowMs = this.#clock.nowMs();
-    const quietMs = Math.max(QUIET_INTERVAL_MS, this.#files.size * QUIET_INTERVAL_MS_PER_FILE);
+    const quietMs = this.#quietIntervalMs();
     const due: TailedFile[] = [];
     let earliestMs = Infinity;
     for (const [file, polled] of this.#files) {

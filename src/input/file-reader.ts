@@ -63,7 +63,9 @@ export class FileReader {
   #readIfGrown(file: TailedFile): ReadOutcome | Promise<ReadOutcome> {
     const stats = fstatSync(file.fd);
     const wasModified = stats.mtimeMs !== file.modifiedMs;
-    if (wasModified || stats.size !== file.size) file.lastDataMs = this.#gate.clock.nowMs();
+    const hasGrown = stats.size !== file.size;
+    if (wasModified || hasGrown) file.lastDataMs = this.#gate.clock.nowMs();
+    if (hasGrown) file.grewMs = file.lastDataMs;
     file.modifiedMs = stats.mtimeMs;
     file.size = stats.size;
     file.links = stats.nlink;

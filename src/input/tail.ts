@@ -76,6 +76,7 @@ export class Tail implements Input {
   #scanning: Promise<void> | undefined;
   #isScanHinted = false;
   #cancelScan: (() => void) | undefined;
+  #isStarted = false;
   #isStopped = false;
   #end: () => void = () => undefined;
 
@@ -151,6 +152,7 @@ export class Tail implements Input {
     // What is left out is decided once: a crash a moment later must not decide again.
     if (this.#beginsAtEnd) await this.#positions.flush();
     this.#beginsAtEnd = false;
+    this.#isStarted = true;
     if (this.#follows) this.#adoptStrays();
     this.#endIfDone();
   }
@@ -236,6 +238,7 @@ export class Tail implements Input {
 
   #adopt(file: TailedFile): void {
     file.lastDataMs = this.#gate.clock.nowMs();
+    if (this.#isStarted) file.grewMs = file.lastDataMs;
     file.isFinal = !this.#follows;
     this.#files.set(file.key, file);
     if (this.#follows) this.#hints.add(file);

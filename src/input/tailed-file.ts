@@ -32,6 +32,8 @@ const MARK_SPACING_BYTES = 64 * 1024;
 export interface TailedFileOptions {
   readonly fd: number;
   readonly identity: FileIdentity;
+  /** When it was opened. Default 0. */
+  readonly size?: number;
   readonly path: string;
   readonly realPath: string;
   readonly framer: LineFramer;
@@ -68,11 +70,13 @@ export class TailedFile {
   mayHaveNulHead = false;
 
   /** As last seen. */
-  size = 0;
+  size: number;
   modifiedMs = 0;
   links = 1;
   /** Its size or time of modification was seen to change then. */
   lastDataMs = 0;
+  /** It was seen to grow then, or to appear, while it was followed. */
+  grewMs = -Infinity;
   /** No name leads to it any more: renamed away or deleted. */
   isDetached = false;
   /** Nobody will write to it any more: its last line is complete as it stands. */
@@ -95,6 +99,7 @@ export class TailedFile {
     this.identity = options.identity;
     this.key = identityKey(options.identity);
     this.fd = options.fd;
+    this.size = options.size ?? 0;
     this.path = options.path;
     this.realPath = options.realPath;
     this.framer = options.framer;

@@ -16,7 +16,9 @@ export class ConfigError extends Error {
   readonly faults: readonly ConfigFault[];
 
   constructor(faults: readonly ConfigFault[]) {
-    super(faults.map((fault) => `${fault.place}: ${fault.problem}\n  fix: ${fault.fix}`).join('\n'));
+    super(
+      faults.map((fault) => `${fault.place}: ${fault.problem}\n  fix: ${fault.fix}`).join('\n'),
+    );
     this.faults = faults;
   }
 }
