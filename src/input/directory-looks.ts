@@ -10,8 +10,8 @@ interface Looked {
 
 const INTERVAL_MS = 20;
 const QUIET_INTERVAL_MS = 200;
-/** Very many directories, or one that never rests, are looked at for no more than a fiftieth of the time. */
-const REST = 50;
+/** Very many directories are looked at less often: this much of a millisecond each. By count: time also passes for other processes. */
+const INTERVAL_MS_PER_DIRECTORY = 0.25;
 /** The kernel's clock for files goes on in ticks of up to 10 ms. */
 const TICK_MS = 20;
 
@@ -65,14 +65,12 @@ export class DirectoryLooks {
   }
 
   #lookAtAll(): void {
-    const beganMs = this.#clock.nowMs();
     for (const [directory, looked] of [...this.#looked]) {
       if (this.#hasChanged(directory, looked)) this.#onChanged(directory);
     }
-    const tookMs = this.#clock.nowMs() - beganMs;
     // `set` may have been called meanwhile.
     if (this.#looked.size > 0 && this.#cancelTimer === undefined) {
-      this.#armTimer(Math.max(this.#intervalMs, tookMs * REST));
+      this.#armTimer(Math.max(this.#intervalMs, this.#looked.size * INTERVAL_MS_PER_DIRECTORY));
     }
   }
 

@@ -38,13 +38,14 @@ const REPLACEMENT = '\uFFFD';
 export class FileScan {
   readonly patterns: PathPatterns;
   readonly faults: FileFaults;
-  /** How long the last scan took. */
+  /** How long a scan takes: the shorter of the last two, since time passes for other processes too. */
   lastMs = 0;
   /** Where matching names may appear, as of the last scan. */
   directories: readonly string[] = [];
   readonly #options: FileScanOptions;
   readonly #seen = new Set<string>();
   #isFirst = true;
+  #previousMs = Infinity;
 
   constructor(options: FileScanOptions) {
     this.#options = options;
@@ -69,7 +70,9 @@ export class FileScan {
       this.#lookAt(path);
     }
     this.#isFirst = false;
-    this.lastMs = clock.nowMs() - beganMs;
+    const tookMs = clock.nowMs() - beganMs;
+    this.lastMs = Math.min(tookMs, this.#previousMs);
+    this.#previousMs = tookMs;
   }
 
   /**
