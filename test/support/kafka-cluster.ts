@@ -1,8 +1,8 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, connect, type AddressInfo } from 'node:net';
+import { createServer, connect, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -71,10 +71,11 @@ export class KafkaCluster {
     const deadline = Date.now() + timeoutMs;
     for (const node of this.#nodes.filter((candidate) => candidate.leash !== undefined)) {
       while (!(await accepts(node.port))) {
-        if (Date.now() > deadline)
-          throw new Error(`broker ${String(node.id)}: ${this.logTail(node.id)}`);
+        if (Date.now() > deadline || !isAlive(node.pid)) break;
         await sleep(100);
       }
+      if (!isAlive(node.pid) || !(await accepts(node.port)))
+        throw new Error(`broker ${String(node.id)} is not there: ${this.logTail(node.id)}`);
     }
   }
 
@@ -177,10 +178,12 @@ export class KafkaCluster {
 
   /** Kills every broker and removes the data. */
   async stop(): Promise<void> {
+    const held = this.#nodes.filter((node) => node.leash !== undefined);
     await Promise.all(
-      this.#nodes
-        .filter((node) => node.leash !== undefined)
-        .map((node) => this.signal(node.id, 'SIGKILL')),
+      held.map(async (node) => {
+        if (isAlive(node.pid)) await this.signal(node.id, 'SIGKILL');
+        node.leash?.stdin?.end();
+      }),
     );
     rmSync(this.folder, { recursive: true, force: true });
   }
@@ -292,10 +295,22 @@ function kafkaUuid(): string {
   return text.startsWith('-') ? kafkaUuid() : text;
 }
 
-/** Ports that are free now, all found at once so that they differ. */
+/** Where the system takes no ports for connections that go out: a broker that is down for a while finds its own one free again. */
+const PORTS = { from: 10_000, to: 32_000 };
+
+/** Ports that are free now, all held at once so that they differ. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const servers: Server[] = [];
+  while (servers.length < count) {
+    const server = createServer();
+    server.listen(randomInt(PORTS.from, PORTS.to), '127.0.0.1');
+    try {
+      await once(server, 'listening');
+      servers.push(server);
+    } catch {
+      // Taken: another one then.
+    }
+  }
   const ports = servers.map((server) => (server.address() as AddressInfo).port);
   await Promise.all(servers.map((server) => once(server.close(), 'close')));
   return ports;
