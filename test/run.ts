@@ -2,11 +2,12 @@
  * `npm test`: every test file below this folder, the quick ones side by side, then, one at a time, those that start a real Kafka.
  * `--full` lets the delivery tests ship 1 GB instead of 100 MB; further arguments are parts of file names to pick.
  */
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
+import { projectRoot } from './support/project.ts';
 
 const folder = dirname(fileURLToPath(import.meta.url));
 const picks = process.argv.slice(2).filter((argument) => argument !== '--full');
@@ -14,6 +15,8 @@ if (process.argv.includes('--full')) process.env['MILLRACE_FULL'] = '1';
 
 const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith(`.test${extname(import.meta.url)}`))
+  // What was compiled from a file that is gone is no test any more.
+  .filter((name) => existsSync(join(projectRoot, 'test', name.replace(/\.js$/, '.ts'))))
   .filter((name) => picks.length === 0 || picks.some((pick) => name.includes(pick)))
   .sort()
   .map((name) => join(folder, name));
