@@ -18,7 +18,7 @@ import { Chunkers } from './input/chunkers.ts';
 import { systemClock } from './input/clock.ts';
 import type { Input, InputCounters, InputGate, InputNotice } from './input/input.ts';
 import type { SourceRange } from './input/source.ts';
-import { loadCompressor } from './kafka/compression.ts';
+import { createCompressor } from './kafka/compression.ts';
 import { LostRecords } from './lost-records.ts';
 import { Arena } from './ring/arena.ts';
 import { layoutMemory } from './ring/memory-layout.ts';
@@ -85,7 +85,7 @@ export class Pipeline {
     const layout = layoutMemory(kafka.bufferMemory, config.workers, recordBytesMax(config.inputs));
     const arena = new Arena(memory, { ...layout.arena, guard: guardMode() });
     const kernel = await loadKernel(memory.memory);
-    const compressor = await loadCompressor(kafka.compressionType, compressionLevel(kafka));
+    const compressor = createCompressor(kafka.compressionType, compressionLevel(kafka));
     return new Pipeline(options, { memory, layout, arena, kernel, compressor });
   }
 
@@ -289,7 +289,7 @@ interface Parts {
   readonly layout: ReturnType<typeof layoutMemory>;
   readonly arena: Arena;
   readonly kernel: Awaited<ReturnType<typeof loadKernel>>;
-  readonly compressor: Awaited<ReturnType<typeof loadCompressor>>;
+  readonly compressor: Awaited<ReturnType<typeof createCompressor>>;
 }
 
 /** Nothing can be sent any more. */

@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import { gzipSync } from 'node:zlib';
 import { lineBatches } from './line-batches.ts';
-import { loadCompressor } from './peer-codecs.ts';
+import { createCompressor } from './peer-codecs.ts';
 
 interface Message {
   value: Buffer;
@@ -30,7 +30,7 @@ const [bootstrap = '', topic = '', codec = 'none', file = ''] = process.argv.sli
 const { Kafka, CompressionCodecs } = createRequire(import.meta.url)('kafkajs') as KafkaJs;
 const ids: Record<string, number> = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 };
 const id = ids[codec] ?? 0;
-const compress = codec === 'gzip' ? (raw: Buffer) => gzipSync(raw) : loadCompressor(codec);
+const compress = codec === 'gzip' ? (raw: Buffer) => gzipSync(raw) : createCompressor(codec);
 CompressionCodecs[id] = () => ({
   compress: (encoder) => Promise.resolve(compress(encoder.buffer)),
   decompress: () => {

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { zstdCompressSync } from 'node:zlib';
 
 /** Codecs for kafkajs, which brings gzip alone: the fastest ones a Node user can plug in. */
-export function loadCompressor(codec: string): (raw: Buffer) => Buffer {
+export function createCompressor(codec: string): (raw: Buffer) => Buffer {
   const require = createRequire(import.meta.url);
   switch (codec) {
     case 'none':

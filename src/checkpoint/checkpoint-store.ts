@@ -10,7 +10,7 @@ import { lockStateDirectory } from './state-lock.ts';
 
 /** What the operator should know of the checkpoint; each is told once until it is over. */
 export interface CheckpointNotice {
-  readonly event: 'CheckpointDamaged' | 'CheckpointWriteFailed' | 'CheckpointWriteRecovered';
+  readonly event: 'checkpointDamaged' | 'checkpointWriteFailed' | 'checkpointWriteRecovered';
   readonly message: string;
 }
 
@@ -195,7 +195,7 @@ export class CheckpointStore {
     if (this.#isFailing) return;
     this.#isFailing = true;
     this.#report({
-      event: 'CheckpointWriteFailed',
+      event: 'checkpointWriteFailed',
       message:
         `cannot write checkpoint ${path}: ${reasonOf(error)}. Positions are kept in memory and written when it works again; ` +
         `delivery goes on, and a crash before that sends again what was delivered meanwhile. Fix: ${fixOf(error, this.#directory)}`,
@@ -206,7 +206,7 @@ export class CheckpointStore {
     if (!this.#isFailing) return;
     this.#isFailing = false;
     this.#report({
-      event: 'CheckpointWriteRecovered',
+      event: 'checkpointWriteRecovered',
       message: `checkpoint in ${this.#directory} is written again, all positions are on the disk`,
     });
   }
@@ -233,7 +233,7 @@ async function load(options: CheckpointOptions, files: StateFiles): Promise<Load
     const damaged = damages.join('; ');
     if (newest === undefined) throw damagedBeyondUse(directory, damaged);
     report({
-      event: 'CheckpointDamaged',
+      event: 'checkpointDamaged',
       message:
         `checkpoint damaged, going on from the other generation (${String(newest.generation)}); ` +
         `records delivered after it are sent again. ${damaged}`,

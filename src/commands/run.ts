@@ -53,7 +53,7 @@ export async function openCheckpoint(
   return CheckpointStore.open({
     directory: config.stateDir,
     report: ({ event, message }) => {
-      if (event === 'CheckpointWriteRecovered') telemetry.info(event, message);
+      if (event === 'checkpointWriteRecovered') telemetry.info(event, message);
       else telemetry.error(event, message);
     },
   });

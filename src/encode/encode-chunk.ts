@@ -15,7 +15,7 @@ import type { SharedMemory } from '../ring/shared-memory.ts';
 import type { EncodeResult, EncodeTask } from './encode-task.ts';
 import { RECORD_OVERHEAD_BYTES_MAX } from './encode-task.ts';
 import type { Kernel } from './kernel.ts';
-import { encodeInfo, LZ4_TABLE_BYTES } from './kernel.ts';
+import { encodeInfo, MATCH_TABLE_BYTES } from './kernel.ts';
 
 /** Output after which the expansion of the rest can be foretold. */
 const PROBE_BYTES = 32 * 1024;
@@ -25,6 +25,12 @@ const ESTIMATE_MARGIN = 1.03;
 
 /** How much of a foretold ratio is relied on when the payload before compression is longer than a batch may be. */
 const RATIO_CAUTION = 0.85;
+
+/** Codecs that need no library on the way out. */
+const kernelCodecs = new Map<number, 'lz4Frame' | 'snappyBlock'>([
+  [codecs.lz4, 'lz4Frame'],
+  [codecs.snappy, 'snappyBlock'],
+]);
 
 /** Records of one call, or of several that continue each other. */
 interface Encoded {
@@ -47,7 +53,7 @@ export class ChunkEncoder {
   /** Payload over compressed payload, of late. */
   #ratio = Number.POSITIVE_INFINITY;
 
-  /** @param scratch as in `ring/memory-layout`: an info block, the LZ4 table, and room for records before compression */
+  /** @param scratch as in `ring/memory-layout`: an info block, the table of matches, and room for records before compression */
   constructor(
     kernel: Kernel,
     memory: SharedMemory,
@@ -59,7 +65,7 @@ export class ChunkEncoder {
     this.#compressor = compressor;
     this.#infoAddress = scratch.address;
     this.#tableAddress = scratch.address + GUARD_BYTES;
-    this.#rawAddress = this.#tableAddress + LZ4_TABLE_BYTES;
+    this.#rawAddress = this.#tableAddress + MATCH_TABLE_BYTES;
     this.#rawBytesMax = scratch.address + scratch.bytes - GUARD_BYTES - this.#rawAddress;
     assert(this.#rawBytesMax > PROBE_BYTES, 'scratch holds more than its tables');
   }
@@ -137,14 +143,12 @@ export class ChunkEncoder {
   /** From scratch into the output run. Returns the compressed length, undefined when it has no room there. */
   #compress(task: EncodeTask, payloadBytes: number, payloadMax: number): number | undefined {
     const payload = task.outputAddress + BATCH_HEADER_BYTES;
-    if (task.codec === codecs.lz4) {
-      const written = this.#kernel.lz4Frame(
-        this.#rawAddress,
-        payloadBytes,
-        payload,
-        payload + payloadMax,
-        this.#tableAddress,
-      );
+    const inKernel = kernelCodecs.get(task.codec);
+    if (inKernel !== undefined) {
+      const payloadEnd = payload + payloadMax;
+      const table = this.#tableAddress;
+      const raw = this.#rawAddress;
+      const written = this.#kernel[inKernel](raw, payloadBytes, payload, payloadEnd, table);
       return written === 0 ? undefined : written;
     }
     const raw = this.#memory.view(this.#rawAddress, payloadBytes);

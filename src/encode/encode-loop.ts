@@ -3,7 +3,7 @@
  * dies, main submits again what it had not completed.
  */
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
-import { loadCompressor } from '../kafka/compression.ts';
+import { createCompressor } from '../kafka/compression.ts';
 import type { MemoryLayout } from '../ring/memory-layout.ts';
 import { Doorbell, waitForDescriptor } from '../ring/ring-wait.ts';
 import { RingReader, RingWriter } from '../ring/ring.ts';
@@ -41,7 +41,7 @@ export async function encodeLoop(
   const memory = adoptSharedMemory(setup.memory);
   const rings = present(setup.layout.rings[worker], 'each worker has rings');
   const scratch = present(setup.layout.scratch[worker + 1], 'each worker has scratch');
-  const compressor = await loadCompressor(setup.codec, setup.level);
+  const compressor = createCompressor(setup.codec, setup.level);
   const encoder = new ChunkEncoder(await loadKernel(setup.memory), memory, scratch, compressor);
   const submissions = new RingReader(memory, rings.submission);
   const completions = new RingWriter(memory, rings.completion);

@@ -7,8 +7,8 @@ import { Bug } from '../shared/assert.ts';
 import { SetupError } from '../shared/errors.ts';
 import type {} from '../shared/web-assembly.d.ts';
 
-/** Scratch of the LZ4 functions: their hash table. */
-export const LZ4_TABLE_BYTES = 32 * 1024;
+/** Scratch of the LZ4 and Snappy functions: their hash table. */
+export const MATCH_TABLE_BYTES = 32 * 1024;
 
 /** Four u32 that `encodeLines` leaves behind, by their offsets. */
 export const encodeInfo = {
@@ -50,7 +50,7 @@ export interface Kernel {
   /**
    * One LZ4 block of at most 64 KB. Reads up to 31 bytes beyond the source, writes nothing beyond `targetEnd`.
    *
-   * @param table `LZ4_TABLE_BYTES` of scratch
+   * @param table `MATCH_TABLE_BYTES` of scratch
    * @returns bytes written; 0 when the block would not shrink or has no room
    */
   lz4Block(
@@ -63,6 +63,20 @@ export interface Kernel {
 
   /** A whole LZ4 frame of independent 64 KB blocks, as Kafka's Java client writes it. Returns 0 when there is no room for it. */
   lz4Frame(
+    source: number,
+    sourceBytes: number,
+    target: number,
+    targetEnd: number,
+    table: number,
+  ): number;
+
+  /**
+   * One raw Snappy block, which every reader of Kafka takes. Reads up to 31 bytes beyond the source, writes nothing beyond `targetEnd`.
+   *
+   * @param table `MATCH_TABLE_BYTES` of scratch
+   * @returns bytes written, which may be more than `sourceBytes`; 0 when there is no room
+   */
+  snappyBlock(
     source: number,
     sourceBytes: number,
     target: number,

@@ -18,14 +18,14 @@ export class FileFaults {
   tell(path: string, code: string, message: string): void {
     if (this.#told.get(path) === code) return;
     this.#told.set(path, code);
-    this.#report({ event: 'FileUnreadable', level: 'warning', message });
+    this.#report({ event: 'fileUnreadable', level: 'warning', message });
   }
 
   /** It can be read now. */
   clear(path: string): void {
     if (!this.#told.delete(path)) return;
     const message = `${path} can be read now`;
-    this.#report({ event: 'FileReadableAgain', level: 'info', message });
+    this.#report({ event: 'fileReadableAgain', level: 'info', message });
   }
 
   forget(path: string): void {

@@ -144,7 +144,7 @@ export class FileHints {
     this.#isFaultTold = true;
     const fix = fixes[error.code ?? ''] ?? 'check the directory';
     this.#hooks.report({
-      event: 'WatchUnavailable',
+      event: 'watchUnavailable',
       level: 'warning',
       message: `${directory} cannot be watched (${error.code ?? error.message}), its files are polled instead, which costs more. Fix: ${fix}.`,
     });

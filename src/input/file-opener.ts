@@ -67,7 +67,7 @@ export class FileOpener {
     });
     if (known?.birthNs === identity.birthNs) return true;
     this.#options.gate.report({
-      event: 'FileIgnored',
+      event: 'fileIgnored',
       level: 'info',
       message: `${path} is not read: it is compressed (${compression}), as rotated files are that were read before`,
     });
@@ -97,7 +97,7 @@ export class FileOpener {
     if (start === undefined) return undefined;
     counters.filesOpened += 1;
     gate.report({
-      event: 'FileOpened',
+      event: 'fileOpened',
       level: 'debug',
       message: `${path} is read from position ${String(start.position)}`,
     });
@@ -128,7 +128,7 @@ export class FileOpener {
     }
     if (recalled.kind === 'unknown') return undefined;
     this.#options.gate.report({
-      event: 'FilePositionRefused',
+      event: 'filePositionRefused',
       level: 'warning',
       message: `${path} is read from its beginning: it was known, but ${recalled.reason}`,
     });

@@ -38,17 +38,17 @@ export interface InputGate {
 /** Something that the operator should know; told once, not once for every record. */
 export interface InputNotice {
   readonly event:
-    | 'FileOpened'
-    | 'FileClosed'
-    | 'FileUnreadable'
-    | 'FileReadableAgain'
-    | 'FileTruncated'
-    | 'FilePositionRefused'
-    | 'FileIgnored'
-    | 'WatchUnavailable'
-    | 'SocketListening'
-    | 'ConnectionFailed'
-    | 'ZeroCopyUnavailable';
+    | 'fileOpened'
+    | 'fileClosed'
+    | 'fileUnreadable'
+    | 'fileReadableAgain'
+    | 'fileTruncated'
+    | 'filePositionRefused'
+    | 'fileIgnored'
+    | 'watchUnavailable'
+    | 'socketListening'
+    | 'connectionFailed'
+    | 'zeroCopyUnavailable';
   readonly level: 'debug' | 'info' | 'warning';
   /** A whole sentence: the thing, its place and the fix. */
   readonly message: string;

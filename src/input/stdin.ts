@@ -76,10 +76,10 @@ export class StandardInput implements Input {
     const reader = new FileReader(this.#gate, this.counters, {
       route: () => this.#options.route,
       onReplaced: (_file, reason) => {
-        this.#tell('FileTruncated', `standard input was truncated while it was read: ${reason}`);
+        this.#tell('fileTruncated', `standard input was truncated while it was read: ${reason}`);
       },
       onFailed: (_file, error) => {
-        this.#tell('FileUnreadable', `${describeFileFault('standard input', error)}.`);
+        this.#tell('fileUnreadable', `${describeFileFault('standard input', error)}.`);
       },
     });
     const queue = new ReadQueue({
@@ -124,7 +124,7 @@ export class StandardInput implements Input {
         this.#end();
       },
       onBroken: (error) => {
-        this.#tell('FileUnreadable', `standard input broke: ${error.message}`);
+        this.#tell('fileUnreadable', `standard input broke: ${error.message}`);
       },
     });
     const view = memory.view(scratch.address, SCRATCH_BYTES);
@@ -140,7 +140,7 @@ export class StandardInput implements Input {
     return new LineStream({ gate, chunker, source, counters: this.counters, budget });
   }
 
-  #tell(event: 'FileTruncated' | 'FileUnreadable', message: string): void {
+  #tell(event: 'fileTruncated' | 'fileUnreadable', message: string): void {
     this.#gate.report({ event, level: 'warning', message });
   }
 }

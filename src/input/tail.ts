@@ -353,7 +353,7 @@ export class Tail implements Input {
     closeSync(file.fd);
     this.counters.filesClosed += 1;
     this.#gate.report({
-      event: 'FileClosed',
+      event: 'fileClosed',
       level: 'debug',
       message: `${path} is closed at position ${String(position)}`,
     });
@@ -369,7 +369,7 @@ export class Tail implements Input {
     if (file.isHazardTold) return;
     file.isHazardTold = true;
     this.#gate.report({
-      event: 'FileTruncated',
+      event: 'fileTruncated',
       level: 'warning',
       message:
         `${file.path} was truncated while it was followed (${reason}) and is read from its beginning. What was written to it between ` +

@@ -99,7 +99,7 @@ export class UnixSocketInput implements Input {
       this.#server.close();
       throw error;
     }
-    this.#gate.report({ event: 'SocketListening', level: 'info', message: `listening on ${path}` });
+    this.#gate.report({ event: 'socketListening', level: 'info', message: `listening on ${path}` });
   }
 
   async stop(): Promise<void> {
@@ -191,7 +191,7 @@ export class UnixSocketInput implements Input {
     if (!this.#isFallbackTold) {
       this.#isFallbackTold = true;
       this.#gate.report({
-        event: 'ZeroCopyUnavailable',
+        event: 'zeroCopyUnavailable',
         level: 'warning',
         message: `${this.describe}: Node ${process.version} does not let sockets be read in place; they are read with a copy, which costs more.`,
       });
@@ -286,6 +286,6 @@ export class UnixSocketInput implements Input {
   }
 
   #tellFailure(message: string): void {
-    this.#gate.report({ event: 'ConnectionFailed', level: 'debug', message });
+    this.#gate.report({ event: 'connectionFailed', level: 'debug', message });
   }
 }

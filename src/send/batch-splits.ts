@@ -1,6 +1,6 @@
 /** Splits on their way: the codec may have to be loaded first, and the arena may have no room for the pieces. */
 import { ProducerBatch } from '../accumulate/producer-batch.ts';
-import { loadCompressor } from '../kafka/compression.ts';
+import { createCompressor } from '../kafka/compression.ts';
 import { batchAttributes } from '../kafka/record-batch.ts';
 import type { Arena } from '../ring/arena.ts';
 import type { SharedMemory } from '../ring/shared-memory.ts';
@@ -82,7 +82,7 @@ export class BatchSplits<Ranges> {
     const { sealed } = batch.payload;
     const codec = sealed.attributes & batchAttributes.codecMask;
     // A batch that did not shrink is not compressed, whatever the level says.
-    const compressor = await loadCompressor(codec, codec === 0 ? undefined : compressionLevel);
+    const compressor = createCompressor(codec, codec === 0 ? undefined : compressionLevel);
     if (!this.#splitting.has(batch)) return;
     const cut = cutSealed({ memory, sealed, pieceBytesMax, compressor });
     while (this.#splitting.has(batch)) {

@@ -15,13 +15,13 @@ test('a full disk under the checkpoint: delivery goes on, it is said once, and p
   const log = scene.write('app.log', 'one\n');
   const inputs = [{ tail: { paths: [log], topic: 'logs' } }];
   const daemon = scene.run({ bootstrap: cluster.bootstrap, inputs, stateDir }, via);
-  await daemon.says(/CheckpointWriteFailed/);
+  await daemon.says(/checkpointWriteFailed/);
   appendFileSync(log, 'two\n');
   await until(() => count(cluster, 'logs') === 2);
   const inside = `/proc/${String(daemon.child.pid)}/root${stateDir}`;
   rmSync(`${inside}/ballast`);
   appendFileSync(log, 'three\n');
-  await daemon.says(/CheckpointWriteRecovered/);
+  await daemon.says(/checkpointWriteRecovered/);
   await until(() =>
     [0, 1].some((n) => readIfThere(`${inside}/checkpoint.${String(n)}`).includes('"position":14')),
   );
@@ -29,10 +29,10 @@ test('a full disk under the checkpoint: delivery goes on, it is said once, and p
   assert.deepEqual(values(cluster, 'logs', 0), ['one', 'two', 'three']);
   assert.deepEqual(said(daemon), [
     STARTED,
-    `error CheckpointWriteFailed: cannot write checkpoint ${stateDir}/checkpoint.1: the disk is full (ENOSPC). ` +
+    `error checkpointWriteFailed: cannot write checkpoint ${stateDir}/checkpoint.1: the disk is full (ENOSPC). ` +
       'Positions are kept in memory and written when it works again; delivery goes on, and a crash before that sends again ' +
       `what was delivered meanwhile. Fix: free space on the file system of ${stateDir}`,
-    `info CheckpointWriteRecovered: checkpoint in ${stateDir} is written again, all positions are on the disk`,
+    `info checkpointWriteRecovered: checkpoint in ${stateDir} is written again, all positions are on the disk`,
     STOPPED,
   ]);
 });

@@ -23,9 +23,9 @@ test('run waits for a file that is missing, says so once, and ships it when it a
   assert.equal(await daemon.stop(), 0);
   assert.deepEqual(values(cluster, 'logs', 0), ['one', 'two']);
   assert.deepEqual(said(daemon), [
-    `warn FileUnreadable: ${path} does not exist. Fix: check the path. It is read as soon as it is there.`,
+    `warn fileUnreadable: ${path} does not exist. Fix: check the path. It is read as soon as it is there.`,
     STARTED,
-    `info FileReadableAgain: ${path} can be read now`,
+    `info fileReadableAgain: ${path} can be read now`,
     STOPPED,
   ]);
 });
@@ -74,9 +74,9 @@ test('a file without permission: run says so once and ships the others, then it 
   assert.equal(await daemon.stop(), 0);
   assert.deepEqual(values(cluster, 'logs', 0), ['open', 'more', 'secret']);
   assert.deepEqual(said(daemon), [
-    `warn FileUnreadable: ${secret} ${NO_PERMISSION}. It is tried again.`,
+    `warn fileUnreadable: ${secret} ${NO_PERMISSION}. It is tried again.`,
     STARTED,
-    `info FileReadableAgain: ${secret} can be read now`,
+    `info fileReadableAgain: ${secret} can be read now`,
     STOPPED,
   ]);
 });
@@ -103,11 +103,11 @@ test('a directory without permission: run says so once, and goes on when it may 
   assert.equal(await daemon.stop(), 0);
   assert.deepEqual(values(cluster, 'logs', 0), ['one', 'two']);
   assert.deepEqual(said(daemon), [
-    `warn FileUnreadable: ${folder} ${NO_PERMISSION}. It is tried again.`,
-    `warn FileUnreadable: ${file} ${NO_PERMISSION}. It is tried again.`,
+    `warn fileUnreadable: ${folder} ${NO_PERMISSION}. It is tried again.`,
+    `warn fileUnreadable: ${file} ${NO_PERMISSION}. It is tried again.`,
     STARTED,
-    `info FileReadableAgain: ${folder} can be read now`,
-    `info FileReadableAgain: ${file} can be read now`,
+    `info fileReadableAgain: ${folder} can be read now`,
+    `info fileReadableAgain: ${file} can be read now`,
     STOPPED,
   ]);
 });

@@ -47,7 +47,7 @@ test('a socket that a dead process left is replaced, and works', async (t) => {
   await until(() => count(cluster, 'logs') === 1);
   assert.equal(await daemon.stop(), 0);
   assert.deepEqual(values(cluster, 'logs', 0), ['one']);
-  assert.deepEqual(said(daemon), [`info SocketListening: listening on ${path}`, STARTED, STOPPED]);
+  assert.deepEqual(said(daemon), [`info socketListening: listening on ${path}`, STARTED, STOPPED]);
   assert.ok(!existsSync(path), 'and its own is removed at the end');
 });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { EmbeddedCluster } from '../../src/broker/embedded-broker.ts';
-import { codecs, loadCompressor } from '../../src/kafka/compression.ts';
+import { codecs, createCompressor } from '../../src/kafka/compression.ts';
 import { errors } from '../../src/kafka/errors.ts';
 import { fetch } from '../../src/kafka/messages/01-fetch.ts';
 import { listOffsets, offsetSpecs } from '../../src/kafka/messages/02-list-offsets.ts';
@@ -156,7 +156,7 @@ test('ListOffsets finds earliest, latest, the newest record and the first from a
 test('the first record from a time on is found inside a compressed batch', async (t) => {
   const cluster = await embeddedCluster(t, one);
   const client = await rawClient(t, cluster);
-  const gzip = await loadCompressor('gzip');
+  const gzip = createCompressor('gzip');
   const record = (timestampDelta: number) => ({ key: null, value: null, timestampDelta });
   const payload = gzip.compress(encodeRecords([0, 5, 10].map(record)));
   const attributes = codecs.gzip;

@@ -86,7 +86,7 @@ test('a damaged generation is noticed and the older one is used, loudly', async 
     );
     assert.deepEqual(
       again.notices.map(({ event }) => event),
-      ['CheckpointDamaged'],
+      ['checkpointDamaged'],
       damage,
     );
     assert.match(again.notices[0]?.message ?? '', /checkpoint\.0: .*|generation \(1\)/);
@@ -162,7 +162,7 @@ test('a full disk is told once with the file and the fix; delivery goes on, and 
   await eventually('it is told', () => notices.length > 1);
   assert.deepEqual(
     notices.map(({ event }) => event),
-    ['CheckpointWriteFailed', 'CheckpointWriteRecovered'],
+    ['checkpointWriteFailed', 'checkpointWriteRecovered'],
   );
   await store.close();
   const again = await open(directory);

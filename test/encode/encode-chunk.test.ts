@@ -6,7 +6,7 @@ import { encodeFlags } from '../../src/encode/encode-task.ts';
 import type { Kernel } from '../../src/encode/kernel.ts';
 import { loadKernel } from '../../src/encode/kernel.ts';
 import type { CodecName } from '../../src/kafka/compression.ts';
-import { codecs, decompress, loadCompressor } from '../../src/kafka/compression.ts';
+import { codecs, decompress, createCompressor } from '../../src/kafka/compression.ts';
 import { crc32c } from '../../src/kafka/crc32c.ts';
 import { decodeRecords } from '../../src/kafka/record.ts';
 import { BATCH_HEADER_BYTES } from '../../src/kafka/record-batch.ts';
@@ -34,7 +34,7 @@ before(async () => {
   memory.bytes[TRAILER] = 0;
 });
 
-async function encoderOf(codec: CodecName, scratchBytes?: number): Promise<ChunkEncoder> {
+function encoderOf(codec: CodecName, scratchBytes?: number): ChunkEncoder {
   const main = layout.scratch[0];
   assert.ok(main);
   const scratch = { address: main.address, bytes: scratchBytes ?? main.bytes };
@@ -42,7 +42,7 @@ async function encoderOf(codec: CodecName, scratchBytes?: number): Promise<Chunk
     kernel,
     memory,
     scratch,
-    await loadCompressor(codec, codec === 'gzip' ? 1 : undefined),
+    createCompressor(codec, codec === 'gzip' ? 1 : undefined),
   );
 }
 
@@ -129,8 +129,8 @@ function noise(bytes: number, lineBytes: number, seed: number): Buffer {
 }
 
 for (const codec of everyCodec) {
-  test(`${codec}: what goes in as lines comes out as values, from a chunk of any size`, async () => {
-    const encoder = await encoderOf(codec);
+  test(`${codec}: what goes in as lines comes out as values, from a chunk of any size`, () => {
+    const encoder = encoderOf(codec);
     for (const [bytes, lineBytes] of [
       [200, 20],
       [4000, 10],
@@ -146,8 +146,8 @@ for (const codec of everyCodec) {
     }
   });
 
-  test(`${codec}: what cannot shrink is sent uncompressed, and stays under the limit of a batch`, async () => {
-    const encoder = await encoderOf(codec);
+  test(`${codec}: what cannot shrink is sent uncompressed, and stays under the limit of a batch`, () => {
+    const encoder = encoderOf(codec);
     const input = noise(3 << 20, 1000, 1);
     for (let round = 0; round < 2; round += 1) {
       const { parts, values } = encodeAll(encoder, taskOf(codec, input));
@@ -158,8 +158,8 @@ for (const codec of everyCodec) {
     assert.equal(tiny.parts[0]?.attributes, codecs.none);
   });
 
-  test(`${codec}: a chunk that shrinks here and not there loses nothing`, async () => {
-    const encoder = await encoderOf(codec);
+  test(`${codec}: a chunk that shrinks here and not there loses nothing`, () => {
+    const encoder = encoderOf(codec);
     const logs = logLines({ bytes: 600_000, lineBytes: 228, seed: 2 });
     const input = Buffer.concat([
       logs,
@@ -172,8 +172,8 @@ for (const codec of everyCodec) {
     assert.equal(joined(values), linesOf(input));
   });
 
-  test(`${codec}: small runs, small batches and long headers end in the same values`, async () => {
-    const encoder = await encoderOf(codec);
+  test(`${codec}: small runs, small batches and long headers end in the same values`, () => {
+    const encoder = encoderOf(codec);
     const input = logLines({ bytes: 120_000, lineBytes: 150, seed: 5 });
     const trailer = Buffer.concat([
       Buffer.from([2, 8]),
@@ -195,12 +195,12 @@ for (const codec of everyCodec) {
   });
 }
 
-test('a chunk a little longer than a batch is cut into even parts, not into a batch and a sliver', async () => {
+test('a chunk a little longer than a batch is cut into even parts, not into a batch and a sliver', () => {
   for (const [codec, bytes] of [
     ['none', 1 << 20],
     ['lz4', 2_400_000],
   ] as const) {
-    const encoder = await encoderOf(codec);
+    const encoder = encoderOf(codec);
     const { parts } = encodeAll(
       encoder,
       taskOf(codec, logLines({ bytes, lineBytes: 228, seed: 6 })),
@@ -211,9 +211,9 @@ test('a chunk a little longer than a batch is cut into even parts, not into a ba
   }
 });
 
-test('nothing but empty lines makes no batch, and all of them are counted', async () => {
+test('nothing but empty lines makes no batch, and all of them are counted', () => {
   for (const codec of everyCodec) {
-    const encoder = await encoderOf(codec);
+    const encoder = encoderOf(codec);
     const flags = encodeFlags.SKIP_EMPTY | encodeFlags.STRIP_CR | encodeFlags.LONG_DROP;
     const result = encoder.encode(taskOf(codec, Buffer.from('\n\r\n\n'.repeat(50_000)), { flags }));
     assert.deepEqual(result, {
@@ -229,30 +229,30 @@ test('nothing but empty lines makes no batch, and all of them are counted', asyn
   }
 });
 
-test('an empty input makes no batch', async () => {
-  const result = (await encoderOf('lz4')).encode(taskOf('lz4', Buffer.alloc(0)));
+test('an empty input makes no batch', () => {
+  const result = encoderOf('lz4').encode(taskOf('lz4', Buffer.alloc(0)));
   assert.equal(result.consumedBytes, 0);
   assert.equal(result.batchBytes, 0);
 });
 
-test('a record longer than the scratch goes out uncompressed', async () => {
-  const encoder = await encoderOf('lz4', 200_000);
+test('a record longer than the scratch goes out uncompressed', () => {
+  const encoder = encoderOf('lz4', 200_000);
   const input = Buffer.from(`${'a'.repeat(500_000)}\n${'b'.repeat(10)}\n`);
   const { parts, values } = encodeAll(encoder, taskOf('lz4', input));
   assert.equal(joined(values), linesOf(input));
   assert.equal(parts[0]?.attributes, codecs.none);
 });
 
-test('a run too short for the longest record is a bug that is named', async () => {
-  const encoder = await encoderOf('none');
+test('a run too short for the longest record is a bug that is named', () => {
+  const encoder = encoderOf('none');
   const task = taskOf('none', Buffer.from('0123456789\n'), { outputBytes: 70 });
   assert.throws(() => encoder.encode(task), /the longest record of the input fits/);
 });
 
-test('random chunks lose no byte with any codec', async () => {
+test('random chunks lose no byte with any codec', () => {
   const random = seededRandom(7);
   for (const codec of everyCodec) {
-    const encoder = await encoderOf(codec);
+    const encoder = encoderOf(codec);
     for (let round = 0; round < 60; round += 1) {
       const input = noise(1 + random(5000), 1 + random(200), round);
       const changes = { outputBytes: 6000 + random(3000), batchBytesMax: 5400 + random(3000) };

@@ -4,7 +4,7 @@ import type { ChunkToEncode, EncodedPart } from '../../src/encode/encode-order.t
 import { encodeFlags } from '../../src/encode/encode-task.ts';
 import { EncoderPool, type EncoderPoolOptions } from '../../src/encode/encoder-pool.ts';
 import { type KernelVariant, loadKernel } from '../../src/encode/kernel.ts';
-import { type CodecName, decompress, loadCompressor } from '../../src/kafka/compression.ts';
+import { type CodecName, decompress, createCompressor } from '../../src/kafka/compression.ts';
 import { crc32c } from '../../src/kafka/crc32c.ts';
 import { decodeRecords } from '../../src/kafka/record.ts';
 import { BATCH_HEADER_BYTES } from '../../src/kafka/record-batch.ts';
@@ -59,7 +59,7 @@ export async function poolFixture(options: PoolFixtureOptions): Promise<PoolFixt
     layout,
     arena,
     kernel: await loadKernel(memory.memory, variant),
-    compressor: await loadCompressor(codec, codec === 'gzip' ? 1 : undefined),
+    compressor: createCompressor(codec, codec === 'gzip' ? 1 : undefined),
     batchBytesMax,
     onPart: (part) => {
       takePart(fixture, part);

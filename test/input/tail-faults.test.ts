@@ -30,12 +30,12 @@ test('a missing file is waited for: said once, read when it is there', async (t)
   await tail.start();
   t.after(() => tail.stop());
   await sleep(150);
-  assert.deepEqual(messages(gate, 'FileUnreadable'), [
+  assert.deepEqual(messages(gate, 'fileUnreadable'), [
     `${path} does not exist. Fix: check the path. It is read as soon as it is there.`,
   ]);
   writeFileSync(path, 'hello\n');
   await eventually('it is read', () => gate.lines.length === 1);
-  await eventually('that is said', () => messages(gate, 'FileReadableAgain').length === 1);
+  await eventually('that is said', () => messages(gate, 'fileReadableAgain').length === 1);
 });
 
 test('a missing directory is waited for too', async (t) => {
@@ -45,7 +45,7 @@ test('a missing directory is waited for too', async (t) => {
   await tail.start();
   t.after(() => tail.stop());
   await sleep(100);
-  assert.deepEqual(messages(gate, 'FileUnreadable'), [
+  assert.deepEqual(messages(gate, 'fileUnreadable'), [
     `${directory} does not exist. Fix: check the path. It is tried again.`,
   ]);
   mkdirSync(directory);
@@ -67,7 +67,7 @@ test('a file that may not be read is named with the fix, the others are read, an
     await eventually('the open one is read', () => gate.lines.length === 1);
     await sleep(100);
   });
-  const [message = '', ...others] = messages(gate, 'FileUnreadable');
+  const [message = '', ...others] = messages(gate, 'fileUnreadable');
   assert.deepEqual(others, []);
   assert.match(
     message,
@@ -91,7 +91,7 @@ test('a directory without permission is named with the fix', async (t) => {
     await tail.start();
     await sleep(100);
   });
-  const told = messages(gate, 'FileUnreadable');
+  const told = messages(gate, 'fileUnreadable');
   assert.equal(told.length, 2);
   for (const message of told)
     assert.match(
@@ -111,14 +111,14 @@ test('what is not a regular file is named and never waited on', async (t) => {
   await tail.start();
   t.after(() => tail.stop());
   await sleep(100);
-  const told = messages(gate, 'FileUnreadable').join('\n');
+  const told = messages(gate, 'fileUnreadable').join('\n');
   assert.match(
     told,
     /folder is a directory\. Fix: name the files in it, such as .*folder\/\*\.log\./,
   );
   assert.match(told, /fifo is not a regular file\. Fix: name a file/);
   assert.match(told, /loop is a symbolic link that leads round in a circle\. Fix: mend the link/);
-  assert.equal(messages(gate, 'FileUnreadable').length, 3);
+  assert.equal(messages(gate, 'fileUnreadable').length, 3);
 });
 
 test('with `require`, a file that is missing or may not be read fails the start', async (t) => {
@@ -158,12 +158,12 @@ test('a file that goes and comes back is told again', async (t) => {
   await eventually('it is read', () => gate.lines.length === 1);
   for (const round of [1, 2]) {
     rmSync(path);
-    await eventually('its going is said', () => messages(gate, 'FileUnreadable').length === round);
+    await eventually('its going is said', () => messages(gate, 'fileUnreadable').length === round);
     writeFileSync(path, 'b\n');
     await eventually('it is read again', () => gate.lines.length === 1 + round);
     await eventually(
       'its coming is said',
-      () => messages(gate, 'FileReadableAgain').length === round,
+      () => messages(gate, 'fileReadableAgain').length === round,
     );
   }
 });

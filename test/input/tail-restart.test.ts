@@ -149,7 +149,7 @@ test('a file that was replaced while the daemon was down is read from its beginn
       second.gate.lines.every((line) => line.startsWith('new')),
       how,
     );
-    const refused = second.gate.notices.filter(({ event }) => event === 'FilePositionRefused');
+    const refused = second.gate.notices.filter(({ event }) => event === 'filePositionRefused');
     const isNewFile = how === 'deleted and made again';
     assert.ok(isNewFile || refused.length === 1, how);
     await second.stop();

@@ -175,7 +175,7 @@ test('a compressed file that was found before it had its first bytes is not read
   appendFileSync(path, 'more\nof\nit\n');
   await sleep(300);
   assert.deepEqual(gate.lines, []);
-  const told = gate.notices.filter(({ event }) => event === 'FileIgnored');
+  const told = gate.notices.filter(({ event }) => event === 'fileIgnored');
   assert.equal(told.length, 1);
 });
 
@@ -273,7 +273,7 @@ test('names with newlines, glob characters and backslashes are read; one that is
   writeFileSync(bad, 'line\n');
   const { gate } = await startTail(t, { paths: [join(directory, '**/*.log')] });
   await eventually('all are read', () => gate.lines.length === names.length);
-  const told = gate.notices.filter(({ event }) => event === 'FileUnreadable');
+  const told = gate.notices.filter(({ event }) => event === 'fileUnreadable');
   assert.equal(told.length, 1);
   assert.match(
     told[0]?.message ?? '',

@@ -146,7 +146,7 @@ test('a truncated file is read from its beginning again, and the hazard is told 
     await eventually('the new line comes', () => gate.lines.at(-1) === `after ${String(round)}`);
   }
   assert.equal(gate.lines.length, 102);
-  assert.deepEqual(events(), ['FileTruncated']);
+  assert.deepEqual(events(), ['fileTruncated']);
 });
 
 test('a file that was truncated and has grown beyond its old size is noticed by what stands before the position', async (t) => {
@@ -237,7 +237,7 @@ test('compressed files are left alone', async (t) => {
   await eventually('the plain one comes', () => gate.lines.length === 1);
   await sleep(300);
   assert.deepEqual(gate.lines, ['plain']);
-  assert.deepEqual(events(), ['FileIgnored']);
+  assert.deepEqual(events(), ['fileIgnored']);
 });
 
 test('a busy file is polled instead of watched, and watched again when it is quiet', async (t) => {

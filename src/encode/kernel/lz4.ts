@@ -6,52 +6,15 @@
 // A block that would not shrink is stored raw, with the high bit of its size set.
 
 import { copy } from './copy';
+import { hashOf, matchEnd, prepareTable, SKIP_TRIGGER } from './match';
 
 const BLOCK_BYTES: usize = 65536;
 const STORED_RAW: u32 = 0x80000000;
-
-const HASH_BITS_MAX: u32 = 14;
-const HASH_BITS_MIN: u32 = 8;
-/** Multiplies six bytes: on log lines faster than five and 3 % smaller; matches of four and five bytes hardly pay. */
-const HASH_PRIME: u64 = 227718039650203;
 
 /** The format's own rules: the last 5 bytes are literals, the last match begins 12 bytes before the end or earlier. */
 const LAST_LITERALS: usize = 5;
 const MATCH_FIND_LIMIT: usize = 12;
 const MATCH_MIN: usize = 4;
-
-/** The search takes longer steps the longer it finds nothing: one byte more every 64 tries. */
-const SKIP_TRIGGER: u32 = 6;
-
-// @ts-ignore: decorator
-@inline
-function hashOf(address: usize, shift: u64): usize {
-  return <usize>(((load<u64>(address) << 16) * HASH_PRIME) >> shift);
-}
-
-/** The first address from `at` on where the bytes differ from those at `match`, at most `limit`. Reads up to 15 bytes beyond. */
-// @ts-ignore: decorator
-@inline
-function matchEnd(at: usize, match: usize, limit: usize): usize {
-  // Most matches end within the first eight bytes, and one word is compared sooner than a vector.
-  const word = load<u64>(at) ^ load<u64>(match);
-  if (word != 0) {
-    at += <usize>(ctz(word) >> 3);
-    return at < limit ? at : limit;
-  }
-  at += 8;
-  match += 8;
-  while (at < limit) {
-    const differing = i8x16.bitmask(i8x16.eq(v128.load(at), v128.load(match))) ^ 0xffff;
-    if (differing != 0) {
-      at += <usize>ctz(differing);
-      break;
-    }
-    at += 16;
-    match += 16;
-  }
-  return at < limit ? at : limit;
-}
 
 /** The rest of a length that does not fit into its half of the token: 255 as often as it goes, then what is left. */
 function putLength(at: usize, length: u32): usize {
@@ -66,18 +29,13 @@ function putLength(at: usize, length: u32): usize {
 /**
  * Compresses one block of at most 64 KB from `source` to `target`. Reads up to 31 bytes beyond it, writes nothing beyond
  * `targetEnd`.
- * `table` is LZ4_TABLE_BYTES of scratch.
+ * `table` is MATCH_TABLE_BYTES of scratch.
  *
  * @returns bytes written; 0 when the block would not shrink or there is no room for it
  */
 export function lz4Block(source: usize, length: usize, target: usize, targetEnd: usize, table: usize): usize {
   assert(length <= BLOCK_BYTES);
-  // A small block needs, and clears, a small table only.
-  let hashBits = HASH_BITS_MIN;
-  while (hashBits < HASH_BITS_MAX && (<usize>1 << hashBits) < length) hashBits++;
-  const shift = <u64>(64 - hashBits);
-  memory.fill(table, 0, <usize>2 << hashBits);
-
+  const shift = prepareTable(table, length);
   const end = source + length;
   let anchor = source;
   let out = target;
@@ -177,7 +135,7 @@ export function lz4Block(source: usize, length: usize, target: usize, targetEnd:
 
 /**
  * Compresses `length` bytes from `source` to one LZ4 frame at `target`. Writes nothing beyond `targetEnd`.
- * `table` is LZ4_TABLE_BYTES of scratch.
+ * `table` is MATCH_TABLE_BYTES of scratch.
  *
  * @returns bytes of the frame; 0 when there is no room for it
  */

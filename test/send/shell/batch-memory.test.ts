@@ -5,12 +5,12 @@ import { BatchMemory } from '../../../src/send/batch-memory.ts';
 import { Bug } from '../../../src/shared/assert.ts';
 import { workshop } from './sealed-batches.ts';
 
-test('bytes are free only after the release and the write callback, in either order', async () => {
+test('bytes are free only after the release and the write callback, in either order', () => {
   for (const order of ['written first', 'released first']) {
     const shop = workshop();
     const memory = new BatchMemory(shop.memory, shop.arena);
     const all = shop.arena.freeBytes;
-    const batch = await shop.batch(1, 'logs', ['a', 'b'], { partition: 0 });
+    const batch = shop.batch(1, 'logs', ['a', 'b'], { partition: 0 });
     const used = shop.arena.freeBytes;
     memory.frame(batch, 1);
     if (order === 'written first') memory.written(batch);
@@ -23,18 +23,18 @@ test('bytes are free only after the release and the write callback, in either or
   }
 });
 
-test('a batch that was never sent is free at its release', async () => {
+test('a batch that was never sent is free at its release', () => {
   const shop = workshop();
   const memory = new BatchMemory(shop.memory, shop.arena);
   const all = shop.arena.freeBytes;
-  memory.release(await shop.batch(1, 'logs', ['a']));
+  memory.release(shop.batch(1, 'logs', ['a']));
   assert.equal(shop.arena.freeBytes, all);
 });
 
-test('a batch is stamped with the identity it has when it is framed', async () => {
+test('a batch is stamped with the identity it has when it is framed', () => {
   const shop = workshop();
   const memory = new BatchMemory(shop.memory, shop.arena);
-  const batch = await shop.batch(1, 'logs', ['a', 'b'], { partition: 0 });
+  const batch = shop.batch(1, 'logs', ['a', 'b'], { partition: 0 });
   batch.producerId = 77n;
   batch.producerEpoch = 2;
   batch.baseSequence = 2_147_483_647;
@@ -50,20 +50,20 @@ test('a batch is stamped with the identity it has when it is framed', async () =
   );
 });
 
-test('a batch is not stamped anew while a socket still reads it', async () => {
+test('a batch is not stamped anew while a socket still reads it', () => {
   const shop = workshop();
   const memory = new BatchMemory(shop.memory, shop.arena);
-  const batch = await shop.batch(1, 'logs', ['a'], { partition: 0 });
+  const batch = shop.batch(1, 'logs', ['a'], { partition: 0 });
   memory.frame(batch, 1);
   assert.throws(() => memory.frame(batch, 2), Bug);
   memory.written(batch);
   memory.frame(batch, 2);
 });
 
-test('a batch whose run was freed by somebody else is never sent', async () => {
+test('a batch whose run was freed by somebody else is never sent', () => {
   const shop = workshop();
   const memory = new BatchMemory(shop.memory, shop.arena);
-  const batch = await shop.batch(1, 'logs', ['a'], { partition: 0 });
+  const batch = shop.batch(1, 'logs', ['a'], { partition: 0 });
   const { run } = batch.payload.sealed;
   assert.ok(!(run instanceof Uint8Array));
   shop.arena.free(run);

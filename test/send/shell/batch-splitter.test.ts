@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { loadCompressor } from '../../../src/kafka/compression.ts';
+import { createCompressor } from '../../../src/kafka/compression.ts';
 import type { CodecName } from '../../../src/kafka/compression.ts';
 import { crc32c } from '../../../src/kafka/crc32c.ts';
 import { BATCH_HEADER_BYTES } from '../../../src/kafka/record-batch.ts';
@@ -23,12 +23,12 @@ function lines(count: number, bytes: number): string[] {
 }
 
 for (const codec of ['none', 'gzip', 'snappy', 'lz4', 'zstd'] satisfies CodecName[]) {
-  test(`a ${codec} batch is cut into pieces with the same records, each small enough`, async () => {
+  test(`a ${codec} batch is cut into pieces with the same records, each small enough`, () => {
     const shop = workshop();
     const whole = lines(10_000, 60);
-    const sealed = await shop.seal(whole, codec);
+    const sealed = shop.seal(whole, codec);
     const pieceBytesMax = Math.ceil(sealed.batchBytes / 3);
-    const compressor = await loadCompressor(codec);
+    const compressor = createCompressor(codec);
     const pieces = splitSealed({ ...shop, sealed, pieceBytesMax, compressor });
     assert.ok(pieces !== undefined && pieces.length >= 3);
     assert.deepEqual(
@@ -45,11 +45,11 @@ for (const codec of ['none', 'gzip', 'snappy', 'lz4', 'zstd'] satisfies CodecNam
   });
 }
 
-test('two records make two pieces, however small the limit or large the records', async () => {
-  const compressor = await loadCompressor('none');
+test('two records make two pieces, however small the limit or large the records', () => {
+  const compressor = createCompressor('none');
   for (const pieceBytesMax of [1, 100, 1_000_000]) {
     const shop = workshop();
-    const sealed = await shop.seal(['first'.repeat(100), 'second']);
+    const sealed = shop.seal(['first'.repeat(100), 'second']);
     const pieces = splitSealed({ ...shop, sealed, pieceBytesMax, compressor });
     assert.deepEqual(
       pieces?.map((piece) => linesOf(shop, piece)),
@@ -58,11 +58,11 @@ test('two records make two pieces, however small the limit or large the records'
   }
 });
 
-test('offset deltas past the varint borders are encoded anew', async () => {
+test('offset deltas past the varint borders are encoded anew', () => {
   const shop = workshop();
   const whole = lines(20_000, 3);
-  const sealed = await shop.seal(whole);
-  const compressor = await loadCompressor('none');
+  const sealed = shop.seal(whole);
+  const compressor = createCompressor('none');
   const pieceBytesMax = sealed.batchBytes - 1;
   const pieces = splitSealed({ ...shop, sealed, pieceBytesMax, compressor });
   assert.equal(pieces?.length, 2);
@@ -72,20 +72,20 @@ test('offset deltas past the varint borders are encoded anew', async () => {
   );
 });
 
-test('without room for all pieces none is made', async () => {
+test('without room for all pieces none is made', () => {
   const shop = workshop(128 * 1024);
-  const sealed = await shop.seal(lines(1000, 70));
+  const sealed = shop.seal(lines(1000, 70));
   const free = shop.arena.freeBytes;
-  const compressor = await loadCompressor('none');
+  const compressor = createCompressor('none');
   assert.equal(splitSealed({ ...shop, sealed, pieceBytesMax: 40_000, compressor }), undefined);
   assert.equal(shop.arena.freeBytes, free);
 });
 
-test('pieces outside the arena are the same pieces', async () => {
+test('pieces outside the arena are the same pieces', () => {
   const shop = workshop();
-  const sealed = await shop.seal(lines(1000, 70));
+  const sealed = shop.seal(lines(1000, 70));
   const free = shop.arena.freeBytes;
-  const compressor = await loadCompressor('none');
+  const compressor = createCompressor('none');
   const cut = cutSealed({ ...shop, sealed, pieceBytesMax: 40_000, compressor });
   const outside = sealOutside(sealed, cut);
   assert.equal(shop.arena.freeBytes, free);
@@ -93,9 +93,9 @@ test('pieces outside the arena are the same pieces', async () => {
   assert.deepEqual(outside.map(facts), sealInArena(shop, sealed, cut)?.map(facts));
 });
 
-test('a single record is never split', async () => {
+test('a single record is never split', () => {
   const shop = workshop();
-  const sealed = await shop.seal(['alone']);
-  const compressor = await loadCompressor('none');
+  const sealed = shop.seal(['alone']);
+  const compressor = createCompressor('none');
   assert.throws(() => splitSealed({ ...shop, sealed, pieceBytesMax: 10, compressor }), Bug);
 });

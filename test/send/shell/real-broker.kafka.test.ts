@@ -49,7 +49,7 @@ test('what was sent is what kcat reads, in order, for each codec', async (t) => 
   for (let from = 0; from < 2000; from += 100) {
     for (const [partition, codec] of codecs.entries()) {
       const lines = expected[partition]?.slice(from, from + 100) ?? [];
-      await append('codecs', lines, { partition, codec });
+      append('codecs', lines, { partition, codec });
     }
   }
   await sender.flush();
@@ -62,9 +62,9 @@ test('a batch over max.message.bytes is cut, and its lines arrive once and in or
   await kafka.createTopic('small', { partitions: 1, config });
   const { sender, append } = sending(t, servers(), { batchSize: 2000 });
   const expected = numbered(0, 2000);
-  await append('small', expected.slice(0, 1000), { partition: 0 });
+  append('small', expected.slice(0, 1000), { partition: 0 });
   await sender.flush();
-  await append('small', expected.slice(1000), { partition: 0 });
+  append('small', expected.slice(1000), { partition: 0 });
   await sender.flush();
   assert.deepEqual(await linesIn('small', 1), [expected]);
 });
@@ -76,7 +76,7 @@ test('a broker killed with -9 while sending loses and doubles nothing', async (t
   const expected = Array.from({ length: 6 }, (_, partition) => numbered(0, 6000, `p${partition}`));
   for (let from = 0; from < 6000; from += 50) {
     for (const [partition, lines] of expected.entries()) {
-      await append('killed', lines.slice(from, from + 50), { partition });
+      append('killed', lines.slice(from, from + 50), { partition });
     }
     if (from === 2000) await kafka.signal(2, 'SIGKILL');
     await new Promise((resolve) => setTimeout(resolve, 2));

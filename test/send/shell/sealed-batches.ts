@@ -1,6 +1,6 @@
 /** Sealed batches in a small arena, as the encoder leaves them: for tests of what comes after it. */
 import { ProducerBatch } from '../../../src/accumulate/producer-batch.ts';
-import { codecs, decompress, loadCompressor } from '../../../src/kafka/compression.ts';
+import { codecs, decompress, createCompressor } from '../../../src/kafka/compression.ts';
 import type { CodecName } from '../../../src/kafka/compression.ts';
 import { crc32c } from '../../../src/kafka/crc32c.ts';
 import { BATCH_HEADER_BYTES } from '../../../src/kafka/record-batch.ts';
@@ -18,8 +18,8 @@ export type Lines = readonly string[];
 export interface Workshop {
   readonly memory: SharedMemory;
   readonly arena: Arena;
-  seal(lines: Lines, codec?: CodecName): Promise<SealedBatch>;
-  batch(id: number, topic: string, lines: Lines, options?: BatchChoices): Promise<LineBatch>;
+  seal(lines: Lines, codec?: CodecName): SealedBatch;
+  batch(id: number, topic: string, lines: Lines, options?: BatchChoices): LineBatch;
 }
 
 export type LineBatch = ProducerBatch<BatchPayload<Lines>>;
@@ -36,9 +36,9 @@ const ARENA_AT = 65_536;
 export function workshop(arenaBytes = 8 * 1024 * 1024): Workshop {
   const memory = allocateSharedMemory(ARENA_AT + arenaBytes);
   const arena = new Arena(memory, { address: ARENA_AT, bytes: arenaBytes, guard: 'check' });
-  const seal = async (lines: Lines, codec: CodecName = 'none'): Promise<SealedBatch> => {
+  const seal = (lines: Lines, codec: CodecName = 'none'): SealedBatch => {
     const raw = encodeRecords(lines.map((line) => ({ key: null, value: Buffer.from(line) })));
-    const payload = (await loadCompressor(codec)).compress(raw);
+    const payload = createCompressor(codec).compress(raw);
     const batchBytes = BATCH_HEADER_BYTES + payload.byteLength;
     const run = present(arena.claim(batchBytes), 'the arena of the test has room');
     memory.view(run.address, batchBytes).set(payload, BATCH_HEADER_BYTES);
@@ -49,8 +49,8 @@ export function workshop(arenaBytes = 8 * 1024 * 1024): Workshop {
   };
   return {
     ...{ memory, arena, seal },
-    async batch(id, topic, lines, { partition, codec, createdMs = 0 } = {}) {
-      const sealed = await seal(lines, codec);
+    batch(id, topic, lines, { partition, codec, createdMs = 0 } = {}) {
+      const sealed = seal(lines, codec);
       const { recordCount, batchBytes, rawBytes } = sealed;
       return new ProducerBatch({
         ...{ id, topic, recordCount, batchBytes, rawBytes, createdMs },

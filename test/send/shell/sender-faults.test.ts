@@ -67,7 +67,7 @@ for (const seed of [1, 2, 3]) {
     for (let round = 0; round < ROUNDS; round += 1) {
       for (const partition of PARTITIONS) {
         const codec = random() < 0.3 ? 'lz4' : 'none';
-        await append('logs', numbered(round * 20, 20, `p${partition}`), { partition, codec });
+        append('logs', numbered(round * 20, 20, `p${partition}`), { partition, codec });
       }
       await sleep(4);
       if (random() < 0.15) breakSomething(proxies[Math.floor(random() * 3)], random);

@@ -34,7 +34,7 @@ test('batches of many partitions arrive, in order, and all memory is free again'
     for (let partition = 0; partition < 12; partition += 1) {
       const lines = numbered(round * 50, 50, `p${partition}`);
       expected.set(partition, [...(expected.get(partition) ?? []), ...lines]);
-      await append('logs', lines, { partition });
+      append('logs', lines, { partition });
     }
   }
   await sender.flush();
@@ -55,7 +55,7 @@ test('batches of many partitions arrive, in order, and all memory is free again'
 test('keyless batches are spread by the sender and none is lost', async (t) => {
   const cluster = await embeddedCluster(t, { topics: { logs: 3 } });
   const { sender, append } = sending(t, endpointsOf(cluster), { batchSize: 1000 });
-  for (let round = 0; round < 50; round += 1) await append('logs', numbered(round * 20, 20));
+  for (let round = 0; round < 50; round += 1) append('logs', numbered(round * 20, 20));
   await sender.flush();
   assert.equal(count(cluster, 'logs'), 1000);
   const filled = [0, 1, 2].filter((partition) => values(cluster, 'logs', partition).length > 0);
@@ -69,7 +69,7 @@ for (const acks of [0, 1, -1] as const) {
     const { sender, append, outcomes, shop } = sending(t, endpointsOf(cluster), config);
     const free = shop.arena.freeBytes;
     for (let round = 0; round < 10; round += 1) {
-      await append('logs', numbered(round * 10, 10), { partition: 0 });
+      append('logs', numbered(round * 10, 10), { partition: 0 });
     }
     await sender.flush();
     assert.ok(outcomes.every(({ outcome }) => outcome.type === 'acked'));
@@ -84,7 +84,7 @@ test('a connection that is lost after the append doubles nothing and loses nothi
   const { sender, append, outcomes } = sending(t, endpointsOf(cluster));
   const lines = numbered(0, 200);
   for (let from = 0; from < 200; from += 10) {
-    await append('logs', lines.slice(from, from + 10), { partition: 0 });
+    append('logs', lines.slice(from, from + 10), { partition: 0 });
   }
   await sender.flush();
   assert.deepEqual(values(cluster, 'logs', 0), lines);
@@ -112,7 +112,7 @@ test('connections that are cut anywhere in a request or an answer double and los
     for (const partition of [0, 1]) {
       const lines = numbered(round * 25, 25, `p${partition}`);
       expected[partition]?.push(...lines);
-      await append('logs', lines, { partition });
+      append('logs', lines, { partition });
     }
     if (round % 8 === 7) await sender.flush();
   }
@@ -132,7 +132,7 @@ test('a broker that is down at the start is waited for, said once, and said when
   await cluster.stopNode(1);
   const [node] = endpointsOf(cluster);
   const { sender, append, said } = sending(t, endpointsOf(cluster));
-  await append('logs', numbered(0, 10), { partition: 0 });
+  append('logs', numbered(0, 10), { partition: 0 });
   await until(() => said.length > 0, 'a line about the broker');
   await new Promise((resolve) => setTimeout(resolve, 300));
   assert.deepEqual(
@@ -160,7 +160,7 @@ test('a broker that does not answer is given up after request.timeout.ms, and th
     requestTimeoutMs: 150,
     reconnectBackoffMs: 5,
   });
-  await append('logs', numbered(0, 10), { partition: 0 });
+  append('logs', numbered(0, 10), { partition: 0 });
   const used = shop.arena.freeBytes;
   await until(() => said.some(({ code }) => code === 'requestTimedOut'), 'the timeout');
   assert.equal(shop.arena.freeBytes, used);
@@ -176,9 +176,9 @@ test('a batch that the broker finds too large is cut, and its lines arrive once 
   const { sender, append, outcomes, shop } = sending(t, endpointsOf(cluster), { batchSize: 2000 });
   const free = shop.arena.freeBytes;
   const lines = numbered(0, 3000);
-  await append('logs', lines.slice(0, 1000), { partition: 0, codec: 'gzip' });
-  await append('logs', lines.slice(1000, 2000), { partition: 0 });
-  await append('logs', lines.slice(2000), { partition: 0, codec: 'snappy' });
+  append('logs', lines.slice(0, 1000), { partition: 0, codec: 'gzip' });
+  append('logs', lines.slice(1000, 2000), { partition: 0 });
+  append('logs', lines.slice(2000), { partition: 0, codec: 'snappy' });
   await sender.flush();
   assert.deepEqual(values(cluster, 'logs', 0), lines);
   assert.deepEqual(
@@ -196,8 +196,8 @@ test('a batch is cut although everything that fills the memory waits behind it',
   const { sender, append, shop } = sending(t, endpointsOf(cluster), { batchSize: 2000 });
   const lines = numbered(0, 4000);
   for (const partition of [0, 1]) {
-    await append('logs', lines.slice(0, 2000), { partition });
-    await append('logs', lines.slice(2000), { partition });
+    append('logs', lines.slice(0, 2000), { partition });
+    append('logs', lines.slice(2000), { partition });
   }
   while (shop.arena.claim(1) !== undefined);
   await sender.flush();
@@ -212,7 +212,7 @@ test('a leader that moves takes the partition with it', async (t) => {
   const { sender, append } = sending(t, endpointsOf(cluster), { reconnectBackoffMs: 5 });
   const lines = numbered(0, 100);
   for (let from = 0; from < 100; from += 10) {
-    await append('logs', lines.slice(from, from + 10), { partition: 0 });
+    append('logs', lines.slice(from, from + 10), { partition: 0 });
     if (from === 40) await cluster.stopNode(cluster.partition('logs', 0).replicas.leaderId);
   }
   await sender.flush();
@@ -223,7 +223,7 @@ test('closing waits for what is there', async (t) => {
   const cluster = await embeddedCluster(t, { topics: { logs: 1 } });
   cluster.control('Produce', always(delayAnswer(50)));
   const { sender, append } = sending(t, endpointsOf(cluster));
-  await append('logs', numbered(0, 10), { partition: 0 });
+  append('logs', numbered(0, 10), { partition: 0 });
   assert.deepEqual(await sender.close(20_000), { abandonedCount: 0 });
   assert.equal(count(cluster, 'logs'), 10);
   assert.equal(sender.stats.connectionsOpen, 0);
@@ -234,8 +234,8 @@ test('closing gives up when its time is over, and frees all memory', async (t) =
   cluster.control('Produce', always(hang));
   const { sender, append, outcomes, shop } = sending(t, endpointsOf(cluster));
   const free = shop.arena.freeBytes;
-  await append('logs', numbered(0, 10), { partition: 0 });
-  await append('logs', numbered(10, 10), { partition: 0 });
+  append('logs', numbered(0, 10), { partition: 0 });
+  append('logs', numbered(10, 10), { partition: 0 });
   assert.deepEqual(await sender.close(200), { abandonedCount: 2 });
   assert.deepEqual(
     outcomes.map(({ outcome }) => [outcome.type, outcome.written]),
@@ -256,7 +256,7 @@ test('a connection closed at the first Produce is opened again after the backoff
   const cluster = await embeddedCluster(t, { topics: { logs: 1 } });
   cluster.control('Produce', once(closeConnection));
   const { sender, append } = sending(t, endpointsOf(cluster));
-  await append('logs', numbered(0, 5), { partition: 0 });
+  append('logs', numbered(0, 5), { partition: 0 });
   await sender.flush();
   assert.deepEqual(values(cluster, 'logs', 0), numbered(0, 5));
 });
@@ -265,7 +265,7 @@ test('a sender that Kafka shuts out stops for good, and says so to its owner', a
   const cluster = await embeddedCluster(t, { topics: { logs: 1 } });
   cluster.control('InitProducerId', always(answer('CLUSTER_AUTHORIZATION_FAILED')));
   const { sender, append, outcomes, fatal, said } = sending(t, endpointsOf(cluster));
-  await append('logs', numbered(0, 5), { partition: 0 });
+  append('logs', numbered(0, 5), { partition: 0 });
   await sender.flush();
   assert.deepEqual(
     outcomes.map(({ outcome }) => [outcome.type, outcome.written]),

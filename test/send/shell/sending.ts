@@ -25,7 +25,7 @@ export interface Sending {
   /** Errors that the sender stopped for. */
   readonly fatal: string[];
   /** Seals the lines and gives them to the sender. */
-  readonly append: (topic: string, lines: Lines, choices?: BatchChoices) => Promise<void>;
+  readonly append: (topic: string, lines: Lines, choices?: BatchChoices) => void;
 }
 
 /** Started, and closed when the test ends; then no run of the arena may be in use. */
@@ -60,9 +60,9 @@ export function sending(
   context.after(() => sender.close(0));
   return {
     ...{ shop, sender, outcomes, said, fatal },
-    async append(topic, lines, choices) {
+    append(topic, lines, choices) {
       const id = sender.takeBatchId();
-      sender.append(await shop.batch(id, topic, lines, { createdMs: sender.nowMs(), ...choices }));
+      sender.append(shop.batch(id, topic, lines, { createdMs: sender.nowMs(), ...choices }));
     },
   };
 }
