@@ -53,7 +53,7 @@ export const contenders: readonly Contender[] = [
   {
     name: 'java',
     readsStdin: true,
-    bytesMax: 300e6,
+    bytesMax: 1e9,
     command: (job) => [
       ...['java', '-Xmx1g', '-cp', job.classpath, 'org.apache.kafka.tools.ConsoleProducer'],
       ...['--bootstrap-server', job.bootstrap, '--topic', job.topic, ...javaSettings(job)],

@@ -38,7 +38,8 @@ interface Row {
 function rows(samples: readonly Sample[]): Row[] {
   const groups = new Map<string, Sample[]>();
   for (const sample of samples) {
-    const key = `${sample.cell.lineBytes} B, ${sample.cell.codec}\t${sample.contender}`;
+    const { lineBytes, bytes, codec } = sample.cell;
+    const key = `${lineBytes} B, ${(bytes / 1e6).toFixed(0)} MB, ${codec}\t${sample.contender}`;
     groups.set(key, [...(groups.get(key) ?? []), sample]);
   }
   return [...groups].map(([key, group]): Row => {
@@ -62,7 +63,7 @@ export function machine(versions: Readonly<Record<string, string>>): string {
 }
 
 export function markdownTable(samples: readonly Sample[]): string {
-  const head = ['lines, codec', 'program', ...figures.map((figure) => figure.title), 'stored'];
+  const head = ['lines, file, codec', 'program', ...figures.map((figure) => figure.title), 'stored'];
   const body = rows(samples).map((row) => [
     row.cell,
     row.contender,
