@@ -33,7 +33,7 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
   piscina: ['src/encode/encoder-pool.ts', 'workers/encode.ts'],
   yargs: ['src/commands/cli.ts'],
   pino: ['src/shared/telemetry.ts'],
-  yaml: ['config/load.ts'],
+  yaml: ['config/read-yaml.ts'],
   picomatch: ['src/input/glob.ts'],
   'lz4-napi': ['src/kafka/compression.ts'],
   '@napi-rs/snappy': ['src/kafka/compression.ts'],
