@@ -55,7 +55,7 @@ test('a refused batch waits for the backoff at the same leader, and goes to a ne
     const config = { retryBackoffMs: 5000, retryBackoffMaxMs: 5000 };
     const world = SimulatedWorld.warm({ nodes: 2, partitions: 2, config });
     // Metadata may be asked for again.
-    world.run(7000);
+    world.run(15_000);
     let left = 1;
     world.faults.refusal = () => (left-- > 0 ? 'NOT_ENOUGH_REPLICAS' : undefined);
     const batch = world.send('logs', 0);
@@ -71,19 +71,23 @@ test('a refused batch waits for the backoff at the same leader, and goes to a ne
   }
 });
 
-test('a leader that is gone and names no other is asked of metadata, and nothing is sent before the answer', () => {
-  const world = SimulatedWorld.warm({ nodes: 2, partitions: 4 });
+test('a leader that is gone and names no other: metadata is asked for, the backoff waited for, the rest of the request is done', () => {
+  const config = { retryBackoffMs: 1000 };
+  const world = SimulatedWorld.warm({ nodes: 2, partitions: 4, config });
+  // Metadata may be asked for again.
+  world.run(3000);
   world.cluster.partition('logs', 0).moveTo(1);
-  const before = world.produced().length;
+  const [sent, asked] = [world.produced().length, world.requests('sendMetadata').length];
   world.faults.request = ({ type }) => (type === 'sendMetadata' ? { delayMs: 2000 } : undefined);
   // Both are led by the same broker, as far as is known.
   const batches = [world.batch('logs', 0), world.batch('logs', 2)];
   const [moved, stayed] = batches;
   assert.ok(moved !== undefined && stayed !== undefined);
   world.step({ type: 'batchesSealed', batches });
-  world.run(1500);
-  assert.equal(world.outcome(stayed).type, 'acked', 'in the same request');
-  assert.deepEqual(world.produced().slice(before), [[moved.id, stayed.id]]);
+  world.run(700);
+  assert.equal(world.outcome(stayed).type, 'acked');
+  assert.deepEqual(world.produced().slice(sent), [[moved.id, stayed.id]]);
+  assert.equal(world.requests('sendMetadata').length - asked, 1);
   world.settle();
   assert.equal(world.outcome(moved).type, 'acked');
   world.verify();
