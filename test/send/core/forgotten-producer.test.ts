@@ -87,9 +87,7 @@ test('a partition that was forgotten costs the others nothing: they keep their e
     world.cluster.partition('logs', 0).forgetProducers();
     for (let i = 0; i < 6; i++) world.send('logs', i % 2);
     world.settle();
-    const epochs = world.cluster
-      .partition('logs', 1)
-      .log.map(({ producerEpoch }) => producerEpoch);
+    const epochs = world.cluster.partition('logs', 1).log.map(({ producerEpoch }) => producerEpoch);
     assert.deepEqual(epochs, [0, 0, 0, 0]);
     world.verify();
   }

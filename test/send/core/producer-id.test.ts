@@ -134,8 +134,7 @@ test('a connection that is lost at the last epoch is settled, and then comes a n
     const world = SimulatedWorld.warm();
     atLastEpoch(world);
     let left = 1;
-    world.faults.request = ({ type }) =>
-      type === 'sendProduce' && left-- > 0 ? lost : undefined;
+    world.faults.request = ({ type }) => (type === 'sendProduce' && left-- > 0 ? lost : undefined);
     for (let i = 0; i < 4; i++) world.send('logs', 0);
     world.settle();
     world.send('logs', 0);

@@ -29,8 +29,7 @@ test('a batch that is refused again and again is tried ever more slowly, and as 
     assert.equal(waits.length, 7);
     waits.forEach((wait, i) => {
       const exactMs = Math.min(1000, 100 * 2 ** i);
-      const isFine =
-        wait >= exactMs * 0.8 && wait <= Math.min(1000, exactMs * 1.2) + ROUND_TRIP_MS;
+      const isFine = wait >= exactMs * 0.8 && wait <= Math.min(1000, exactMs * 1.2) + ROUND_TRIP_MS;
       assert.ok(isFine, `round ${String(round)}: ${String(wait)} ms before retry ${String(i + 1)}`);
     });
   }
