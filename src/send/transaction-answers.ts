@@ -93,7 +93,7 @@ const gravity: Readonly<Record<Reaction, number>> = {
 /** Offsets that were taken are not sent again, whatever became of the others. @returns whether some are left */
 function leavesOffsets(
   { pendingOffsets: [pending] }: TransactionState,
-  { partitions }: AnswerOf<'TxnOffsetCommit'>,
+  { partitions }: AnswerOf<'AddPartitionsToTxn' | 'TxnOffsetCommit'>,
 ): boolean {
   if (pending === undefined) return false;
   const taken = new Set(
