@@ -34,7 +34,7 @@ import {
   transactionRequestSent,
   type RoutedRequest,
 } from './transaction-requests.ts';
-import { isPartitionOpen, type TransactionState } from './transaction-state.ts';
+import { isEnded, isPartitionOpen, type TransactionState } from './transaction-state.ts';
 import { stepTransaction } from './transaction-step.ts';
 
 /** Something happened that is for the state machine. Without transactions nothing does. */
@@ -73,8 +73,8 @@ const NOBODY = -1;
 /** Something is under way that has to end before the sender may. */
 export function isTransactionOpen({ transactions }: SenderState): boolean {
   if (transactions === undefined) return false;
-  const { phase, waitingFor } = transactions;
-  if (phase === 'initializing') return waitingFor !== 'initTransactions';
+  const { phase } = transactions;
+  if (phase === 'initializing') return isEnded(transactions);
   return phase !== 'uninitialized' && phase !== 'ready' && phase !== 'fatalError';
 }
 

@@ -1,7 +1,7 @@
 /** What the coordinators' answers change. Pure: no clock, socket, timer or randomness of its own. */
 import { errorOf, errors, type KafkaError } from '../kafka/errors.ts';
 import { assert } from '../shared/assert.ts';
-import { answerFault, fencedFault, reactionTo, type Reaction } from './transaction-errors.ts';
+import { answerFault, fencedFault, reactionTo, unsureOf, type Reaction } from './transaction-errors.ts';
 import {
   coordinatorTypes,
   type TransactionAnswer,
@@ -14,6 +14,7 @@ import {
   endForGood,
   endTransaction,
   failTransaction,
+  isEnded,
   partitionKey,
   takeIdentity,
   type TransactionState,
@@ -194,7 +195,9 @@ function failed(
 ): void {
   const { api } = request;
   if (reaction === 'fenced') {
-    endForGood(state, fencedFault(state.settings.transactionalId), out);
+    const fault = fencedFault(state.settings.transactionalId);
+    const isUnsure = api === 'EndTxn' && request.committed && state.endLost;
+    endForGood(state, isUnsure ? unsureOf(fault) : fault, out);
     return;
   }
   const isEnding = state.phase === 'aborting' && isNeededToEnd(request);
@@ -205,8 +208,9 @@ function failed(
     return;
   }
   if (reaction === 'refused' || state.phase === 'initializing') {
+    const hasEnded = isEnded(state);
     state.phase = 'uninitialized';
-    answerWaiting(state, answerFault(api, error.code, 'initialize'), out);
+    answerWaiting(state, hasEnded ? undefined : answerFault(api, error.code, 'initialize'), out);
     return;
   }
   if (reaction === 'abortAndBump' && !state.v2) state.bumpNeeded = true;

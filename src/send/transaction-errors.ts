@@ -113,6 +113,12 @@ export function answerFault(
   return faultOf(name, `${api} was answered ${name}: ${meaning}`, next);
 }
 
+/** The first EndTxn had no answer, and the next one came too late to tell. */
+export function unsureOf(fault: TransactionFault): TransactionFault {
+  const message = `whether the transaction was committed is not known: ${fault.message}`;
+  return { ...fault, message };
+}
+
 export function fencedFault(transactionalId: string): TransactionFault {
   const { name } = errors.PRODUCER_FENCED;
   const what = `another producer with transactional.id ${transactionalId} has been started since, or this one was silent for longer than transaction.timeout.ms`;

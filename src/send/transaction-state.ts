@@ -78,6 +78,8 @@ export interface TransactionState {
   pendingOffsets: PendingOffsets[];
   /** Before the next transaction InitProducerId has to raise the epoch. */
   bumpNeeded: boolean;
+  /** EndTxn was sent and lost: whether the coordinator did it is not known until it answers. */
+  endLost: boolean;
   /** The call that the phase is the work of, and everybody who made it. */
   waitingFor: TransactionCall['call'] | undefined;
   waiting: number[];
@@ -111,6 +113,7 @@ export function createTransactions(
     started: 'no',
     pendingOffsets: [],
     bumpNeeded: false,
+    endLost: false,
     waitingFor: undefined,
     waiting: [],
     request: undefined,
@@ -176,12 +179,18 @@ export function endForGood(
   out: TransactionEffect[],
 ): void {
   if (state.phase === 'fatalError') return;
+  const hasEnded = isEnded(state);
   state.phase = 'fatalError';
   state.fault = fault;
   state.newPartitions.clear();
   failOffsets(state, fault, out);
-  answerWaiting(state, fault, out);
+  answerWaiting(state, hasEnded ? undefined : fault, out);
   out.push({ type: 'transactionsEnded', fault });
+}
+
+/** EndTxn is done: what comes now is for the next transaction, and says nothing about this one. */
+export function isEnded({ phase, waitingFor }: TransactionState): boolean {
+  return phase === 'initializing' && waitingFor !== 'initTransactions';
 }
 
 /** The identity of all that is sent from now on. */
@@ -200,6 +209,7 @@ export function endTransaction(state: TransactionState, out: TransactionEffect[]
   // The next transaction is the first of version 2: the epoch of the old ones must not get into it.
   if (!state.v2 && state.transactionVersion >= TRANSACTION_V2) state.bumpNeeded = true;
   state.fault = undefined;
+  state.endLost = false;
   state.started = 'no';
   state.newPartitions.clear();
   state.partitions.clear();

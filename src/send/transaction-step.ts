@@ -59,6 +59,7 @@ export function stepTransaction(
       takeTransactionAnswer(state, event.answer, nowMs, out);
       break;
     case 'requestLost':
+      mayArriveLate(state);
       lookUpAgain(state, nowMs);
   }
   return out;
@@ -187,4 +188,15 @@ function batchFailed(
     state.bumpNeeded = true;
   }
   failTransaction(state, faultOf(error, message, 'abort'), out);
+}
+
+/**
+ * In version 1 all transactions have the same epoch: a request that is on its way for long may end the next one, or add to it (KAFKA-17754). Raised
+ * before that begins, the epoch shuts it out.
+ */
+function mayArriveLate(state: TransactionState): void {
+  const { request, v2, raisesEpoch } = state;
+  if (request?.api === 'EndTxn') state.endLost = true;
+  const isHarmless = request?.api === 'FindCoordinator' || request?.api === 'InitProducerId';
+  if (!isHarmless && !v2 && raisesEpoch) state.bumpNeeded = true;
 }

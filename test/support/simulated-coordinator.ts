@@ -91,7 +91,7 @@ export class SimulatedCoordinator {
       case 'AddOffsetsToTxn': {
         const error = this.#join(request);
         const known = this.#ids.get(request.transactionalId);
-        if (error === 'NONE') known?.groups.set(request.groupId, new Map());
+        if (error === 'NONE') join(known, request.groupId);
         return { api: 'AddOffsetsToTxn', errorCode: errors[error].code };
       }
       case 'TxnOffsetCommit':
@@ -161,9 +161,7 @@ export class SimulatedCoordinator {
     if (this.fencedMembers.has(group.memberId)) return refusal(request, 'UNKNOWN_MEMBER_ID');
     let error = this.#check(request);
     if (error === 'NONE' && request.v2) error = this.#join(request);
-    if (error === 'NONE' && request.v2 && known?.groups.has(group.groupId) === false) {
-      known.groups.set(group.groupId, new Map());
-    }
+    if (error === 'NONE' && request.v2) join(known, group.groupId);
     const pending = known?.groups.get(group.groupId);
     if (error === 'NONE' && pending === undefined) error = 'INVALID_TXN_STATE';
     if (error !== 'NONE') return refusal(request, error);
@@ -241,6 +239,11 @@ export class SimulatedCoordinator {
     known.groups.clear();
     known.state = committed ? 'committed' : 'aborted';
   }
+}
+
+/** The group is part of the transaction, if it was not before. */
+function join(known: TransactionalId | undefined, groupId: string): void {
+  if (known?.groups.has(groupId) === false) known.groups.set(groupId, new Map());
 }
 
 function newId(producerId: bigint): TransactionalId {

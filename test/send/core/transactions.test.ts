@@ -362,6 +362,49 @@ test('version 1: a coordinator before Kafka 2.5 cannot raise the epoch: a gap in
   assertFault(driver.call('abortTransaction'), 'INVALID_RECORD', 'close');
 });
 
+test('version 1: a lost request that arrives late cannot end or extend the next transaction (KAFKA-17754)', () => {
+  const driver = TransactionDriver.ready({ transactionVersion: 1 });
+  driver.call('beginTransaction');
+  driver.write('logs', 0);
+  driver.next('EndTxn', 'lostAfter');
+  assert.equal(driver.call('abortTransaction'), undefined);
+  const late = driver.requests.find(({ api }) => api === 'EndTxn');
+  assert.ok(late !== undefined);
+  driver.call('beginTransaction');
+  driver.write('logs', 0);
+  const answer = driver.coordinator.answer(driver.coordinator.node, late);
+  assert.ok('errorCode' in answer && answer.errorCode !== 0);
+  assert.equal(driver.coordinator.stateOf('shop'), 'ongoing');
+  assert.equal(driver.call('commitTransaction'), undefined);
+});
+
+test('version 1: a commit that went through succeeds, even when the epoch cannot be raised behind it', () => {
+  const driver = TransactionDriver.ready({ transactionVersion: 1 });
+  driver.call('beginTransaction');
+  driver.write('logs', 0);
+  const faults = new Map([
+    ['EndTxn', 'lostAfter' as const],
+    ['InitProducerId', 'PRODUCER_FENCED' as const],
+  ]);
+  driver.fault = ({ api }) => {
+    const fault = faults.get(api);
+    faults.delete(api);
+    return fault;
+  };
+  assert.equal(driver.call('commitTransaction'), undefined);
+  assertFault(driver.call('beginTransaction'), 'PRODUCER_FENCED', 'close');
+});
+
+test('fenced after a commit without an answer: the fault says that its outcome is not known', () => {
+  const driver = TransactionDriver.ready();
+  driver.call('beginTransaction');
+  driver.write('logs', 0);
+  driver.next('EndTxn', 'lostBefore', 'PRODUCER_FENCED');
+  const fault = driver.call('commitTransaction');
+  assertFault(fault, 'PRODUCER_FENCED', 'close');
+  assert.ok(typeof fault === 'object' && /not known/.test(fault.message));
+});
+
 test('version 2: nothing is added beforehand, and each end brings another epoch', () => {
   const driver = TransactionDriver.ready({ transactionVersion: 2 });
   for (let i = 0; i < 3; i++) {
