@@ -48,6 +48,8 @@ export class ProducerBatch<Payload = unknown> {
   producerId = NO_PRODUCER_ID;
   producerEpoch = NO_PRODUCER_EPOCH;
   baseSequence = NO_SEQUENCE;
+  /** It belongs to a transaction: the header says so. */
+  transactional = false;
   /** Its first record's place in the 64-bit count of the partition; orders batches where sequences wrap. -1 with `NO_SEQUENCE`. */
   counter = -1;
   /** Times it was put into a request. */

@@ -22,8 +22,12 @@ import type {
 const PRODUCE_BY_ID = 13;
 const INT32_MAX = 0x7fff_ffff;
 
-/** Highest version of Produce for these batches: the later ones need the id of every topic. */
-export function produceVersionMax(entries: readonly ProduceEntry[]): number {
+/** From here on Produce adds partitions to the transaction: only with transaction.version 2. */
+const PRODUCE_V2 = 12;
+
+/** Highest version of Produce for this: the later ones need the id of every topic, or another version of transactions. */
+export function produceVersionMax({ entries, transaction }: SendProduce): number {
+  if (transaction?.v2 === false) return PRODUCE_V2 - 1;
   return entries.every(({ topicId }) => topicId !== '') ? Infinity : PRODUCE_BY_ID - 1;
 }
 
@@ -49,7 +53,9 @@ export function produceRequest(
     }
     topic.partitionData.push({ index, records: bytesOf(entry) });
   }
-  return { acks: effect.acks, timeoutMs: effect.timeoutMs, topicData: [...topics.values()] };
+  const { acks, timeoutMs, transaction } = effect;
+  const transactionalId = transaction?.transactionalId ?? null;
+  return { transactionalId, acks, timeoutMs, topicData: [...topics.values()] };
 }
 
 /** @param entries of the request: an answer by id is given its names back */

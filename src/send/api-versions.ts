@@ -9,13 +9,18 @@ import { produce } from '../kafka/messages/00-produce.ts';
 import { fetch } from '../kafka/messages/01-fetch.ts';
 import { listOffsets } from '../kafka/messages/02-list-offsets.ts';
 import { metadata } from '../kafka/messages/03-metadata.ts';
+import { findCoordinator } from '../kafka/messages/10-find-coordinator.ts';
 import { apiVersions } from '../kafka/messages/18-api-versions.ts';
 import { initProducerId } from '../kafka/messages/22-init-producer-id.ts';
+import { addPartitionsToTxn } from '../kafka/messages/24-add-partitions-to-txn.ts';
+import { endTxn } from '../kafka/messages/26-end-txn.ts';
 import { describeProducers } from '../kafka/messages/61-describe-producers.ts';
 import { present } from '../shared/assert.ts';
 import type { Connection } from './connection.ts';
 import { connectionFault } from './connection-fault.ts';
 import type { ConnectionFault } from './connection-fault.ts';
+import type { TransactionFeatures } from './events.ts';
+import type { SenderConfig } from './sender-config.ts';
 
 /** What we tell the broker about ourselves: it shows it in its metrics (KIP-511). */
 export interface ClientSoftware {
@@ -30,6 +35,17 @@ const SOFTWARE_NAME = 'millrace';
 /** One API in all its versions, whatever its fields. */
 type AnySpec = Pick<MessageSpec, 'apiKey' | 'name' | 'versions'>;
 
+/** What the whole cluster has agreed on (KIP-584): levels by name, and the epoch of the agreement, -1n before there is one. */
+interface FinalizedFeatures {
+  readonly epoch: bigint;
+  readonly levels: ReadonlyMap<string, number>;
+}
+
+const noFeatures: FinalizedFeatures = { epoch: -1n, levels: new Map() };
+
+/** InitProducerId with the present id and epoch (KIP-360). */
+const RAISES_EPOCH_VERSION = 3;
+
 interface Versions {
   readonly min: number;
   readonly max: number;
@@ -38,9 +54,22 @@ interface Versions {
 /** What one broker speaks. */
 export class BrokerApis {
   readonly #versions: ReadonlyMap<number, Versions>;
+  readonly #features: FinalizedFeatures;
 
-  constructor(versions: ReadonlyMap<number, Versions>) {
+  constructor(versions: ReadonlyMap<number, Versions>, features: FinalizedFeatures = noFeatures) {
     this.#versions = versions;
+    this.#features = features;
+  }
+
+  /** What this broker says about transactions (KIP-584, KIP-890). */
+  get transactions(): TransactionFeatures {
+    const { epoch, levels } = this.#features;
+    const { max } = this.announced(initProducerId) ?? { max: -1 };
+    return {
+      transactionVersion: levels.get('transaction.version') ?? 0,
+      featuresEpoch: epoch,
+      raisesEpoch: max >= RAISES_EPOCH_VERSION,
+    };
   }
 
   speaks(spec: AnySpec): boolean {
@@ -71,6 +100,18 @@ export interface ApiNeed {
   /** What for, and since which Kafka. */
   readonly purpose: string;
   readonly fix: string;
+}
+
+/** What the producer of this configuration needs. */
+export function needsOf({
+  enableIdempotence,
+  transactions,
+}: Pick<SenderConfig, 'enableIdempotence' | 'transactions'>): ApiNeed[] {
+  if (transactions === undefined) return producerNeeds(enableIdempotence);
+  const fix = 'upgrade the broker or leave out transactional.id';
+  const specs = [findCoordinator, initProducerId, addPartitionsToTxn, endTxn];
+  const purpose = 'transactional.id (Kafka 0.11)';
+  return [...producerNeeds(false), ...specs.map((spec) => ({ spec, purpose, fix }))];
 }
 
 /** What a producer needs. Idempotence has to ask what a broker has after a lost connection, hence the last three. */
@@ -144,7 +185,10 @@ function apisOf(connection: Connection, answer: Answer): BrokerApis | Connection
   for (const { apiKey, minVersion, maxVersion } of answer.apiKeys) {
     versions.set(apiKey, { min: minVersion, max: maxVersion });
   }
-  return new BrokerApis(versions);
+  const levels = new Map(
+    answer.finalizedFeatures.map(({ name, maxVersionLevel }) => [name, maxVersionLevel]),
+  );
+  return new BrokerApis(versions, { epoch: answer.finalizedFeaturesEpoch, levels });
 }
 
 /** @returns one fault that names everything the broker lacks, with the fix; undefined when it has all */

@@ -4,7 +4,7 @@
  * checksum (KAFKA-19012).
  */
 import type { ProducerBatch } from '../accumulate/producer-batch.ts';
-import { stamp } from '../kafka/record-batch.ts';
+import { batchAttributes, stamp } from '../kafka/record-batch.ts';
 import type { Arena, Run } from '../ring/arena.ts';
 import type { SharedMemory } from '../ring/shared-memory.ts';
 import { assert } from '../shared/assert.ts';
@@ -74,12 +74,13 @@ export class BatchMemory {
     assert(!use.released, 'no batch is sent after its release');
     use.writing = 1;
     const bytes = bytesOf(this.#memory, sealed);
+    const kind = batch.transactional ? batchAttributes.transactional : 0;
     stamp(bytes, {
       producerId: batch.producerId,
       epoch: batch.producerEpoch,
       baseSequence: batch.baseSequence,
       recordCount: sealed.recordCount,
-      attributes: sealed.attributes,
+      attributes: sealed.attributes | kind,
       timestampMs,
       payloadCrc: sealed.payloadCrc,
       batchBytes: sealed.batchBytes,

@@ -1,5 +1,5 @@
 /** Batches come in and get their one outcome; flush and close wait by counting them. */
-import type { ProducerBatch } from '../accumulate/producer-batch.ts';
+import { NO_SEQUENCE, type ProducerBatch } from '../accumulate/producer-batch.ts';
 import type { ProduceOutcome } from '../ack/produce-outcome.ts';
 import { assert } from '../shared/assert.ts';
 import { emit, type SenderState } from './sender-state.ts';
@@ -31,12 +31,23 @@ export function complete(state: SenderState, batch: ProducerBatch, outcome: Prod
   assert(!batch.done, 'a batch has one outcome');
   batch.done = true;
   state.incomplete -= 1;
+  noteFailure(state, batch, outcome);
   emit(state, { type: 'outcome', batch, outcome });
   emit(state, { type: 'release', batch });
   if (state.flushes.length === 0) return;
   for (const flush of state.flushes) if (batch.ordinal < flush.before) flush.remaining -= 1;
   answerFlushes(state);
 }
+
+/** A transaction that lacks a batch must not be committed. Why is looked at when the step that found out is done. */
+function noteFailure(state: SenderState, batch: ProducerBatch, outcome: ProduceOutcome): void {
+  if (state.transactions === undefined || outcome.type === 'acked') return;
+  const error = 'error' in outcome ? outcome.error : failureNames[outcome.type];
+  const sequenced = batch.baseSequence !== NO_SEQUENCE;
+  state.batchFailures.push({ error, message: outcome.message, sequenced, fatal: false });
+}
+
+const failureNames = { expired: 'REQUEST_TIMED_OUT', abandoned: 'TRANSACTION_ABORTED' } as const;
 
 export function requestFlush(state: SenderState, flush: number): void {
   state.flushes.push({ flush, before: state.nextOrdinal, remaining: state.incomplete });

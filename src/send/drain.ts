@@ -56,7 +56,7 @@ function sendProduce(
   entries: readonly SentEntry[],
   nowMs: number,
 ): void {
-  const { acks, requestTimeoutMs } = state.config;
+  const { acks, requestTimeoutMs, transactions } = state.config;
   for (const { partition, batch } of entries) {
     takeBatch(state, partition, batch, nowMs);
     partition.topic.lastUseMs = nowMs;
@@ -76,5 +76,13 @@ function sendProduce(
       topicId: partition.topic.topicId,
       freshTimestamp: batch.maybeAppended,
     })),
+    ...(transactions === undefined ? {} : { transaction: transactionOf(state, transactions) }),
   });
+}
+
+function transactionOf(
+  { transactions }: SenderState,
+  { transactionalId }: { readonly transactionalId: string },
+): { readonly transactionalId: string; readonly v2: boolean } {
+  return { transactionalId, v2: transactions?.v2 === true };
 }

@@ -10,6 +10,12 @@ import type { ProducerBatch } from '../accumulate/producer-batch.ts';
 import type { ProduceOutcome, RecordFault } from '../ack/produce-outcome.ts';
 import type { ConnectFailure, SenderReport } from './reports.ts';
 import type { Endpoint } from './sender-config.ts';
+import type {
+  TransactionAnswer,
+  TransactionCall,
+  TransactionFault,
+  TransactionRequest,
+} from './transaction-events.ts';
 
 export type Acks = -1 | 0 | 1;
 
@@ -24,6 +30,8 @@ export type SenderEvent =
   | { readonly type: 'batchesSealed'; readonly batches: readonly ProducerBatch[] }
   /** Answered by the effect `flushed` with the same number when every batch sealed before has its outcome. */
   | { readonly type: 'flushRequested'; readonly flush: number }
+  /** The application calls; the effect `transactionCallEnded` answers. All batches of the transaction come before the call that ends it. */
+  | { readonly type: 'transactionCalled'; readonly call: TransactionCall }
   /** No more batches come. The effect `closed` follows when all have their outcome and the connections are let go. */
   | { readonly type: 'closeRequested' }
   /** Time to close is up: every batch still here is abandoned at once, then `closed`. */
@@ -61,6 +69,7 @@ export type SenderEvent =
   | ProducersDescribed
   | OffsetListed
   | HeadersRead
+  | TransactionAnswered
   /** What `splitBatch` asked for: the same records in the same order, in two pieces or more, sequences blank. */
   | {
       readonly type: 'batchSplit';
@@ -70,8 +79,19 @@ export type SenderEvent =
 
 /** What the broker can do, from its ApiVersions answer. */
 export interface BrokerFeatures {
+  /** Left out where nobody asked for transactions. */
+  readonly transactions?: TransactionFeatures;
   /** API 61, from Kafka 2.8: the only quick way to ask how far a producer id got. */
   readonly describeProducers: boolean;
+}
+
+export interface TransactionFeatures {
+  /** Finalized level of the feature transaction.version (KIP-890); 0 before Kafka 3.8. */
+  readonly transactionVersion: number;
+  /** Of the finalized features: the later one counts. -1n: unknown. */
+  readonly featuresEpoch: bigint;
+  /** InitProducerId v3 (KIP-360, Kafka 2.5). */
+  readonly raisesEpoch: boolean;
 }
 
 /** Every answer. Brokers before KIP-219 (Kafka 2.0) have held it back for `throttleMs` already; they are left alone as long again. */
@@ -157,6 +177,11 @@ export interface OffsetListed extends Answer {
   readonly offset: bigint;
 }
 
+export interface TransactionAnswered extends Answer {
+  readonly type: 'transactionAnswered';
+  readonly answer: TransactionAnswer;
+}
+
 export interface HeadersRead extends Answer {
   readonly type: 'headersRead';
   readonly errorCode: number;
@@ -200,6 +225,13 @@ export type SenderEffect =
   | SendDescribeProducers
   | SendListOffsets
   | ReadHeaders
+  | SendTransactionRequest
+  /** `fault` undefined: the call succeeded. */
+  | {
+      readonly type: 'transactionCallEnded';
+      readonly operation: number;
+      readonly fault: TransactionFault | undefined;
+    }
   /** The broker finds it too large: decode it and make pieces of at most `pieceBytesMax` (but at least two pieces), then `batchSplit`. */
   | { readonly type: 'splitBatch'; readonly batch: ProducerBatch; readonly pieceBytesMax: number }
   /** The end of a batch: exactly one for each batch that came in (or came out of a split). */
@@ -238,6 +270,13 @@ export interface SendProduce extends Request {
   readonly timeoutMs: number;
   /** At most one of a partition. */
   readonly entries: readonly ProduceEntry[];
+  /** What all of them belong to. `v2`: at least v12 of Produce, which adds the partitions to the transaction; otherwise at most v11. */
+  readonly transaction?: { readonly transactionalId: string; readonly v2: boolean };
+}
+
+export interface SendTransactionRequest extends Request {
+  readonly type: 'sendTransactionRequest';
+  readonly content: TransactionRequest;
 }
 
 export interface ProduceEntry {

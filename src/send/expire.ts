@@ -27,7 +27,7 @@ export function watchExpiry(state: SenderState, batch: ProducerBatch): void {
 }
 
 function refusedOf(state: SenderState, partition: PartitionState): ProducerBatch[] {
-  if (!state.config.enableIdempotence) return partition.retries;
+  if (!state.config.enableIdempotence || state.transactions !== undefined) return partition.retries;
   if (partition.settle !== undefined || partition.settleCause !== undefined) return [];
   return partition.retries.filter(({ maybeAppended }) => !maybeAppended);
 }

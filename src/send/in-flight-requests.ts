@@ -3,6 +3,7 @@ import type { ProducerBatch } from '../accumulate/producer-batch.ts';
 import { assert } from '../shared/assert.ts';
 import type { NodeState, PartitionState, SenderState } from './sender-state.ts';
 import { wakeBy } from './sender-state.ts';
+import type { TransactionApi } from './transaction-events.ts';
 
 /** A batch on the wire, and at whom it was aimed. */
 export interface SentEntry {
@@ -17,7 +18,8 @@ export interface SentEntry {
 export type Question =
   | { readonly api: 'Produce'; readonly entries: readonly SentEntry[] }
   | { readonly api: 'Metadata'; readonly topics: readonly string[]; readonly refresh: number }
-  | { readonly api: 'InitProducerId' }
+  | { readonly api: 'InitProducerId'; readonly about: 'idempotence' }
+  | { readonly api: TransactionApi; readonly about: 'transaction' }
   | { readonly api: 'ListOffsets'; readonly about: 'floor'; readonly partition: PartitionState }
   | {
       readonly api: 'ListOffsets' | 'DescribeProducers' | 'Fetch';

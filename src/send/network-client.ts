@@ -8,7 +8,7 @@ import type { ProduceOutcome } from '../ack/produce-outcome.ts';
 import type { Arena } from '../ring/arena.ts';
 import type { SharedMemory } from '../ring/shared-memory.ts';
 import { assert } from '../shared/assert.ts';
-import { producerNeeds } from './api-versions.ts';
+import { needsOf } from './api-versions.ts';
 import type { ClientSoftware } from './api-versions.ts';
 import { BatchMemory } from './batch-memory.ts';
 import type { BatchPayload } from './batch-memory.ts';
@@ -25,6 +25,7 @@ import type { RequestCounts } from './request-sender.ts';
 import { step } from './sender.ts';
 import type { SenderConfig } from './sender-config.ts';
 import { createSender } from './sender-state.ts';
+import type { SendOffsetsToTransaction, TransactionFault } from './transaction-events.ts';
 import { WakeTimer } from './wake-timer.ts';
 
 export type SealedProducerBatch<Ranges> = ProducerBatch<BatchPayload<Ranges>>;
@@ -54,6 +55,14 @@ export interface KafkaSenderOptions<Ranges> {
   /** All addresses of a name; for tests. */
   readonly resolve?: (host: string) => Promise<readonly string[]>;
 }
+
+/** A call of the transactional API without its number. */
+export type TransactionWish =
+  | Omit<SendOffsetsToTransaction, 'operation'>
+  | {
+      readonly call:
+        'initTransactions' | 'beginTransaction' | 'commitTransaction' | 'abortTransaction';
+    };
 
 export interface SenderStats extends ChannelCounts, RequestCounts {
   /** Batches appended, pieces of split ones not counted. */
@@ -85,6 +94,8 @@ export class KafkaSender<Ranges = unknown> {
   readonly #outcomes = { acked: 0, rejected: 0, expired: 0, failed: 0, abandoned: 0 };
   readonly #flushes = new Map<number, () => void>();
   #nextFlush = 0;
+  readonly #calls = new Map<number, (fault: TransactionFault | undefined) => void>();
+  #nextOperation = 1;
   #closing: Promise<CloseResult> | undefined;
   #onClosed: (() => void) | undefined;
 
@@ -99,7 +110,7 @@ export class KafkaSender<Ranges = unknown> {
     this.#splits = new BatchSplits({ ...options, emit, takeBatchId: () => this.takeBatchId() });
     this.#channels = new NodeChannels({
       software: options.software,
-      needs: producerNeeds(config.enableIdempotence),
+      needs: needsOf(config),
       setupTimeoutMs: options.setupTimeoutMs,
       setupTimeoutMaxMs: options.setupTimeoutMaxMs,
       ...{ random, emit },
@@ -139,6 +150,23 @@ export class KafkaSender<Ranges = unknown> {
     return new Promise((resolve) => {
       this.#flushes.set(flush, resolve);
       this.#take({ type: 'flushRequested', flush });
+    });
+  }
+
+  /**
+   * A call of the transactional API: needs `transactions` in the config. All batches of the transaction are appended before the call that ends it.
+   *
+   * @returns undefined when it has succeeded, otherwise what went wrong and what to do next; a call to begin is answered at once
+   */
+  transact(call: TransactionWish): Promise<TransactionFault | undefined> {
+    const { transactions } = this.#options.config;
+    assert(transactions !== undefined, 'transactions need a transactional.id');
+    this.#takeAppended();
+    const operation = this.#nextOperation;
+    this.#nextOperation += 1;
+    return new Promise((resolve) => {
+      this.#calls.set(operation, resolve);
+      this.#take({ type: 'transactionCalled', call: { ...call, operation } });
     });
   }
 
@@ -206,7 +234,8 @@ export class KafkaSender<Ranges = unknown> {
       case 'sendInitProducerId':
       case 'sendDescribeProducers':
       case 'sendListOffsets':
-      case 'readHeaders': {
+      case 'readHeaders':
+      case 'sendTransactionRequest': {
         const channel = this.#channels.ready(effect.connection);
         // The socket has ended and the core will hear of it: that is the answer to this request too.
         if (channel !== undefined) this.#requests.send(channel, effect);
@@ -228,6 +257,10 @@ export class KafkaSender<Ranges = unknown> {
       case 'flushed':
         this.#flushes.get(effect.flush)?.();
         this.#flushes.delete(effect.flush);
+        return;
+      case 'transactionCallEnded':
+        this.#calls.get(effect.operation)?.(effect.fault);
+        this.#calls.delete(effect.operation);
         return;
       case 'closed':
         this.#onClosed?.();

@@ -76,7 +76,9 @@ export class NodeChannels {
       const isReady = result instanceof BrokerChannel;
       if (isReady && opening.stopped === undefined) {
         this.#ready.set(connection, result);
-        const features = { describeProducers: result.apis.speaks(describeProducers) };
+        const { apis } = result;
+        const { transactions } = apis;
+        const features = { describeProducers: apis.speaks(describeProducers), transactions };
         emit({ type: 'connected', node, connection, features });
         return;
       }

@@ -40,6 +40,7 @@ export function connectionReady(
   assert(node.status === 'connecting', 'a connection becomes ready once');
   node.status = 'ready';
   node.describeProducers = features.describeProducers;
+  node.raisesEpoch = features.transactions?.raisesEpoch ?? false;
   node.failures = 0;
   node.failure = undefined;
   node.lastUseMs = nowMs;

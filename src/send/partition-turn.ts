@@ -2,7 +2,9 @@
 import { NO_SEQUENCE, type ProducerBatch } from '../accumulate/producer-batch.ts';
 import { assert } from '../shared/assert.ts';
 import { askFloor } from './floor.ts';
+import { isOpenFor } from './sender-transactions.ts';
 import {
+  hasWork,
   NO_NODE,
   wakeBy,
   type NodeState,
@@ -30,7 +32,10 @@ export function nextBatch(
   nowMs: number,
 ): ProducerBatch | undefined {
   if (partition.splitting !== undefined) return undefined;
-  if (state.config.enableIdempotence) {
+  if (state.transactions !== undefined) {
+    if (!hasWork(partition) || !partition.identity.adopt(state.producer)) return undefined;
+    if (!isOpenFor(state, partition, nowMs)) return undefined;
+  } else if (state.config.enableIdempotence) {
     if (isElsewhere(partition, node)) {
       partition.settleCause ??=
         'the leader or its connection changed before the answer was certain';
@@ -115,6 +120,7 @@ export function takeBatch(
   if (retry >= 0) partition.retries.splice(retry, 1);
   else assert(partition.queue.shift() === batch, 'a queue is drained from its head');
   if (batch.baseSequence === NO_SEQUENCE) {
+    batch.transactional = state.transactions !== undefined;
     if (state.config.enableIdempotence) partition.identity.stamp(batch);
     else if (batch.counter < 0) batch.counter = partition.identity.counter++;
   }

@@ -37,6 +37,7 @@ import { takePlain } from './plain-answer.ts';
 import { isMaybeAppended, isSequenceRefused } from './settle.ts';
 import { resendLost, takeResend } from './settle-resend.ts';
 import { stopForGood } from './stop.ts';
+import { takeTransactional } from './transactional-answer.ts';
 
 export function takeProduced(
   state: SenderState,
@@ -50,7 +51,9 @@ export function takeProduced(
     const answered = answerTo(entry, answer.partitions, i);
     if (answered === undefined) unanswered(state, entry, nowMs);
     else if (entry.settles) takeResend(state, entry, answered, nowMs);
-    else if (state.config.enableIdempotence) takeIdempotent(state, entry, answered, nowMs);
+    else if (state.transactions !== undefined) {
+      takeTransactional(state, entry, errorOf(answered.errorCode), answered, nowMs);
+    } else if (state.config.enableIdempotence) takeIdempotent(state, entry, answered, nowMs);
     else takePlain(state, entry, errorOf(answered.errorCode), answered, nowMs);
     activate(state, entry.partition);
   });
@@ -103,6 +106,10 @@ function answerTo(
 function unanswered(state: SenderState, entry: SentEntry, nowMs: number): void {
   const { batch, partition } = entry;
   requestUpdate(state);
+  if (state.transactions !== undefined) {
+    takeTransactional(state, entry, errors.NETWORK_EXCEPTION, undefined, nowMs);
+    return;
+  }
   if (!state.config.enableIdempotence) {
     takePlain(state, entry, errors.NETWORK_EXCEPTION, undefined, nowMs);
     return;

@@ -16,7 +16,8 @@ export function initProducerIdIfDue(state: SenderState, nowMs: number): void {
   }
   const node = pickAnyNode(state, nowMs);
   if (node === undefined) return;
-  producer.request = startRequest(state, node, { api: 'InitProducerId' }, nowMs);
+  const question = { api: 'InitProducerId', about: 'idempotence' } as const;
+  producer.request = startRequest(state, node, question, nowMs);
   const { id, connection } = node;
   emit(state, { type: 'sendInitProducerId', node: id, connection, request: producer.request });
 }

@@ -95,6 +95,7 @@ export class PartitionIdentity {
     for (const piece of pieces) {
       piece.producerId = whole.producerId;
       piece.producerEpoch = whole.producerEpoch;
+      piece.transactional = whole.transactional;
       piece.counter = counter;
       piece.baseSequence = (whole.baseSequence + counter - whole.counter) & SEQUENCE_MASK;
       counter += piece.recordCount;
@@ -107,6 +108,14 @@ export class PartitionIdentity {
 
   acked(batch: ProducerBatch): void {
     this.ackedCounter = Math.max(this.ackedCounter, batch.counter + batch.recordCount);
+  }
+
+  /** Another identity from the coordinator, from sequence 0. Only between transactions. */
+  renew(producerId: bigint, producerEpoch: number): void {
+    this.producerId = producerId;
+    this.producerEpoch = producerEpoch;
+    this.baseCounter = this.counter;
+    this.ackedCounter = this.counter;
   }
 
   /** A new epoch from sequence 0; at the last epoch no id at all, until a new one is there. */

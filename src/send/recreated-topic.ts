@@ -1,5 +1,6 @@
 /** A topic that was deleted and created again under its old name: another log, with other partitions. */
 import { UNASSIGNED_PARTITION, type ProducerBatch } from '../accumulate/producer-batch.ts';
+import { errors } from '../kafka/errors.ts';
 import { loseLeader } from './cluster-metadata.ts';
 import { unstamp } from './producer-state.ts';
 import {
@@ -10,6 +11,7 @@ import {
   type SenderState,
   type TopicState,
 } from './sender-state.ts';
+import { isPartitionOpen, type TransactionState } from './transaction-state.ts';
 
 /** What may be in the old one is settled against the new one; sequences start again. Leaders are those of the answer, which is taken next. */
 export function recreated(state: SenderState, topic: TopicState): void {
@@ -22,11 +24,27 @@ export function recreated(state: SenderState, topic: TopicState): void {
     partition.gateLeaderId = NO_NODE;
     partition.lastAckedOffset = -1n;
     if (!partition.identity.assigned) continue;
+    if (state.transactions !== undefined) {
+      loseTransaction(state, state.transactions, partition);
+      continue;
+    }
     partition.floor = 0n;
     partition.bumpPending = true;
   }
   // Only here may there be fewer than before.
   topic.partitionCount = 0;
+}
+
+/** What the open transaction has written there is gone. */
+function loseTransaction(
+  state: SenderState,
+  transactions: TransactionState,
+  { topic: { topic }, partition }: PartitionState,
+): void {
+  if (!isPartitionOpen(transactions, { topic, partition })) return;
+  const { name } = errors.UNKNOWN_TOPIC_ID;
+  const message = `topic ${topic} was deleted and created again while the transaction was open`;
+  state.batchFailures.push({ error: name, message, sequenced: true, fatal: false });
 }
 
 /** Keyless batches of partitions that are gone with the old topic are given out anew: the log that they may be in is gone, too. */

@@ -33,6 +33,7 @@ import {
   latestOffsetRequest,
   readHeaders,
 } from './log-reader.ts';
+import { sendTransactionRequest } from './transaction-messages.ts';
 
 export type RequestEffect = Extract<SenderEffect, { readonly request: number }>;
 
@@ -105,6 +106,10 @@ export class RequestSender {
         return this.#sendListOffsets(channel, effect);
       case 'readHeaders':
         return this.#readHeaders(channel, effect);
+      case 'sendTransactionRequest':
+        return sendTransactionRequest(channel, effect.content, (answer, throttleMs) =>
+          emit({ type: 'transactionAnswered', request, throttleMs, answer }),
+        );
     }
   }
 
@@ -120,7 +125,7 @@ export class RequestSender {
       for (const { batch } of entries) memory.written(batch);
       if (acks === 0 && whole) emit({ type: 'produceWritten', request });
     };
-    const versionMax = produceVersionMax(entries);
+    const versionMax = produceVersionMax(effect);
     if (acks === 0) return channel.request(produce, message, { versionMax, written });
     const sentMs = nowMs();
     this.#requestsInFlight += 1;

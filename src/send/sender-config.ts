@@ -30,6 +30,11 @@ export interface SenderConfig {
   readonly allowAutoCreateTopics: boolean;
   /** A topic that does not exist, or is not permitted, is waited for so long; then the sender stops for good. `Infinity`: until it can be used. */
   readonly topicWaitMaxMs: number;
+  /** Left out without transactional.id. Wants acks=all and enable.idempotence. */
+  readonly transactions?: {
+    readonly transactionalId: string;
+    readonly transactionTimeoutMs: number;
+  };
 }
 
 /** Kafka's defaults, for tests and as a base; connections.max.idle.ms stays below the broker's ten minutes. */

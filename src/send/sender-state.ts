@@ -2,6 +2,7 @@
 import type { BatchQueue } from '../accumulate/batch-queue.ts';
 import type { ProducerBatch } from '../accumulate/producer-batch.ts';
 import { RecordAccumulator } from '../accumulate/record-accumulator.ts';
+import { assert } from '../shared/assert.ts';
 import { backoffMs } from './backoff.ts';
 import type { SenderEffect } from './events.ts';
 import type { InFlightRequest } from './in-flight-requests.ts';
@@ -9,6 +10,8 @@ import { PartitionIdentity, ProducerIds } from './producer-state.ts';
 import type { ConnectFailure, SenderReport, TopicProblem } from './reports.ts';
 import type { SenderConfig } from './sender-config.ts';
 import type { Settle } from './settle.ts';
+import type { BatchFailure } from './transaction-events.ts';
+import { createTransactions, type TransactionState } from './transaction-state.ts';
 
 /** Leader and connection numbers of nobody. */
 export const NO_NODE = Number.MIN_SAFE_INTEGER;
@@ -27,6 +30,10 @@ export interface SenderState {
   readonly leaderless: Set<PartitionState>;
   readonly metadata: MetadataState;
   readonly producer: ProducerIds;
+  /** Undefined without transactional.id. */
+  readonly transactions: TransactionState | undefined;
+  /** Batches of the transaction that were not written, and are not accounted for yet. */
+  readonly batchFailures: BatchFailure[];
   /** Nodes where something may be sent since the last drain. */
   readonly dirtyNodes: Set<NodeState>;
   readonly requests: Map<number, InFlightRequest>;
@@ -60,6 +67,8 @@ export interface NodeState {
   /** Oldest first. */
   readonly inFlight: InFlightRequest[];
   describeProducers: boolean;
+  /** As a transaction coordinator it knows InitProducerId v3. */
+  raisesEpoch: boolean;
   /** Failures to connect since the last success. */
   failures: number;
   /** The last failure, for the report. */
@@ -181,6 +190,8 @@ export function createSender(config: SenderConfig, random: () => number): Sender
       rebootstrap: false,
     },
     producer: new ProducerIds(),
+    transactions: transactionsOf(config, random),
+    batchFailures: [],
     dirtyNodes: new Set(),
     requests: new Map(),
     nextRequest: 1,
@@ -195,11 +206,21 @@ export function createSender(config: SenderConfig, random: () => number): Sender
     closeWanted: false,
     stopped: undefined,
   };
-  state.producer.wanted = config.enableIdempotence;
+  state.producer.wanted = config.enableIdempotence && config.transactions === undefined;
   config.bootstrapServers.forEach((server, i) => {
     state.nodes.set(-1 - i, createNode(-1 - i, server.host, server.port));
   });
   return state;
+}
+
+function transactionsOf(
+  config: SenderConfig,
+  random: () => number,
+): TransactionState | undefined {
+  const { transactions, acks, enableIdempotence, retryBackoffMs, retryBackoffMaxMs } = config;
+  if (transactions === undefined) return undefined;
+  assert(enableIdempotence && acks === -1, 'transactions are idempotent, and acknowledged by all');
+  return createTransactions({ ...transactions, retryBackoffMs, retryBackoffMaxMs }, random);
 }
 
 export function createNode(id: number, host: string, port: number): NodeState {
@@ -211,6 +232,7 @@ export function createNode(id: number, host: string, port: number): NodeState {
     connection: 0,
     inFlight: [],
     describeProducers: false,
+    raisesEpoch: false,
     failures: 0,
     failure: undefined,
     retryAtMs: -Infinity,

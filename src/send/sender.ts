@@ -12,7 +12,7 @@ import { assert } from '../shared/assert.ts';
 import { admit, admitPieces, requestFlush } from './batch-outcome.ts';
 import { metadataDone, refreshIfDue, requestUpdate } from './cluster-metadata.ts';
 import { drain } from './drain.ts';
-import type { SenderEffect, SenderEvent } from './events.ts';
+import type { BrokerFeatures, SenderEffect, SenderEvent } from './events.ts';
 import { expire, watchExpiry } from './expire.ts';
 import { takeFloor } from './floor.ts';
 import { finishRequest, type InFlightRequest } from './in-flight-requests.ts';
@@ -28,6 +28,14 @@ import {
 import { produceLost, produceWritten, takeProduced } from './produce-answer.ts';
 import { initProducerIdIfDue, takeProducerId } from './producer-id.ts';
 import type { ConnectFailure } from './reports.ts';
+import {
+  advanceTransactions,
+  closeTransactions,
+  coordinatorGone,
+  isTransactionOpen,
+  tellTransactions,
+  whyOutside,
+} from './sender-transactions.ts';
 import {
   activate,
   emit,
@@ -51,12 +59,14 @@ export function step(state: SenderState, event: SenderEvent, nowMs: number): Sen
   state.effects = effects;
   take(state, event, nowMs);
   if (nowMs >= state.wakeMs) wokenUp(state, nowMs);
-  const isEnding = state.phase === 'closing' && state.incomplete === 0;
+  advanceTransactions(state, nowMs);
+  const isEnding = isDone(state) && state.phase === 'closing';
   if ((state.phase === 'running' || state.phase === 'closing') && !isEnding) {
     // Before the drain, or busy connections would never have room for it; after it, because the drain finds out what is missing.
     askAnyNode(state, nowMs);
     drain(state, nowMs);
     askAnyNode(state, nowMs);
+    advanceTransactions(state, nowMs);
   }
   endIfDone(state);
   if (state.wakeMs !== state.saidWakeMs) {
@@ -96,6 +106,10 @@ function take(state: SenderState, event: SenderEvent, nowMs: number): void {
     case 'closeRequested':
       state.closeWanted = true;
       if (state.phase !== 'stopped') state.phase = 'closing';
+      closeTransactions(state, nowMs);
+      return;
+    case 'transactionCalled':
+      tellTransactions(state, event.call, nowMs);
       return;
     case 'abandonRequested':
       state.closeWanted = true;
@@ -104,7 +118,9 @@ function take(state: SenderState, event: SenderEvent, nowMs: number): void {
       return;
     case 'connected': {
       const node = nodeOf(state, event.node, event.connection);
-      if (node !== undefined) connectionReady(state, node, event.features, nowMs);
+      if (node === undefined) return;
+      connectionReady(state, node, event.features, nowMs);
+      learnFeatures(state, event.features, nowMs);
       return;
     }
     case 'connectFailed':
@@ -123,8 +139,19 @@ function take(state: SenderState, event: SenderEvent, nowMs: number): void {
     case 'producersDescribed':
     case 'offsetListed':
     case 'headersRead':
+    case 'transactionAnswered':
       takeAnswer(state, event, nowMs);
   }
+}
+
+function learnFeatures(
+  state: SenderState,
+  { transactions }: BrokerFeatures,
+  nowMs: number,
+): void {
+  if (transactions === undefined) return;
+  const { featuresEpoch: epoch, transactionVersion } = transactions;
+  tellTransactions(state, { type: 'featuresLearned', epoch, transactionVersion }, nowMs);
 }
 
 type AnswerEvent = Extract<SenderEvent, { readonly request: number }>;
@@ -153,6 +180,9 @@ function takeAnswer(state: SenderState, event: AnswerEvent, nowMs: number): void
     case 'producerIdAnswered':
       takeProducerId(state, event, nowMs);
       return;
+    case 'transactionAnswered':
+      tellTransactions(state, { type: 'answered', answer: event.answer }, nowMs);
+      return;
     case 'producersDescribed':
     case 'offsetListed':
     case 'headersRead':
@@ -172,11 +202,16 @@ function connectionLost(
   if (node === undefined) return;
   requestUpdate(state);
   const dropped = connectionGone(state, node, failure, nowMs);
+  coordinatorGone(state, id);
   if (state.phase === 'stopped') return;
   for (const request of dropped) loseRequest(state, request, nowMs);
 }
 
 function loseRequest(state: SenderState, { question }: InFlightRequest, nowMs: number): void {
+  if ('about' in question && question.about === 'transaction') {
+    tellTransactions(state, { type: 'requestLost' }, nowMs);
+    return;
+  }
   switch (question.api) {
     case 'Produce':
       produceLost(state, question.entries, nowMs);
@@ -204,6 +239,11 @@ function enqueue(state: SenderState, batch: ProducerBatch, nowMs: number): void 
   admit(state, batch);
   if (state.stopped !== undefined || state.phase === 'stopped') {
     abandon(state, batch, state.stopped?.message ?? 'the sender is closed');
+    return;
+  }
+  const outside = whyOutside(state);
+  if (outside !== undefined) {
+    abandon(state, batch, outside);
     return;
   }
   const topic = topicOf(state, batch.topic);
@@ -244,9 +284,13 @@ function takePieces(
   activate(state, partition);
 }
 
+function isDone(state: SenderState): boolean {
+  return state.incomplete === 0 && !(state.phase === 'closing' && isTransactionOpen(state));
+}
+
 function endIfDone(state: SenderState): void {
   if (state.phase !== 'closing' && state.phase !== 'stopped') return;
-  if (state.incomplete > 0) return;
+  if (!isDone(state)) return;
   let open = false;
   for (const node of state.nodes.values()) {
     disconnect(state, node, 'everything is sent');

@@ -1,6 +1,7 @@
 /** The brokers of the simulated world: what each request is answered, and when. */
 import { errors, type KafkaErrorName } from '../../src/kafka/errors.ts';
 import type { SenderEffect, SenderEvent } from '../../src/send/events.ts';
+import { refusal } from './simulated-coordinator.ts';
 import {
   refuse,
   type Appended,
@@ -39,7 +40,9 @@ export function frame(effect: RequestEffect): Framed {
   const calls = effect.entries.map(({ batch, topicId }) => {
     const { topic, partition, producerId, producerEpoch, baseSequence } = batch;
     const records = batch.payload as Records;
-    return { topic, topicId, partition, producerId, producerEpoch, baseSequence, records };
+    const whose = { producerId, producerEpoch, baseSequence };
+    const transactionalId = batch.transactional ? effect.transaction?.transactionalId : undefined;
+    return { topic, topicId, partition, ...whose, records, transactionalId };
   });
   return { effect, calls };
 }
@@ -114,6 +117,17 @@ export class SimulatedBrokers {
           lastSequence: known.lastSequence,
         }));
         reply({ type: 'producersDescribed', ...base, errorCode, producers });
+        return;
+      }
+      case 'sendTransactionRequest': {
+        const { content } = effect;
+        const answer =
+          options.error === undefined
+            ? cluster.coordinator.answer(node, content)
+            : refusal(content, options.error);
+        // Markers move the watermark.
+        this.changed();
+        reply({ type: 'transactionAnswered', ...base, answer });
         return;
       }
       case 'sendListOffsets':

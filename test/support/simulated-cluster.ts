@@ -4,7 +4,8 @@
  * watermark that may stay behind the end of the log, DescribeProducers that any replica answers.
  */
 import { errors, type KafkaErrorName } from '../../src/kafka/errors.ts';
-import type { PartitionProduced, TopicMetadata } from '../../src/send/events.ts';
+import type { BrokerFeatures, PartitionProduced, TopicMetadata } from '../../src/send/events.ts';
+import { SimulatedCoordinator, type Marker } from './simulated-coordinator.ts';
 
 const REMEMBERED_BATCHES = 5;
 const SEQUENCES = 2 ** 31;
@@ -22,6 +23,7 @@ export interface LogEntry {
   readonly baseSequence: number;
   readonly records: Records;
   readonly appendedMs: number;
+  readonly transactional?: boolean;
 }
 
 interface ProducerEntry {
@@ -38,6 +40,8 @@ export class SimulatedPartition {
   watermark = 0;
   /** Followers are stopped: the watermark stays where it is. */
   held = false;
+  /** Of transactional batches, once their transaction has ended: whether it was committed. */
+  readonly committed = new Map<LogEntry, boolean>();
   /** Producer state of each replica. */
   readonly states = new Map<number, Map<bigint, ProducerEntry>>();
 
@@ -56,6 +60,29 @@ export class SimulatedPartition {
     this.log.push(entry);
     this.logEnd += entry.records.count;
     remember(this.stateOf(this.leader), entry, REMEMBERED_BATCHES);
+  }
+
+  /** A transaction has ended: its batches are decided, and its epoch is shut out. */
+  mark({ producerId, producerEpoch, committed }: Marker): void {
+    for (const entry of this.log) {
+      const isIts = entry.producerId === producerId && entry.transactional === true;
+      if (isIts && !this.committed.has(entry)) this.committed.set(entry, committed);
+    }
+    const known = this.stateOf(this.leader).get(producerId);
+    if (known !== undefined && producerEpoch > known.epoch) {
+      for (const state of this.states.values()) {
+        state.set(producerId, { epoch: producerEpoch, lastSequence: -1, batches: [] });
+      }
+    }
+    this.logEnd += 1;
+    if (!this.held) this.replicate(this.logEnd);
+  }
+
+  /** What a reader of committed transactions sees, in order. */
+  get committedRecords(): Records[] {
+    return this.log.flatMap((entry) =>
+      entry.transactional !== true || this.committed.get(entry) === true ? entry.records : [],
+    );
   }
 
   /** The followers have everything up to `offset`. */
@@ -121,6 +148,7 @@ export interface ProduceCall {
   readonly producerEpoch: number;
   readonly baseSequence: number;
   readonly records: Records;
+  readonly transactionalId?: string | undefined;
 }
 
 export interface Appended {
@@ -144,12 +172,16 @@ export class SimulatedCluster {
   nextProducerId = 1000n;
   /** API 61 is there: from Kafka 2.8. */
   describeProducers = true;
+  readonly coordinator = new SimulatedCoordinator();
   /** Leaders are named in answers of NOT_LEADER_OR_FOLLOWER (KIP-951). */
   leaderHints = false;
   #nextTopic = 1;
 
   constructor(nodes: number) {
     for (let node = 0; node < nodes; node++) this.up.set(node, true);
+    this.coordinator.onMarker = (marker) => {
+      this.topics.get(marker.topic)?.partitions[marker.partition]?.mark(marker);
+    };
   }
 
   createTopic(topic: string, partitions: number): SimulatedTopic {
@@ -170,6 +202,13 @@ export class SimulatedCluster {
     const found = this.topics.get(topic)?.partitions[partition];
     if (found === undefined) throw new Error(`no ${topic}-${String(partition)}`);
     return found;
+  }
+
+  /** What every broker says it can do. */
+  get features(): BrokerFeatures {
+    const { transactionVersion, raisesEpoch } = this.coordinator;
+    const transactions = { transactionVersion, featuresEpoch: 1n, raisesEpoch };
+    return { describeProducers: this.describeProducers, transactions };
   }
 
   brokers() {
@@ -230,7 +269,13 @@ export class SimulatedCluster {
         return accept(call, checked.baseOffset, checked.appendedMs, end);
       }
     }
-    const { producerId, producerEpoch, baseSequence, records } = call;
+    const { producerId, producerEpoch, baseSequence, records, transactionalId } = call;
+    const transactional = transactionalId !== undefined;
+    if (transactional) {
+      const identity = { transactionalId, producerId, producerEpoch };
+      const error = this.coordinator.admit(identity, call);
+      if (error !== 'NONE') return refuse(call, error);
+    }
     const baseOffset = partition.logEnd;
     partition.append({
       baseOffset,
@@ -239,6 +284,7 @@ export class SimulatedCluster {
       baseSequence,
       records,
       appendedMs: nowMs,
+      transactional,
     });
     return accept(call, baseOffset, found.logAppendTime ? nowMs : -1, partition.logEnd);
   }

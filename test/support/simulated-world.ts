@@ -292,6 +292,8 @@ export class SimulatedWorld {
       case 'closed':
         this.closed = true;
         return;
+      case 'transactionCallEnded':
+        return;
       case 'splitBatch':
         this.#splitBatch(effect.batch, effect.pieceBytesMax);
         return;
@@ -301,6 +303,7 @@ export class SimulatedWorld {
       case 'sendDescribeProducers':
       case 'sendListOffsets':
       case 'readHeaders':
+      case 'sendTransactionRequest':
         this.#request(effect);
     }
   }
@@ -327,8 +330,7 @@ export class SimulatedWorld {
       }
       const one = { node: target, connection, open: true, queue: [], busy: false, dead: false };
       this.#connections.set(connection, one);
-      const { describeProducers } = this.cluster;
-      const features = { describeProducers };
+      const { features } = this.cluster;
       this.step({ type: 'connected', node, connection, features });
       this.#nodeNumbers.set(connection, node);
     });

@@ -7,6 +7,10 @@ import { findCoordinator } from './10-find-coordinator.ts';
 import { apiVersions } from './18-api-versions.ts';
 import { createTopics } from './19-create-topics.ts';
 import { initProducerId } from './22-init-producer-id.ts';
+import { addPartitionsToTxn } from './24-add-partitions-to-txn.ts';
+import { addOffsetsToTxn } from './25-add-offsets-to-txn.ts';
+import { endTxn } from './26-end-txn.ts';
+import { txnOffsetCommit } from './28-txn-offset-commit.ts';
 import { describeProducers } from './61-describe-producers.ts';
 
 /** Every API that millrace has a table of, in the order of the keys. */
@@ -19,6 +23,10 @@ export const messageSpecs: readonly MessageSpec[] = [
   apiVersions,
   createTopics,
   initProducerId,
+  addPartitionsToTxn,
+  addOffsetsToTxn,
+  endTxn,
+  txnOffsetCommit,
   describeProducers,
 ];
 
