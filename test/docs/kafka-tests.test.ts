@@ -38,7 +38,9 @@ function faultOf(named: string): string | undefined {
   const path = `test/${file}.test.ts`;
   if (!existsSync(join(projectRoot, path))) return `${path} is not there`;
   const source = readFileSync(join(projectRoot, path), 'utf8');
-  const isThere = ["'", '"', '`'].some((quote) => source.includes(`${quote}${title}${quote}`));
+  const isThere = ["'", '"', '`', '`${v}'].some((open) =>
+    source.includes(`${open}${title}${open.slice(0, 1)}`),
+  );
   return isThere ? undefined : `${path} has no test '${title}'`;
 }
 
