@@ -78,7 +78,8 @@ for (const transactionVersion of [0, 2]) {
     await client.produce('logs', 0, batchOf({ values: ['after'] }));
     const committed = ['--isolation-level', 'read_committed'];
     const fromOffset = 480 + markers.length;
-    const count = records(cluster, 'logs', 0).filter(({ offset }) => offset >= fromOffset).length - 1;
+    const count =
+      records(cluster, 'logs', 0).filter(({ offset }) => offset >= fromOffset).length - 1;
     const from = ['--offset', String(fromOffset), '--max-messages', String(count)];
     const read = await consume(cluster, [...committed, ...from]);
     const lines = read.trimEnd().split('\n');

@@ -180,7 +180,10 @@ test('a marker is a control batch of one record that says how the transaction en
   );
   const { bytes } = cluster.partition('logs', 0).log.batches[1] ?? {};
   // Length, attributes, two deltas, then key and value with their lengths.
-  assert.equal(Buffer.from(bytes?.subarray(61) ?? []).toString('hex'), '2000000008000000000c00000000000000');
+  assert.equal(
+    Buffer.from(bytes?.subarray(61) ?? []).toString('hex'),
+    '2000000008000000000c00000000000000',
+  );
 });
 
 test('version 1: a partition has to be added before it is written to, and the epoch stays', async (t) => {
@@ -277,7 +280,9 @@ test('offsets count when the transaction commits; in version 1 the group has to 
   assert.deepEqual(cluster.committedOffsets('readers'), []);
   assert.equal(await producer.commitOffsets(5, 8n), 'NONE');
   await producer.end(true, 5);
-  const kept = cluster.committedOffsets('readers').map(({ offset, metadata }) => [offset, metadata]);
+  const kept = cluster
+    .committedOffsets('readers')
+    .map(({ offset, metadata }) => [offset, metadata]);
   assert.deepEqual(kept, [[8n, 'here']]);
   assert.equal(await producer.commitOffsets(5, 9n, 'somebody'), 'UNKNOWN_MEMBER_ID');
 });

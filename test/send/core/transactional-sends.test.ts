@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Records } from '../../support/simulated-cluster.ts';
 import { recordsOf, TransactionalWorld } from '../../support/transactional-world.ts';
 
 for (const version of [1, 2]) {
@@ -155,7 +154,7 @@ for (const version of [1, 2]) {
     const batch = world.send('logs', 0, 10, { batchBytes: 20_000 });
     assert.equal(producer.call('commitTransaction'), undefined);
     const [first, second] = producer.committed(0);
-    const { from } = batch.payload as Records;
+    const { from } = batch.payload;
     assert.deepEqual([first?.from, second?.from], [from, from + 5]);
   });
 

@@ -38,7 +38,11 @@ async function committed(topic: string): Promise<string[][]> {
   return lines;
 }
 
-async function producer(t: TestContext, transactionalId: string, config: Partial<SenderConfig> = {}) {
+async function producer(
+  t: TestContext,
+  transactionalId: string,
+  config: Partial<SenderConfig> = {},
+) {
   const transactions = { transactionalId, transactionTimeoutMs: 30_000 };
   const sent = sending(t, servers(), { ...config, transactions });
   assert.equal(await sent.sender.transact({ call: 'initTransactions' }), undefined);

@@ -11,7 +11,11 @@ import { endpointsOf, numbered, sending, until, type Sending } from './sending.t
 
 const transactions = { transactionalId: 'shop', transactionTimeoutMs: 60_000 };
 
-async function producer(t: TestContext, cluster: EmbeddedCluster, config: Partial<SenderConfig> = {}) {
+async function producer(
+  t: TestContext,
+  cluster: EmbeddedCluster,
+  config: Partial<SenderConfig> = {},
+) {
   const sent = sending(t, endpointsOf(cluster), { ...config, transactions });
   assert.equal(await sent.sender.transact({ call: 'initTransactions' }), undefined);
   return sent;
@@ -85,7 +89,9 @@ for (const transactionVersion of [0, 2]) {
     const sent = await producer(t, cluster, { reconnectBackoffMs: 5, retryBackoffMs: 5 });
     const lines: string[] = [];
     const apis = ['Produce', 'EndTxn', 'FindCoordinator'] as const;
-    for (const api of transactionVersion === 0 ? ([...apis, 'AddPartitionsToTxn'] as const) : apis) {
+    for (const api of transactionVersion === 0
+      ? ([...apis, 'AddPartitionsToTxn'] as const)
+      : apis) {
       cluster.control(api, once(loseAnswer));
       await succeeds(sent, 'beginTransaction');
       const more = numbered(lines.length, 5);
