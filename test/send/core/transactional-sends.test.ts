@@ -240,6 +240,24 @@ test('a batch outside a transaction is not sent, and says why', () => {
   assert.equal(producer.logged(0), 0);
 });
 
+test('a partition that cannot be added: its batches expire, and say what they waited for', () => {
+  const producer = new TransactionalWorld({ version: 1 });
+  const { world } = producer;
+  producer.call('beginTransaction');
+  world.faults.request = (effect) =>
+    effect.type === 'sendTransactionRequest' && effect.content.api === 'AddPartitionsToTxn'
+      ? { error: 'COORDINATOR_LOAD_IN_PROGRESS' }
+      : undefined;
+  const batch = world.send('logs', 0);
+  const fault = producer.call('commitTransaction');
+  assert.deepEqual([fault?.error, fault?.next], ['REQUEST_TIMED_OUT', 'abort']);
+  const outcome = world.outcome(batch);
+  assert.ok(outcome.type === 'expired' && /not part of the transaction/.test(outcome.message));
+  assert.equal(producer.logged(0), 0);
+  world.faults = {};
+  assert.equal(producer.call('abortTransaction'), undefined);
+});
+
 test('keyless batches join the transaction wherever they go', () => {
   const producer = new TransactionalWorld({ version: 1, nodes: 2, partitions: 4 });
   const { world } = producer;
