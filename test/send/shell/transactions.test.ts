@@ -80,6 +80,8 @@ for (const transactionVersion of [0, 2]) {
     assert.equal(cluster.requests('AddPartitionsToTxn').length > 0, transactionVersion === 0);
     const ends = cluster.requests('EndTxn').map(({ apiVersion }) => apiVersion);
     assert.deepEqual([...new Set(ends)], [transactionVersion === 0 ? 4 : 5]);
+    const writes = cluster.requests('Produce').map(({ apiVersion }) => apiVersion);
+    assert.deepEqual([...new Set(writes)], [transactionVersion === 0 ? 11 : 13]);
     assert.deepEqual(cluster.complaints, []);
     assert.equal((await sent.sender.close(5000)).abandonedCount, 0);
   });
