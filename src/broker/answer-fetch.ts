@@ -16,6 +16,8 @@ type PartitionResponse = Response['responses'][number]['partitions'][number];
 const TOPIC_ID_VERSION = 13;
 /** From here on consumers may read from followers (KIP-392). */
 const FOLLOWER_VERSION = 11;
+/** `isolation.level=read_committed`. */
+const READ_COMMITTED = 1;
 /** A replica id that reads up to the end of the log, as Kafka's debugging tools do. */
 const DEBUGGER = -2;
 
@@ -83,7 +85,7 @@ function isReady(readings: readonly Reading[], request: Request): boolean {
     if (partition === undefined || errorCode !== 0) return true;
     const offset = Number(asked.fetchOffset);
     const end = visibleEnd(partition, request);
-    if (offset < partition.log.startOffset || offset > end) return true;
+    if (isOutOfRange(partition, offset, request)) return true;
     const fragments = partition.log.read(offset, end, asked.partitionMaxBytes, true);
     bytes += byteCount(fragments);
   }
@@ -98,7 +100,7 @@ function read(
   if (partition === undefined || errorCode !== 0) return failed(asked.partition, errorCode);
   const offset = Number(asked.fetchOffset);
   const end = visibleEnd(partition, request);
-  if (offset < partition.log.startOffset || offset > end) {
+  if (isOutOfRange(partition, offset, request)) {
     return failed(asked.partition, errors.OFFSET_OUT_OF_RANGE.code);
   }
   const bytesMax = Math.min(asked.partitionMaxBytes, room.bytes);
@@ -109,15 +111,39 @@ function read(
     partitionIndex: asked.partition,
     errorCode: 0,
     highWatermark: BigInt(partition.highWatermark),
-    lastStableOffset: BigInt(partition.highWatermark),
+    lastStableOffset: BigInt(partition.lastStableOffset),
     logStartOffset: BigInt(partition.log.startOffset),
-    abortedTransactions: null,
+    abortedTransactions: abortedTransactions(partition, offset, end, request),
     records,
   };
 }
 
+/** What a reader of committed transactions has to skip; null for all others. */
+function abortedTransactions(
+  partition: Partition,
+  offset: number,
+  end: number,
+  request: Request,
+): { producerId: bigint; firstOffset: bigint }[] | null {
+  if (request.isolationLevel !== READ_COMMITTED) return null;
+  return partition.abortedBetween(offset, end).map(({ producerId, firstOffset }) => ({
+    producerId,
+    firstOffset: BigInt(firstOffset),
+  }));
+}
+
+function isOutOfRange(partition: Partition, offset: number, request: Request): boolean {
+  return offset < partition.log.startOffset || offset > reachableEnd(partition, request);
+}
+
+/** Up to here an offset may be asked for, whether or not there is anything to see yet. */
+function reachableEnd({ log, highWatermark }: Partition, request: Request): number {
+  return request.replicaId === DEBUGGER ? log.endOffset : highWatermark;
+}
+
 function visibleEnd(partition: Partition, request: Request): number {
-  return request.replicaId === DEBUGGER ? partition.log.endOffset : partition.highWatermark;
+  if (request.isolationLevel === READ_COMMITTED) return partition.lastStableOffset;
+  return reachableEnd(partition, request);
 }
 
 function byteCount(fragments: readonly Uint8Array[]): number {

@@ -14,6 +14,8 @@ type PartitionRequest = Request['topics'][number]['partitions'][number];
 
 /** Consumers see up to the high watermark; any other replica id, such as the debugger's -2, up to the end of the log. */
 const CONSUMER = -1;
+/** `isolation.level=read_committed`. */
+const READ_COMMITTED = 1;
 /** From here on the answer names the leader epoch (KIP-320). */
 const LEADER_EPOCH_VERSION = 4;
 
@@ -22,7 +24,7 @@ export const answerListOffsets = brokerApi(listOffsets, {
   answer: (request, context) => ({
     topics: request.topics.map(({ name, partitions }) => ({
       name,
-      partitions: partitions.map((asked) => lookUp(name, asked, request.replicaId, context)),
+      partitions: partitions.map((asked) => lookUp(name, asked, request, context)),
     })),
   }),
   refuse: (request, errorCode) => ({
@@ -36,7 +38,7 @@ export const answerListOffsets = brokerApi(listOffsets, {
 function lookUp(
   topic: string,
   { partitionIndex, currentLeaderEpoch, timestamp }: PartitionRequest,
-  replicaId: number,
+  request: Request,
   { cluster, nodeId, apiVersion }: RequestContext,
 ): PartitionResponse {
   const partition = cluster.partition(topic, partitionIndex);
@@ -45,7 +47,7 @@ function lookUp(
   }
   const fault = leaderFault(partition, nodeId, currentLeaderEpoch, false);
   if (fault !== errors.NONE) return { partitionIndex, errorCode: fault.code };
-  const found = find(partition, timestamp, replicaId === CONSUMER);
+  const found = find(partition, timestamp, endFor(partition, request));
   const plain = { partitionIndex, errorCode: 0, ...found };
   const knowsEpoch = apiVersion >= LEADER_EPOCH_VERSION && found.offset !== -1n;
   return knowsEpoch ? { ...plain, leaderEpoch: partition.replicas.leaderEpoch } : plain;
@@ -56,9 +58,12 @@ interface Found {
   readonly timestamp: bigint;
 }
 
-function find(partition: Partition, timestamp: bigint, asConsumer: boolean): Found {
-  const { log, highWatermark } = partition;
-  const end = asConsumer ? highWatermark : log.endOffset;
+function endFor(partition: Partition, { replicaId, isolationLevel }: Request): number {
+  if (replicaId !== CONSUMER) return partition.log.endOffset;
+  return isolationLevel === READ_COMMITTED ? partition.lastStableOffset : partition.highWatermark;
+}
+
+function find({ log }: Partition, timestamp: bigint, end: number): Found {
   switch (timestamp) {
     case offsetSpecs.latest:
       return { offset: BigInt(end), timestamp: -1n };

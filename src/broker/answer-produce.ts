@@ -5,8 +5,9 @@ import { produce } from '../kafka/messages/00-produce.ts';
 import { brokerApi, partitionKey } from './broker-api.ts';
 import type { RequestContext } from './broker-api.ts';
 import type { Topic } from './cluster-state.ts';
-import type { Partition } from './partition.ts';
+import type { Partition, TransactionCheck } from './partition.ts';
 import { waitUntil } from './purgatory.ts';
+import type { TransactionPartition } from './transaction-coordinator.ts';
 
 type Request = RequestOf<typeof produce>;
 type Response = ResponseInputOf<typeof produce>;
@@ -37,6 +38,8 @@ const faultsOfClients: ReadonlySet<KafkaErrorName> = new Set([
 const LEADER_HINT_VERSION = 10;
 /** From here on topics are asked for by id. */
 const TOPIC_ID_VERSION = 13;
+/** From here on a producer speaks the second version of transactions (KIP-890). */
+const TRANSACTION_V2_VERSION = 12;
 
 /**
  * Produce: appends each batch as the leader does. acks=all waits until the high watermark has passed all of them, also for
@@ -49,7 +52,7 @@ export const answerProduce = brokerApi(produce, {
     const answers = request.topicData.map((asked) => {
       const topic = topicOf(asked, context);
       const partitions = asked.partitionData.map(({ index, records }) =>
-        appendTo(topic, asked.name, index, records, request.acks, context),
+        appendTo(topic, asked.name, index, records, request, context),
       );
       return { name: asked.name, topicId: asked.topicId, partitions };
     });
@@ -94,9 +97,10 @@ function appendTo(
   askedName: string,
   index: number,
   records: Uint8Array | null,
-  acks: number,
-  { cluster, nodeId, apiVersion, nowMs, partitionErrors }: RequestContext,
+  { acks, transactionalId }: Request,
+  context: RequestContext,
 ): PartitionAnswer {
+  const { cluster, nodeId, apiVersion, nowMs, partitionErrors } = context;
   const partition = topic?.partitions[index];
   const name = topic?.name ?? askedName;
   const wanted = partitionErrors.get(partitionKey(name, index));
@@ -106,7 +110,10 @@ function appendTo(
     const error = byId ? errors.UNKNOWN_TOPIC_ID : errors.UNKNOWN_TOPIC_OR_PARTITION;
     return refused(index, error.code, null);
   }
-  const result = partition.append(nodeId, records, acks, nowMs);
+  const at = { topic: name, partition: index };
+  const check =
+    transactionalId === null ? undefined : transactionCheck(transactionalId, at, context);
+  const result = partition.append(nodeId, records, acks, nowMs, check);
   if (result.kind === 'refused') {
     if (faultsOfClients.has(result.error)) {
       cluster.complain(`Produce ${name}-${String(index)}: ${result.error}: ${result.reason}`);
@@ -122,6 +129,25 @@ function appendTo(
   };
   const { leaderEpoch } = partition.replicas;
   return { index, response, pending: { partition, lastOffset: result.lastOffset, leaderEpoch } };
+}
+
+/** In the second version the batch makes its partition a part of the transaction; in the first it has to be one. */
+function transactionCheck(
+  transactionalId: string,
+  at: TransactionPartition,
+  { cluster: { coordinator }, apiVersion, nowMs }: RequestContext,
+): TransactionCheck {
+  const isV2 = apiVersion >= TRANSACTION_V2_VERSION;
+  return {
+    fromZero: isV2,
+    admit(producerId, producerEpoch) {
+      const producer = { transactionalId, producerId, producerEpoch };
+      const error = isV2
+        ? coordinator.addPartitions(producer, [at], nowMs)
+        : coordinator.verify(producer, at, nowMs);
+      return error === 'PRODUCER_FENCED' ? 'INVALID_PRODUCER_EPOCH' : error;
+    },
+  };
 }
 
 function refused(index: number, errorCode: number, errorMessage: string | null): PartitionAnswer {

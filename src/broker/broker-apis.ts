@@ -8,12 +8,22 @@ import { answerListOffsets } from './answer-list-offsets.ts';
 import { answerMetadata } from './answer-metadata.ts';
 import { answerDescribeProducers, answerInitProducerId } from './answer-producer-ids.ts';
 import { answerProduce } from './answer-produce.ts';
+import {
+  answerAddOffsetsToTxn,
+  answerAddPartitionsToTxn,
+  answerEndTxn,
+  answerTxnOffsetCommit,
+} from './answer-transactions.ts';
 import { brokerApi } from './broker-api.ts';
 import type { BrokerApi } from './broker-api.ts';
 
-/** ApiVersions: exactly the APIs of the table below, in the versions of their message tables. */
+/** ApiVersions: exactly the APIs of the table below, in the versions of their message tables, and the features of the cluster. */
 const answerApiVersions = brokerApi(apiVersions, {
-  answer: () => ({ errorCode: 0, apiKeys: advertised() }),
+  answer: (_, { cluster }) => ({
+    errorCode: 0,
+    apiKeys: advertised(),
+    ...features(cluster.options.transactionVersion),
+  }),
   refuse: (_, errorCode) => ({ errorCode, apiKeys: [] }),
 });
 
@@ -27,6 +37,10 @@ export const brokerApis = {
   ApiVersions: answerApiVersions,
   CreateTopics: answerCreateTopics,
   InitProducerId: answerInitProducerId,
+  AddPartitionsToTxn: answerAddPartitionsToTxn,
+  AddOffsetsToTxn: answerAddOffsetsToTxn,
+  EndTxn: answerEndTxn,
+  TxnOffsetCommit: answerTxnOffsetCommit,
   DescribeProducers: answerDescribeProducers,
 } as const satisfies Record<string, BrokerApi>;
 
@@ -42,6 +56,18 @@ export function apiNameOf(apiKey: number): ApiName | undefined {
 
 /** librdkafka before 2.8.2 compresses only if Produce v0 is offered, so Kafka 4 offers it without serving it (KAFKA-18659). */
 const PRODUCE_ADVERTISED_FROM = 0;
+
+/** What the cluster has agreed on (KIP-584): which version of transactions is spoken. */
+function features(level: number) {
+  const name = 'transaction.version';
+  return {
+    supportedFeatures: [{ name, minVersion: 0, maxVersion: TRANSACTION_VERSION_MAX }],
+    finalizedFeaturesEpoch: 1n,
+    finalizedFeatures: [{ name, maxVersionLevel: level, minVersionLevel: level }],
+  };
+}
+
+const TRANSACTION_VERSION_MAX = 2;
 
 function advertised(): { apiKey: number; minVersion: number; maxVersion: number }[] {
   return names.map((name) => {

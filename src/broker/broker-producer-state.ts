@@ -1,4 +1,4 @@
-import { present } from '../shared/assert.ts';
+import { NO_SEQUENCE } from '../kafka/record-batch.ts';
 import type { LogBatch } from './partition-log.ts';
 
 /** Batches remembered per producer id and partition: what makes at most five requests in flight safe (KIP-98). */
@@ -38,23 +38,32 @@ export interface ProducerSummary {
 
 interface ProducerEntry {
   epoch: number;
-  /** Oldest first, 1 to 5, all of this epoch. */
+  /** Oldest first, up to 5, all of this epoch; none when a marker has begun it. */
   batches: LogBatch[];
+  /** Of the newest batch or marker. */
+  lastTimestampMs: number;
 }
 
 /**
  * What one replica of a partition knows of its producers, by the rules of Kafka's ProducerStateManager and
- * ProducerAppendInfo (2.8 to 4.x, not transactional). The state is a function of the batches it was shown, in order,
+ * ProducerAppendInfo (2.8 to 4.x). The state is a function of the batches it was shown, in order,
  * minus what restarts and expiry made it forget.
  */
 export class BrokerProducerState {
   readonly #producers = new Map<bigint, ProducerEntry>();
 
-  /** Says what a leader does with the batch; changes nothing. */
-  judge(batch: ProducerStamp): SequenceVerdict {
+  /**
+   * Says what a leader does with the batch; changes nothing.
+   *
+   * @param fromZero a producer that is not known has to begin at sequence 0: transactions of the second version (KIP-890)
+   */
+  judge(batch: ProducerStamp, fromZero = false): SequenceVerdict {
     const entry = this.#producers.get(batch.producerId);
-    // Without state everything is taken, with any epoch and sequence: the batch may follow records that are gone.
-    if (entry === undefined) return inSequence;
+    if (entry === undefined) {
+      // Otherwise everything is taken, with any epoch and sequence: the batch may follow records that are gone.
+      if (!fromZero || batch.baseSequence === 0) return inSequence;
+      return { kind: 'outOfOrder', reason: 'a transaction begins at sequence 0' };
+    }
     if (batch.producerEpoch < entry.epoch)
       return { kind: 'oldEpoch', reason: oldEpoch(batch, entry) };
     if (batch.producerEpoch > entry.epoch) {
@@ -74,10 +83,14 @@ export class BrokerProducerState {
   record(batch: LogBatch): void {
     if (batch.producerId < 0n) return;
     const entry = this.#producers.get(batch.producerId);
-    if (entry?.epoch !== batch.producerEpoch) {
-      this.#producers.set(batch.producerId, { epoch: batch.producerEpoch, batches: [batch] });
+    const { producerId, producerEpoch: epoch, maxTimestampMs: lastTimestampMs } = batch;
+    const isMarker = batch.marker !== undefined;
+    if (entry?.epoch !== epoch) {
+      this.#producers.set(producerId, { epoch, batches: isMarker ? [] : [batch], lastTimestampMs });
       return;
     }
+    entry.lastTimestampMs = lastTimestampMs;
+    if (isMarker) return;
     entry.batches.push(batch);
     if (entry.batches.length > REMEMBERED_BATCHES) entry.batches.shift();
   }
@@ -92,13 +105,13 @@ export class BrokerProducerState {
   copyFrom(other: BrokerProducerState): void {
     this.#producers.clear();
     for (const [producerId, entry] of other.#producers) {
-      this.#producers.set(producerId, { epoch: entry.epoch, batches: [...entry.batches] });
+      this.#producers.set(producerId, { ...entry, batches: [...entry.batches] });
     }
   }
 
   /** A restart reads the snapshot, which keeps one batch of each producer. */
   forgetAllButLastBatch(): void {
-    for (const entry of this.#producers.values()) entry.batches.splice(0, entry.batches.length - 1);
+    for (const entry of this.#producers.values()) entry.batches = entry.batches.slice(-1);
   }
 
   /** Forgets everything: what a replica comes back with that has no record left to replay. */
@@ -112,8 +125,7 @@ export class BrokerProducerState {
    */
   expire(nowMs: number, expirationMs: number): void {
     for (const [producerId, entry] of this.#producers) {
-      if (nowMs - lastBatchOf(entry).maxTimestampMs >= expirationMs)
-        this.#producers.delete(producerId);
+      if (nowMs - entry.lastTimestampMs >= expirationMs) this.#producers.delete(producerId);
     }
   }
 
@@ -122,18 +134,14 @@ export class BrokerProducerState {
     return [...this.#producers].map(([producerId, entry]) => ({
       producerId,
       producerEpoch: entry.epoch,
-      lastSequence: lastBatchOf(entry).lastSequence,
-      lastTimestampMs: lastBatchOf(entry).maxTimestampMs,
+      lastSequence: entry.batches.at(-1)?.lastSequence ?? NO_SEQUENCE,
+      lastTimestampMs: entry.lastTimestampMs,
     }));
   }
 }
 
-function lastBatchOf(entry: ProducerEntry): LogBatch {
-  return present(entry.batches.at(-1), 'a producer is remembered by one batch at least');
-}
-
 function nextSequenceOf(entry: ProducerEntry): number {
-  const { lastSequence } = lastBatchOf(entry);
+  const lastSequence = entry.batches.at(-1)?.lastSequence ?? NO_SEQUENCE;
   return lastSequence === SEQUENCE_MAX ? 0 : lastSequence + 1;
 }
 

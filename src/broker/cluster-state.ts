@@ -4,6 +4,7 @@ import { Partition } from './partition.ts';
 import { NO_LEADER } from './replica-set.ts';
 import { topicConfigDefaults } from './topic-config.ts';
 import type { TopicConfig } from './topic-config.ts';
+import { TransactionCoordinator } from './transaction-coordinator.ts';
 
 export interface ClusterNode {
   readonly id: number;
@@ -34,6 +35,8 @@ export interface ClusterOptions {
   readonly defaultConfig: Partial<TopicConfig>;
   readonly discard: boolean;
   readonly validate: BatchCheckLevel;
+  /** Finalized level of the feature transaction.version; 2 is the second version of transactions (KIP-890). */
+  readonly transactionVersion: number;
   /** `producer.id.expiration.ms`. */
   readonly producerIdExpirationMs: number;
   /** A new uuid in Kafka's notation at each call. */
@@ -47,6 +50,7 @@ const COMPLAINTS_MAX = 1000;
 export class ClusterState {
   readonly options: ClusterOptions;
   readonly nodes: readonly ClusterNode[];
+  readonly coordinator: TransactionCoordinator;
   readonly #complaints: string[] = [];
   readonly #topics = new Map<string, Topic>();
   #nextProducerId = 1000n;
@@ -55,6 +59,12 @@ export class ClusterState {
     assert(nodes.length > 0, 'a cluster has a node');
     this.nodes = nodes;
     this.options = options;
+    this.coordinator = new TransactionCoordinator({
+      newProducerId: () => this.newProducerId(),
+      // A partition that was deleted has nothing to end.
+      writeMarker: ({ topic, partition }, marker, nowMs) =>
+        this.partition(topic, partition)?.appendMarker(marker, nowMs) ?? true,
+    });
   }
 
   /** What clients did that no well-behaved one does, a sentence each, the first thousand. */
@@ -138,6 +148,7 @@ export class ClusterState {
     this.forEachPartition((partition) => {
       partition.nodeUp(id, nowMs, this.options.producerIdExpirationMs);
     });
+    this.coordinator.finishAll(nowMs);
   }
 
   forEachPartition(visit: (partition: Partition, topic: Topic, index: number) => void): void {

@@ -7,6 +7,7 @@ import type { ClusterNode, Topic, TopicSettings } from './cluster-state.ts';
 import { Faults } from './faults.ts';
 import type { ControlRule } from './faults.ts';
 import type { ApiName } from './broker-apis.ts';
+import type { CommittedOffset } from './group-offsets.ts';
 import type { BatchCheckLevel } from './incoming-batch.ts';
 import type { Partition } from './partition.ts';
 import { RecordedRequests } from './recorded-requests.ts';
@@ -39,6 +40,8 @@ export interface EmbeddedBrokerOptions {
   readonly requestBytesMax?: number;
   /** `producer.id.expiration.ms`. Default 24 h. Checked when a node starts and by `expireProducers`. */
   readonly producerIdExpirationMs?: number;
+  /** Finalized level of the feature transaction.version: from 2 on the second version of transactions (KIP-890). Default 2. */
+  readonly transactionVersion?: number;
   /** Wall clock in milliseconds, for append times and expiry. */
   readonly now?: () => number;
 }
@@ -104,6 +107,7 @@ export class EmbeddedCluster {
       defaultConfig: options.config ?? {},
       discard,
       validate: options.validate ?? (discard ? 'headers' : 'strict'),
+      transactionVersion: options.transactionVersion ?? 2,
       producerIdExpirationMs: options.producerIdExpirationMs ?? DAY_MS,
       newUuid,
     });
@@ -220,6 +224,16 @@ export class EmbeddedCluster {
     this.#state.forEachPartition((partition) => {
       partition.expireProducers(nowMs, producerIdExpirationMs);
     });
+  }
+
+  /** Aborts transactions that are open for longer than their transaction.timeout.ms, as Kafka does every ten seconds. */
+  expireTransactions(nowMs: number = this.#now()): void {
+    this.#state.coordinator.expire(nowMs);
+  }
+
+  /** What a consumer group has committed, in transactions. */
+  committedOffsets(groupId: string): readonly CommittedOffset[] {
+    return this.#state.coordinator.offsets.of(groupId);
   }
 
   /** Closes all ports and connections. */

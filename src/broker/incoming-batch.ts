@@ -26,6 +26,7 @@ export interface IncomingBatch extends ProducerStamp {
   /** As it arrived, in the memory of the request. */
   readonly bytes: Uint8Array;
   readonly header: BatchHeader;
+  readonly transactional: boolean;
   /** Of the records themselves, whatever the header says: as in Kafka, which writes it into the header. */
   readonly maxTimestampMs: number;
 }
@@ -60,11 +61,15 @@ export function checkBatch(
     const reason = `${String(records.byteLength)} bytes, max.message.bytes is ${String(config['max.message.bytes'])}`;
     return { error: 'MESSAGE_TOO_LARGE', reason };
   }
-  if (header.attributes & batchAttributes.transactional) {
-    return { error: 'INVALID_TXN_STATE', reason: 'the embedded broker has no transactions' };
+  if (isTransactional(header) && header.producerId < 0n) {
+    return { error: 'INVALID_RECORD', reason: 'a transactional batch has a producer id' };
   }
   if (level === 'headers') return accepted(records, header, header.maxTimestamp);
   return checkRecordsOf(records, header, config, nowMs);
+}
+
+function isTransactional({ attributes }: BatchHeader): boolean {
+  return (attributes & batchAttributes.transactional) !== 0;
 }
 
 function headerOf(records: Uint8Array): BatchHeader | undefined {
@@ -112,6 +117,7 @@ function accepted(bytes: Uint8Array, header: BatchHeader, maxTimestampMs: number
   const { producerEpoch, baseSequence, recordCount } = header;
   const lastSequence = lastSequenceOf(baseSequence, recordCount);
   const batch = {
+    transactional: isTransactional(header),
     bytes,
     header,
     maxTimestampMs,
@@ -158,6 +164,7 @@ export function storedBatch(incoming: IncomingBatch, place: BatchPlace): LogBatc
     maxTimestampMs,
     crc: header.crc,
     sizeBytes: bytes.byteLength,
+    transactional: isTransactional(header),
     bytes: stored,
   };
 }

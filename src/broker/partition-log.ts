@@ -16,6 +16,10 @@ export interface LogBatch {
   /** CRC-32C as the header carries it. */
   readonly crc: number;
   readonly sizeBytes: number;
+  /** It belongs to a transaction. */
+  readonly transactional: boolean;
+  /** It is a control batch, which ends the transaction of its producer. */
+  readonly marker?: 'commit' | 'abort';
   readonly bytes: Uint8Array | undefined;
 }
 

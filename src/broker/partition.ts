@@ -1,11 +1,16 @@
 import type { KafkaErrorName } from '../kafka/errors.ts';
 import { assert } from '../shared/assert.ts';
 import type { ProducerStamp, ProducerSummary } from './broker-producer-state.ts';
+import { controlBatch } from './control-batch.ts';
+import type { TransactionMarker } from './control-batch.ts';
 import { checkBatch, storedBatch } from './incoming-batch.ts';
 import type { BatchCheckLevel } from './incoming-batch.ts';
 import { PartitionLog } from './partition-log.ts';
+import type { LogBatch } from './partition-log.ts';
 import { NO_LEADER, ReplicaSet } from './replica-set.ts';
 import type { TopicConfig } from './topic-config.ts';
+import { TransactionIndex } from './transaction-index.ts';
+import type { AbortedTransaction } from './transaction-index.ts';
 
 /** What became of a batch that was given to a leader. Offsets are record offsets. */
 export type AppendResult =
@@ -25,6 +30,14 @@ export type AppendResult =
     }
   | { readonly kind: 'refused'; readonly error: KafkaErrorName; readonly reason: string };
 
+/** What transactions have to say to a transactional batch before it is appended. */
+export interface TransactionCheck {
+  /** Whether the batch may be part of the open transaction of its producer. */
+  admit(producerId: bigint, producerEpoch: number): KafkaErrorName;
+  /** The second version of transactions: a producer that is not known begins at sequence 0. */
+  readonly fromZero: boolean;
+}
+
 export interface PartitionOptions {
   readonly nodeIds: readonly number[];
   readonly config: TopicConfig;
@@ -32,6 +45,8 @@ export interface PartitionOptions {
   readonly discard: boolean;
   readonly validate: BatchCheckLevel;
 }
+
+const noTransaction = 'the batch does not belong to an open transaction of its producer';
 
 /** One partition of the embedded broker: its log, its replicas, its high watermark. Knows no clock and no socket. */
 export class Partition {
@@ -42,6 +57,9 @@ export class Partition {
   #config: TopicConfig;
   /** Where the high watermark stands still; undefined when it follows the log end. */
   #watermarkHeldAt: number | undefined;
+  readonly #transactions = new TransactionIndex();
+  /** The end of the log when the transactions were last known to fit it. */
+  #indexedTo = 0;
   readonly #listeners = new Set<() => void>();
 
   constructor(options: PartitionOptions) {
@@ -65,6 +83,21 @@ export class Partition {
     this.log.retainedBytesMax = this.#config['retention.bytes'];
   }
 
+  /** Readers of committed transactions see what lies below. */
+  get lastStableOffset(): number {
+    return this.#transactions.lastStableOffset(this.highWatermark);
+  }
+
+  /** Aborted transactions with a batch from `offset` to before `end`. */
+  abortedBetween(offset: number, end: number): AbortedTransaction[] {
+    return this.#transactions.abortedBetween(offset, end);
+  }
+
+  /** First offset of the producer's open transaction, -1 when it has none. */
+  openSince(producerId: bigint): number {
+    return this.#transactions.openSince(producerId);
+  }
+
   /** Consumers see what lies below. */
   get highWatermark(): number {
     return Math.min(this.#watermarkHeldAt ?? this.log.endOffset, this.log.endOffset);
@@ -75,8 +108,15 @@ export class Partition {
    *
    * @param records exactly one record batch; copied if it is kept
    * @param acks as in Produce: -1 wants `min.insync.replicas` in-sync replicas
+   * @param transaction left out where the producer has no transactional id
    */
-  append(nodeId: number, records: Uint8Array | null, acks: number, nowMs: number): AppendResult {
+  append(
+    nodeId: number,
+    records: Uint8Array | null,
+    acks: number,
+    nowMs: number,
+    transaction?: TransactionCheck,
+  ): AppendResult {
     if (!this.isLeader(nodeId)) {
       const reason = `node ${String(nodeId)} does not lead it, node ${String(this.replicas.leaderId)} does`;
       return { kind: 'refused', error: 'NOT_LEADER_OR_FOLLOWER', reason };
@@ -90,7 +130,15 @@ export class Partition {
     if ('error' in check) return { kind: 'refused', error: check.error, reason: check.reason };
 
     const { batch } = check;
-    const verdict = this.#judge(batch);
+    if (batch.transactional) {
+      const { producerId, producerEpoch } = batch;
+      const error = transaction?.admit(producerId, producerEpoch) ?? 'INVALID_TXN_STATE';
+      if (error !== 'NONE') return { kind: 'refused', error, reason: noTransaction };
+    } else if (this.openSince(batch.producerId) >= 0) {
+      const reason = 'a batch outside the transaction that its producer has open here';
+      return { kind: 'refused', error: 'INVALID_TXN_STATE', reason };
+    }
+    const verdict = this.#judge(batch, batch.transactional && transaction?.fromZero === true);
     if (verdict !== undefined) return verdict;
 
     const logAppendTimeMs = this.#config['message.timestamp.type'] === 'LogAppendTime' ? nowMs : -1;
@@ -100,18 +148,37 @@ export class Partition {
       logAppendTimeMs,
       discard: this.#discard,
     });
-    this.log.append(stored);
-    this.replicas.recordAppend(stored);
-    this.replicas.replicateTo(this.highWatermark);
-    this.#changed();
+    this.#keep(stored);
     const { baseOffset, lastOffset } = stored;
     return { kind: 'appended', baseOffset, lastOffset, logAppendTimeMs };
   }
 
+  /**
+   * Ends the producer's transaction here, as WriteTxnMarkers has the leader do it.
+   *
+   * @returns false when nobody leads the partition
+   */
+  appendMarker(marker: TransactionMarker, nowMs: number): boolean {
+    const { leaderId, leaderEpoch } = this.replicas;
+    if (leaderId === NO_LEADER) return false;
+    const place = { baseOffset: this.log.endOffset, leaderEpoch, discard: this.#discard };
+    this.#keep(controlBatch(marker, place, nowMs));
+    return true;
+  }
+
+  #keep(stored: LogBatch): void {
+    this.log.append(stored);
+    this.#transactions.record(stored);
+    this.#indexedTo = this.log.endOffset;
+    this.replicas.recordAppend(stored);
+    this.replicas.replicateTo(this.highWatermark);
+    this.#changed();
+  }
+
   /** What the producer's state says against appending; undefined: nothing. */
-  #judge(batch: ProducerStamp): AppendResult | undefined {
+  #judge(batch: ProducerStamp, fromZero: boolean): AppendResult | undefined {
     if (batch.producerId < 0n) return undefined;
-    const verdict = this.replicas.leaderProducers.judge(batch);
+    const verdict = this.replicas.leaderProducers.judge(batch, fromZero);
     switch (verdict.kind) {
       case 'inSequence':
         return undefined;
@@ -202,6 +269,8 @@ export class Partition {
   }
 
   #settle(): void {
+    if (this.log.endOffset < this.#indexedTo) this.#transactions.rebuild(this.log.batches);
+    this.#indexedTo = this.log.endOffset;
     this.replicas.replicateTo(this.highWatermark);
     this.#changed();
   }

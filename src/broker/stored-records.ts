@@ -39,9 +39,9 @@ export interface StoredRecord extends DecodedRecord {
   readonly timestampMs: number;
 }
 
-/** The records of a batch of the log, in order; keys and values are views. */
-export function* recordsOf({ bytes }: LogBatch): Generator<StoredRecord> {
-  if (bytes === undefined) return;
+/** The records of a batch of the log, in order, none of a control batch; keys and values are views. */
+export function* recordsOf({ bytes, marker }: LogBatch): Generator<StoredRecord> {
+  if (bytes === undefined || marker !== undefined) return;
   const header = readBatchHeader(bytes);
   const compressed = bytes.subarray(BATCH_HEADER_BYTES);
   const payload = header.codec === 0 ? compressed : decompress(header.codec, compressed);

@@ -213,10 +213,7 @@ export function createSender(config: SenderConfig, random: () => number): Sender
   return state;
 }
 
-function transactionsOf(
-  config: SenderConfig,
-  random: () => number,
-): TransactionState | undefined {
+function transactionsOf(config: SenderConfig, random: () => number): TransactionState | undefined {
   const { transactions, acks, enableIdempotence, retryBackoffMs, retryBackoffMaxMs } = config;
   if (transactions === undefined) return undefined;
   assert(enableIdempotence && acks === -1, 'transactions are idempotent, and acknowledged by all');

@@ -144,11 +144,7 @@ function take(state: SenderState, event: SenderEvent, nowMs: number): void {
   }
 }
 
-function learnFeatures(
-  state: SenderState,
-  { transactions }: BrokerFeatures,
-  nowMs: number,
-): void {
+function learnFeatures(state: SenderState, { transactions }: BrokerFeatures, nowMs: number): void {
   if (transactions === undefined) return;
   const { featuresEpoch: epoch, transactionVersion } = transactions;
   tellTransactions(state, { type: 'featuresLearned', epoch, transactionVersion }, nowMs);

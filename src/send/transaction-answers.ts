@@ -1,7 +1,13 @@
 /** What the coordinators' answers change. Pure: no clock, socket, timer or randomness of its own. */
 import { errorOf, errors, type KafkaError } from '../kafka/errors.ts';
 import { assert } from '../shared/assert.ts';
-import { answerFault, fencedFault, reactionTo, unsureOf, type Reaction } from './transaction-errors.ts';
+import {
+  answerFault,
+  fencedFault,
+  reactionTo,
+  unsureOf,
+  type Reaction,
+} from './transaction-errors.ts';
 import {
   coordinatorTypes,
   type TransactionAnswer,
@@ -124,7 +130,9 @@ function isFirstAdd(
   error: KafkaError,
 ): boolean {
   return (
-    api === 'AddPartitionsToTxn' && error === errors.CONCURRENT_TRANSACTIONS && partitions.size === 0
+    api === 'AddPartitionsToTxn' &&
+    error === errors.CONCURRENT_TRANSACTIONS &&
+    partitions.size === 0
   );
 }
 

@@ -137,7 +137,11 @@ export type TransactionEvent =
   | ({ readonly type: 'partitionUsed' } & TopicPartition)
   | ({ readonly type: 'batchFailed' } & BatchFailure)
   /** From the ApiVersions answer of any broker: `epoch` orders what was learned, the latest counts. */
-  | { readonly type: 'featuresLearned'; readonly epoch: bigint; readonly transactionVersion: number }
+  | {
+      readonly type: 'featuresLearned';
+      readonly epoch: bigint;
+      readonly transactionVersion: number;
+    }
   | { readonly type: 'answered'; readonly answer: TransactionAnswer }
   /** There will be no answer: the connection was lost, or could not be made. */
   | { readonly type: 'requestLost' }

@@ -40,13 +40,15 @@ export function sendTransactionRequest(
       const { transactionalId, transactionTimeoutMs, producerId, producerEpoch } = request;
       const message = { transactionalId, transactionTimeoutMs, producerId, producerEpoch };
       return channel.request(initProducerId, message, {
-        answered: (response) => answered(identityAnswer(request, response), response.throttleTimeMs),
+        answered: (response) =>
+          answered(identityAnswer(request, response), response.throttleTimeMs),
       });
     }
     case 'AddPartitionsToTxn':
       return channel.request(addPartitionsToTxn, addPartitionsRequest(request), {
         versionMax: ADD_PARTITIONS_MAX,
-        answered: (response) => answered(partitionsAdded(request, response), response.throttleTimeMs),
+        answered: (response) =>
+          answered(partitionsAdded(request, response), response.throttleTimeMs),
       });
     case 'AddOffsetsToTxn': {
       const { transactionalId, producerId, producerEpoch, groupId } = request;
@@ -67,7 +69,8 @@ export function sendTransactionRequest(
       const message = { transactionalId, producerId, producerEpoch, committed };
       return channel.request(endTxn, message, {
         versionMax: v2 ? Infinity : END_TXN_V1_MAX,
-        answered: (response) => answered(identityAnswer(request, response), response.throttleTimeMs),
+        answered: (response) =>
+          answered(identityAnswer(request, response), response.throttleTimeMs),
       });
     }
   }

@@ -139,8 +139,7 @@ export function answerWaiting(
   fault: TransactionFault | undefined,
   out: TransactionEffect[],
 ): void {
-  for (const operation of state.waiting)
-    out.push({ type: 'callEnded', operation, fault });
+  for (const operation of state.waiting) out.push({ type: 'callEnded', operation, fault });
   state.waiting = [];
   state.waitingFor = undefined;
 }

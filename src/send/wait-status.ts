@@ -6,6 +6,7 @@ import {
   type SenderState,
   type TopicState,
 } from './sender-state.ts';
+import { isPartitionOpen } from './transaction-state.ts';
 
 export interface Waiting {
   readonly topic: string;
@@ -51,8 +52,14 @@ export function whyWaiting(state: SenderState, partition: PartitionState): strin
   if (partition.splitting !== undefined) return 'a batch is being split';
   if (state.config.enableIdempotence && !partition.identity.assigned) return 'no producer id yet';
   if (partition.inFlight.length > 0 && !hasWork(partition)) return 'in flight';
+  if (isBeingAdded(state, partition)) return 'its partition is not part of the transaction yet';
   if (partition.refusals > 0) return `refused ${String(partition.refusals)} times, tried again`;
   return 'its turn';
+}
+
+function isBeingAdded({ transactions }: SenderState, partition: PartitionState): boolean {
+  const place = { topic: partition.topic.topic, partition: partition.partition };
+  return transactions !== undefined && !isPartitionOpen(transactions, place);
 }
 
 function whyNot({ failure }: { readonly failure: { readonly message: string } | undefined }) {

@@ -28,7 +28,7 @@ import { metadata } from '../../src/kafka/messages/03-metadata.ts';
 import { initProducerId } from '../../src/kafka/messages/22-init-producer-id.ts';
 import { embeddedCluster, values } from '../support/embedded-cluster.ts';
 import { rawClient } from './raw-client.ts';
-import { sampleRequests } from './sample-requests.ts';
+import { beginTransaction, sampleRequests } from './sample-requests.ts';
 import { batchOf } from './test-batches.ts';
 
 const one = { topics: { logs: 2 } };
@@ -39,7 +39,7 @@ const noTransaction = { transactionalId: null, transactionTimeoutMs: 1000 };
 function errorCodesIn(part: unknown): number[] {
   if (typeof part !== 'object' || part === null) return [];
   return Object.entries(part).flatMap(([name, value]) =>
-    name === 'errorCode' ? [Number(value)] : errorCodesIn(value),
+    /errorCode$/i.test(name) && typeof value === 'number' ? [value] : errorCodesIn(value),
   );
 }
 
@@ -47,9 +47,10 @@ for (const spec of messageSpecs.filter(({ name }) => name in brokerApis)) {
   test(`${spec.name} answers any error it is told to, in every version, and then plainly again`, async (t) => {
     const cluster = await embeddedCluster(t, one);
     const client = await rawClient(t, cluster);
+    const producer = await beginTransaction(client);
     const api = spec.name as ApiName;
     for (let version = spec.versions.min; version <= spec.versions.max; version++) {
-      const request = sampleRequests(cluster, version)[api];
+      const request = sampleRequests(cluster, version, producer)[api];
       cluster.control(api, once(answer('UNKNOWN_SERVER_ERROR')));
       const refused = errorCodesIn(await client.ask(spec, version, request));
       assert.ok(

@@ -52,7 +52,6 @@ const headerFaults: readonly [string, string, (view: DataView) => void][] = [
   ['an offset delta too low', 'INVALID_RECORD', (v) => v.setInt32(batchOffsets.lastOffsetDelta, 1)],
   ['no sequence', 'INVALID_RECORD', (v) => v.setInt32(batchOffsets.baseSequence, -1)],
   ['a control batch', 'INVALID_RECORD', (v) => v.setInt16(batchOffsets.attributes, 0x20)],
-  ['a transaction', 'INVALID_TXN_STATE', (v) => v.setInt16(batchOffsets.attributes, 0x10)],
   ['codec 5', 'UNSUPPORTED_COMPRESSION_TYPE', (v) => v.setInt16(batchOffsets.attributes, 5)],
   ['another codec than it has', 'INVALID_RECORD', (v) => v.setInt16(batchOffsets.attributes, 3)],
 ];
@@ -62,6 +61,11 @@ for (const [what, error, patch] of headerFaults) {
     assert.equal(verdict(patched(sound, patch)), error);
   });
 }
+
+test('a transactional batch has a producer id', () => {
+  assert.equal(verdict(batchOf({ attributes: 0x10 })), 'INVALID_RECORD');
+  assert.equal(verdict(batchOf({ attributes: 0x10, producerId: 4n })), 'sound');
+});
 
 test('offset deltas are dense from 0', () => {
   for (const deltas of [

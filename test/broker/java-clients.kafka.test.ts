@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { EmbeddedCluster } from '../../src/broker/embedded-broker.ts';
+import { endTxn } from '../../src/kafka/messages/26-end-txn.ts';
 import { readBatchHeader } from '../../src/kafka/record-batch.ts';
-import { embeddedCluster, values } from '../support/embedded-cluster.ts';
+import { embeddedCluster, records, values } from '../support/embedded-cluster.ts';
 import { runProgram } from '../support/foreign-programs.ts';
 import { kafkaJars } from '../support/kafka-jars.ts';
+import { rawClient } from './raw-client.ts';
+import { beginTransaction } from './sample-requests.ts';
+import { batchOf } from './test-batches.ts';
 
 const lines = Array.from(
   { length: 2000 },
@@ -43,6 +47,44 @@ for (const codec of ['none', 'gzip', 'snappy', 'lz4', 'zstd']) {
 
     const read = await consume(cluster, ['--offset', 'earliest', '--max-messages', '2000']);
     assert.equal(read, text);
+    assert.deepEqual(cluster.complaints, []);
+  });
+}
+
+for (const transactionVersion of [0, 2]) {
+  test(`the Java producer writes transactions of version ${String(transactionVersion)}, and the Java consumer reads those that were committed`, async (t) => {
+    const topics = { logs: 1 };
+    const cluster = await embeddedCluster(t, { nodes: 2, topics, transactionVersion });
+    await java('org.apache.kafka.tools.ProducerPerformance', [
+      ...['--producer-props', `bootstrap.servers=${cluster.bootstrap}`, '--topic', 'logs'],
+      ...['--num-records', '500', '--record-size', '20', '--throughput', '1000'],
+      ...['--transactional-id', 'java', '--transaction-duration-ms', '100'],
+    ]);
+    const { batches } = cluster.partition('logs', 0).log;
+    const markers = batches.filter(({ marker }) => marker !== undefined);
+    assert.ok(markers.length >= 3 && markers.every(({ marker }) => marker === 'commit'));
+    assert.equal(values(cluster, 'logs', 0).length, 500);
+    const adds = cluster.requests('AddPartitionsToTxn').length;
+    assert.equal(adds > 0, transactionVersion === 0);
+    assert.equal(cluster.partition('logs', 0).lastStableOffset, 500 + markers.length);
+
+    // One that is aborted behind them, and a record behind that.
+    const client = await rawClient(t, cluster);
+    const producer = await beginTransaction(client);
+    const { producerId, transactionalId, producerEpoch: epoch } = producer;
+    const batch = batchOf({ values: ['undone'], producerId, epoch, attributes: 0x10 });
+    await client.produce('logs', 0, batch, { version: 11, transactionalId });
+    await client.ask(endTxn, 4, { ...producer, committed: false });
+    await client.produce('logs', 0, batchOf({ values: ['after'] }));
+    const committed = ['--isolation-level', 'read_committed'];
+    const fromOffset = 480 + markers.length;
+    const count =
+      records(cluster, 'logs', 0).filter(({ offset }) => offset >= fromOffset).length - 1;
+    const from = ['--offset', String(fromOffset), '--max-messages', String(count)];
+    const read = await consume(cluster, [...committed, ...from]);
+    const lines = read.trimEnd().split('\n');
+    assert.equal(lines.at(-1), 'after');
+    assert.ok(!lines.includes('undone') && lines.length === count);
     assert.deepEqual(cluster.complaints, []);
   });
 }

@@ -16,6 +16,7 @@ function append(log: PartitionLog, records: number, sizeBytes: number, discard =
     maxTimestampMs: baseOffset,
     crc: baseOffset,
     sizeBytes,
+    transactional: false,
     bytes: discard ? undefined : new Uint8Array(sizeBytes).fill(baseOffset),
   });
 }

@@ -113,15 +113,17 @@ export interface ProduceOptions {
   readonly acks?: number;
   readonly timeoutMs?: number;
   readonly version?: number;
+  readonly transactionalId?: string;
 }
 
 function produceRequest(
   name: string,
   index: number,
   records: Uint8Array,
-  { acks = -1, timeoutMs = 10_000 }: ProduceOptions,
+  { acks = -1, timeoutMs = 10_000, transactionalId }: ProduceOptions,
 ) {
-  return { acks, timeoutMs, topicData: [{ name, partitionData: [{ index, records }] }] };
+  const whose = transactionalId === undefined ? {} : { transactionalId };
+  return { ...whose, acks, timeoutMs, topicData: [{ name, partitionData: [{ index, records }] }] };
 }
 
 /** Connects to a node and disconnects when the test ends. */

@@ -166,6 +166,16 @@ export class TransactionDriver {
   }
 }
 
+/** The call ended with that error, and says to do that next. */
+export function assertFault(
+  outcome: TransactionFault | 'pending' | undefined,
+  error: string,
+  next: TransactionFault['next'],
+): void {
+  assert.ok(typeof outcome === 'object', `a fault, not ${outcome ?? 'success'}`);
+  assert.deepEqual([outcome.error, outcome.next], [error, next], outcome.message);
+}
+
 /** A group of which only the id is known. */
 export function groupOf(groupId: string, memberId = ''): ConsumerGroup {
   return { groupId, generationId: -1, memberId, groupInstanceId: null };

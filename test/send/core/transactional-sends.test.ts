@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Records } from '../../support/simulated-cluster.ts';
 import { recordsOf, TransactionalWorld } from '../../support/transactional-world.ts';
 
 for (const version of [1, 2]) {
@@ -155,7 +154,7 @@ for (const version of [1, 2]) {
     const batch = world.send('logs', 0, 10, { batchBytes: 20_000 });
     assert.equal(producer.call('commitTransaction'), undefined);
     const [first, second] = producer.committed(0);
-    const { from } = batch.payload as Records;
+    const { from } = batch.payload;
     assert.deepEqual([first?.from, second?.from], [from, from + 5]);
   });
 
@@ -196,7 +195,9 @@ for (const version of [1, 2]) {
     const batch = world.send('logs', 0);
     world.settle();
     world.cluster.coordinator.node = 2;
-    world.restart(0, 5000);
+    // It does not come back.
+    world.restart(0, Infinity);
+    world.run(10);
     assert.equal(producer.call('commitTransaction'), undefined);
     assert.deepEqual(producer.committed(0), recordsOf(batch));
   });
@@ -239,6 +240,24 @@ test('a batch outside a transaction is not sent, and says why', () => {
   const outcome = world.outcome(batch);
   assert.ok(outcome.type === 'abandoned' && /begin one/.test(outcome.message));
   assert.equal(producer.logged(0), 0);
+});
+
+test('a partition that cannot be added: its batches expire, and say what they waited for', () => {
+  const producer = new TransactionalWorld({ version: 1 });
+  const { world } = producer;
+  producer.call('beginTransaction');
+  world.faults.request = (effect) =>
+    effect.type === 'sendTransactionRequest' && effect.content.api === 'AddPartitionsToTxn'
+      ? { error: 'COORDINATOR_LOAD_IN_PROGRESS' }
+      : undefined;
+  const batch = world.send('logs', 0);
+  const fault = producer.call('commitTransaction');
+  assert.deepEqual([fault?.error, fault?.next], ['REQUEST_TIMED_OUT', 'abort']);
+  const outcome = world.outcome(batch);
+  assert.ok(outcome.type === 'expired' && /not part of the transaction/.test(outcome.message));
+  assert.equal(producer.logged(0), 0);
+  world.faults = {};
+  assert.equal(producer.call('abortTransaction'), undefined);
 });
 
 test('keyless batches join the transaction wherever they go', () => {
