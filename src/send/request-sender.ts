@@ -114,7 +114,7 @@ export class RequestSender {
     this.#produceRequestsSent += 1;
     this.#batchesSent += entries.length;
     const message = produceRequest(effect, ({ batch, freshTimestamp }) =>
-      memory.frame(batch, freshTimestamp ? wallMs() : sealedOf(batch).timestampMs),
+      memory.frame(batch, freshTimestamp ? wallMs() : undefined),
     );
     const written = (whole: boolean): void => {
       for (const { batch } of entries) memory.written(batch);

@@ -90,6 +90,9 @@ function take(state: SenderState, event: SenderEvent, nowMs: number): void {
     case 'batchesSealed':
       for (const batch of event.batches) enqueue(state, batch, nowMs);
       return;
+    case 'topicWanted':
+      wantTopic(state, event.topic, nowMs);
+      return;
     case 'flushRequested':
       requestFlush(state, event.flush);
       return;
@@ -199,6 +202,12 @@ function loseRequest(state: SenderState, { question }: InFlightRequest, nowMs: n
   }
 }
 
+function wantTopic(state: SenderState, name: string, nowMs: number): void {
+  const topic = topicOf(state, name);
+  topic.lastUseMs = nowMs;
+  if (!topic.known) requestUpdate(state);
+}
+
 function enqueue(state: SenderState, batch: ProducerBatch, nowMs: number): void {
   assert(state.phase !== 'closing' && state.phase !== 'closed', 'no batch comes after close');
   admit(state, batch);
@@ -206,9 +215,8 @@ function enqueue(state: SenderState, batch: ProducerBatch, nowMs: number): void 
     abandon(state, batch, state.stopped?.message ?? 'the sender is closed');
     return;
   }
+  wantTopic(state, batch.topic, nowMs);
   const topic = topicOf(state, batch.topic);
-  topic.lastUseMs = nowMs;
-  if (!topic.known) requestUpdate(state);
   state.accumulator.append(batch);
   if (batch.partition === UNASSIGNED_PARTITION) state.keylessTopics.add(topic);
   else activate(state, partitionOf(state, topic, batch.partition));
