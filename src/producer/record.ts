@@ -115,9 +115,18 @@ export function headersOf({ headers, topic }: ProducerRecord<unknown, unknown>):
     );
   }
   const list: Headers = [];
-  if (isIterable(headers)) for (const pair of headers) addPair(list, pair, topic);
+  if (isIterable(headers)) for (const pair of headers) list.push(checkPair(pair, topic));
   else for (const [name, value] of Object.entries(headers)) addValues(list, name, value, topic);
   return list;
+}
+
+/**
+ * Checks headers that others had in their hands.
+ *
+ * @throws {IllegalArgumentError}
+ */
+export function checkHeaders(headers: Headers, topic: string): void {
+  for (const pair of headers) checkPair(pair, topic);
 }
 
 /** Metadata of the record at `index` of an acknowledged batch. */
@@ -196,33 +205,23 @@ function isIterable(headers: HeadersInput): headers is Iterable<Header> {
   return Symbol.iterator in headers;
 }
 
-function addPair(list: Headers, pair: unknown, topic: string): void {
-  if (!Array.isArray(pair) || pair.length !== 2) {
-    throw new IllegalArgumentError(
-      `headers of a record for ${topic}: each is a pair [name, value], not ${kindOf(pair)}`,
-      { topic, fate: 'notSent' },
-    );
-  }
-  addHeader(list, pair[0], pair[1], topic);
-}
-
 function addValues(list: Headers, name: string, value: unknown, topic: string): void {
-  if (Array.isArray(value)) for (const one of value) addHeader(list, name, one, topic);
-  else addHeader(list, name, value, topic);
+  for (const one of Array.isArray(value) ? (value as unknown[]) : [value]) {
+    list.push(checkPair([name, one], topic));
+  }
 }
 
-function addHeader(list: Headers, name: unknown, value: unknown, topic: string): void {
+function checkPair(pair: unknown, topic: string): Header {
+  const [name, value]: readonly unknown[] = Array.isArray(pair) && pair.length === 2 ? pair : [];
   if (typeof name !== 'string') {
     throw new IllegalArgumentError(
-      `headers of a record for ${topic}: a name is text, not ${kindOf(name)}`,
+      `headers of a record for ${topic}: each is a pair [name, value] with a text for a name, not ${kindOf(pair)}`,
       { topic, fate: 'notSent' },
     );
   }
-  if (value !== null && typeof value !== 'string' && !isUint8Array(value)) {
-    throw new IllegalArgumentError(
-      `header ${JSON.stringify(name)} of a record for ${topic} is ${kindOf(value)}: write bytes, text or null`,
-      { topic, fate: 'notSent' },
-    );
-  }
-  list.push([name, value]);
+  if (value === null || typeof value === 'string' || isUint8Array(value)) return [name, value];
+  throw new IllegalArgumentError(
+    `header ${JSON.stringify(name)} of a record for ${topic} is ${kindOf(value)}: write bytes, text or null`,
+    { topic, fate: 'notSent' },
+  );
 }

@@ -5,7 +5,7 @@
 import { isPromise, isUint8Array } from 'node:util/types';
 import type { RecordPart } from '../kafka/record-writer.ts';
 import { IllegalArgumentError, SerializationError } from './errors.ts';
-import { kindOf, type Headers } from './record.ts';
+import { checkHeaders, kindOf, type Headers } from './record.ts';
 
 /** Bytes; or text, whose UTF-8 is written straight into the batch without bytes of its own; or null, which is no key and a tombstone. */
 export type Serialized = RecordPart;
@@ -139,31 +139,36 @@ export function serialize<T>(
   let made: unknown;
   try {
     made = serializer(datum, topic, headers);
+    if (isThenable(made)) return serializedLater(made, part, topic, headers);
+    checkHeaders(headers, topic);
   } catch (cause) {
     throw failed(part, topic, cause);
   }
-  if (isSerialized(made)) return made;
-  if (isThenable(made)) return serializedLater(made, part, topic);
-  throw returned(part, topic, made);
+  return checked(made, part, topic);
 }
 
 async function serializedLater(
   made: PromiseLike<unknown>,
   part: SerializedPart,
   topic: string,
+  headers: Headers,
 ): Promise<Serialized> {
   let settled: unknown;
   try {
     settled = await made;
+    checkHeaders(headers, topic);
   } catch (cause) {
     throw failed(part, topic, cause);
   }
-  if (isSerialized(settled)) return settled;
-  throw returned(part, topic, settled);
+  return checked(settled, part, topic);
 }
 
-function isSerialized(made: unknown): made is Serialized {
-  return typeof made === 'string' || made === null || isUint8Array(made);
+function checked(made: unknown, part: SerializedPart, topic: string): Serialized {
+  if (typeof made === 'string' || made === null || isUint8Array(made)) return made;
+  throw new SerializationError(
+    `the ${part} of a record for ${topic}: the serializer gave ${kindOf(made)}; it must give bytes, text or null`,
+    { topic, fate: 'notSent' },
+  );
 }
 
 function isThenable(made: unknown): made is PromiseLike<unknown> {
@@ -176,20 +181,13 @@ function isThenable(made: unknown): made is PromiseLike<unknown> {
   );
 }
 
-function failed(part: string, topic: string, cause: unknown): SerializationError {
+function failed(part: SerializedPart, topic: string, cause: unknown): SerializationError {
   const why = cause instanceof Error ? cause.message : kindOf(cause);
   return new SerializationError(`the ${part} of a record for ${topic}: ${why}`, {
     topic,
     fate: 'notSent',
     cause,
   });
-}
-
-function returned(part: string, topic: string, made: unknown): SerializationError {
-  return new SerializationError(
-    `the ${part} of a record for ${topic}: the serializer gave ${kindOf(made)}; it must give bytes, text or null`,
-    { topic, fate: 'notSent' },
-  );
 }
 
 function notA(wanted: string, value: unknown): IllegalArgumentError {
