@@ -23,7 +23,8 @@ const UTF8_BYTES_PER_UNIT_MAX = 3;
  * What a record takes besides its key, value and headers, at most: length, attributes, timestamp delta, offset delta.
  * Source: DefaultRecord.MAX_RECORD_OVERHEAD.
  */
-export const RECORD_OVERHEAD_BYTES = VARINT_BYTES_MAX + ATTRIBUTES_BYTES + VARLONG_BYTES_MAX + VARINT_BYTES_MAX;
+export const RECORD_OVERHEAD_BYTES =
+  VARINT_BYTES_MAX + ATTRIBUTES_BYTES + VARLONG_BYTES_MAX + VARINT_BYTES_MAX;
 
 /** No more than this do key, value and headers take, with their lengths; cheap, and up to three times too much for text. */
 export function partsBytesMax(key: RecordPart, value: RecordPart, headers: RecordHeaders): number {

@@ -48,17 +48,8 @@ export class KafkaError extends Error {
   }
 }
 
-/** A class of one row of the table. */
-export interface RowClass<Name extends KafkaErrorName = KafkaErrorName> {
-  new (message: string, about?: ErrorAbout): KafkaError & { readonly kafkaName: Name };
-  readonly row: Name;
-}
-
 /** The base of a class: it has code and retriable of its row. */
-function row<Name extends KafkaErrorName>(
-  name: Name,
-  Base: typeof KafkaError = KafkaError,
-): RowClass<Name> {
+function row<Name extends KafkaErrorName>(name: Name, Base: typeof KafkaError = KafkaError) {
   return class extends Base {
     static readonly row = name;
     declare readonly kafkaName: Name;

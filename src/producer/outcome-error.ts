@@ -7,17 +7,25 @@ import {
   KafkaError,
   TimeoutError,
   type ErrorAbout,
-  type RowClass,
 } from './errors.ts';
 
 /** Any end of a batch but the good one. */
 export type FailedOutcome = Exclude<ProduceOutcome, Acked>;
 
-const classByRow = new Map<KafkaErrorName, RowClass>(
-  Object.values(errorClasses)
-    .filter((Class): Class is typeof Class & RowClass => Object.hasOwn(Object.getPrototypeOf(Class), 'row'))
-    .map((Class) => [Class.row, Class]),
-);
+/** A class of one row of the table. */
+interface RowClass {
+  new (message: string, about?: ErrorAbout): KafkaError;
+  readonly row: KafkaErrorName;
+}
+
+const classByRow = new Map<KafkaErrorName, RowClass>();
+for (const Class of Object.values(errorClasses)) if (isRow(Class)) classByRow.set(Class.row, Class);
+
+/** The class of a row itself, not one below it, which has another name. */
+function isRow(Class: object): Class is RowClass {
+  const base: unknown = Object.getPrototypeOf(Class);
+  return typeof base === 'function' && Object.hasOwn(base, 'row');
+}
 
 /**
  * The error of a name of the table. A name that is not in it is an UnknownServerError, as in the Java client.

@@ -21,11 +21,7 @@ export interface RecordLimits {
 }
 
 /** The most that a batch with this record alone takes before compression: exactly the figure of the Java client. */
-export function sizeUpperBound(
-  key: RecordPart,
-  value: RecordPart,
-  headers: RecordHeaders,
-): number {
+export function sizeUpperBound(key: RecordPart, value: RecordPart, headers: RecordHeaders): number {
   return BATCH_HEADER_BYTES + RECORD_OVERHEAD_BYTES + partsBytes(key, value, headers);
 }
 
@@ -48,9 +44,7 @@ export function checkSize(
   const bytes = sizeUpperBound(key, value, headers);
   if (bytes <= limit) return bytes - BATCH_HEADER_BYTES;
   const [setting, allowed] =
-    bytes > maxRequestSize
-      ? ['max.request.size', maxRequestSize]
-      : ['buffer.memory', bufferMemory];
+    bytes > maxRequestSize ? ['max.request.size', maxRequestSize] : ['buffer.memory', bufferMemory];
   throw new RecordTooLargeError(
     `a record for ${topic} takes up to ${bytes} bytes with its batch, ${setting} allows ${allowed}: raise it, or send less in one record`,
     { topic, fate: 'notSent' },

@@ -23,8 +23,7 @@ export type Headers = Header[];
  *     headers: { trace: [id, parent], flag: null }
  */
 export type HeadersInput =
-  | Iterable<Header>
-  | Readonly<Record<string, HeaderValue | readonly HeaderValue[]>>;
+  Iterable<Header> | Readonly<Record<string, HeaderValue | readonly HeaderValue[]>>;
 
 /** One record to send. The types of key and value follow from the serializers. */
 export interface ProducerRecord<K = Uint8Array | string, V = Uint8Array | string> {
@@ -161,21 +160,21 @@ export function failedMetadata(topic: string, partition = UNASSIGNED_PARTITION):
   };
 }
 
+const SHOWN_CHARACTERS = 40;
+
 /** What a value is, for messages about values of the wrong type. */
 export function kindOf(value: unknown): string {
   if (value === undefined || value === null) return String(value);
-  switch (typeof value) {
-    case 'string':
-      return `the text ${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value)}`;
-    case 'number':
-    case 'bigint':
-    case 'boolean':
-      return `the ${typeof value} ${String(value)}`;
-    case 'object':
-      return Array.isArray(value) ? 'an array' : `an object of ${className(value)}`;
-    default:
-      return `a ${typeof value}`;
+  if (typeof value === 'string') {
+    return `the text ${JSON.stringify(value.length > SHOWN_CHARACTERS ? `${value.slice(0, SHOWN_CHARACTERS)}...` : value)}`;
   }
+  if (typeof value === 'object') {
+    return Array.isArray(value) ? 'an array' : `an object of ${className(value)}`;
+  }
+  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') {
+    return `the ${typeof value} ${String(value)}`;
+  }
+  return `a ${typeof value}`;
 }
 
 function className(value: object): string {
@@ -212,7 +211,7 @@ function addValues(list: Headers, name: string, value: unknown, topic: string): 
 }
 
 function checkPair(pair: unknown, topic: string): Header {
-  const [name, value]: readonly unknown[] = Array.isArray(pair) && pair.length === 2 ? pair : [];
+  const [name, value] = Array.isArray(pair) && pair.length === 2 ? (pair as unknown[]) : [];
   if (typeof name !== 'string') {
     throw new IllegalArgumentError(
       `headers of a record for ${topic}: each is a pair [name, value] with a text for a name, not ${kindOf(pair)}`,

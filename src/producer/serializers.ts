@@ -174,10 +174,7 @@ function checked(made: unknown, part: SerializedPart, topic: string): Serialized
 function isThenable(made: unknown): made is PromiseLike<unknown> {
   if (isPromise(made)) return true;
   return (
-    typeof made === 'object' &&
-    made !== null &&
-    'then' in made &&
-    typeof made.then === 'function'
+    typeof made === 'object' && made !== null && 'then' in made && typeof made.then === 'function'
   );
 }
 

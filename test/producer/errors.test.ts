@@ -41,7 +41,16 @@ test('every class of an error of Kafka has the name of the Java exception, its c
 });
 
 test('every error that ends a record for good has a class of its own', () => {
-  const end = new Set(['fail', 'fatal', 'park', 'abort', 'split', 'settle', 'refresh', 'duplicate']);
+  const end = new Set([
+    'fail',
+    'fatal',
+    'park',
+    'abort',
+    'split',
+    'settle',
+    'refresh',
+    'duplicate',
+  ]);
   for (const { name, action } of Object.values(errors)) {
     if (end.has(action)) assert.notEqual(kafkaError(name, '').constructor, KafkaError, name);
   }
@@ -49,10 +58,7 @@ test('every error that ends a record for good has a class of its own', () => {
 
 test('every class is in the list, an Error, and says its own name in stack and inspection', () => {
   const exported = Object.entries(classes).filter(([, value]) => typeof value === 'function');
-  assert.deepEqual(
-    exported.map(([name]) => name).sort(),
-    Object.keys(errorClasses).sort(),
-  );
+  assert.deepEqual(exported.map(([name]) => name).sort(), Object.keys(errorClasses).sort());
   for (const [name, Class] of Object.entries(errorClasses)) {
     const error = new Class('what and why', { topic: 'orders' });
     assert.ok(error instanceof KafkaError && error instanceof Error, name);
@@ -81,12 +87,19 @@ test('an error says what happened to its record, where, and why', () => {
     ...at,
     ...{ type: 'failed', written, error: 'NOT_ENOUGH_REPLICAS', message: 'too few replicas' },
   });
-  const told = (outcome: FailedOutcome): unknown => {
+  const told = (outcome: FailedOutcome): unknown[] => {
     const error: AnyError = errorOf(outcome, outcome.topic, outcome.partition);
     return [error.name, error.code, error.retriable, error.topic, error.partition, error.fate];
   };
-  assert.deepEqual(told(failed('no')), ['NotEnoughReplicasError', 19, true, 'orders', 2, 'notSent']);
-  assert.deepEqual(told(failed('perhaps')).at?.(-1), 'possiblyWritten');
+  assert.deepEqual(told(failed('no')), [
+    'NotEnoughReplicasError',
+    19,
+    true,
+    'orders',
+    2,
+    'notSent',
+  ]);
+  assert.deepEqual(told(failed('perhaps')).at(-1), 'possiblyWritten');
   assert.deepEqual(
     told({ ...at, type: 'expired', written: 'no', waitedMs: 5, message: 'no leader' }),
     ['TimeoutError', 7, true, 'orders', 2, 'notSent'],

@@ -32,7 +32,10 @@ test('murmur2 is that of the vectors of the Java client', () => {
 });
 
 test('a key as text and as bytes goes to the same partition, which the topic has', () => {
-  const anyKey = fc.oneof(fc.string({ unit: 'binary' }), fc.string({ maxLength: 2000, size: 'max' }));
+  const anyKey = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.string({ maxLength: 2000, size: 'max' }),
+  );
   fc.assert(
     fc.property(anyKey, fc.integer({ min: 1, max: 100_000 }), (key, count) => {
       const partition = partitionForKey(key, count);
@@ -71,7 +74,10 @@ test('an empty key is a key', () => {
 });
 
 test('round robin takes the partitions in turn, each topic for itself, whatever the key', () => {
-  const choose = createPartitioner<string, string>({ partitioner: 'roundRobin', ignoreKeys: false });
+  const choose = createPartitioner<string, string>({
+    partitioner: 'roundRobin',
+    ignoreKeys: false,
+  });
   const next = (topic: string, available = five.available): number =>
     choose({ topic, key: 'same' }, 'same', null, { count: 5, available });
   assert.deepEqual([next('a'), next('a'), next('b'), next('a'), next('b')], [0, 1, 0, 2, 1]);
@@ -79,7 +85,10 @@ test('round robin takes the partitions in turn, each topic for itself, whatever 
 });
 
 test('round robin leaves out partitions without a leader, unless there are no others', () => {
-  const choose = createPartitioner<string, string>({ partitioner: 'roundRobin', ignoreKeys: false });
+  const choose = createPartitioner<string, string>({
+    partitioner: 'roundRobin',
+    ignoreKeys: false,
+  });
   const next = (available: number[]): number =>
     choose({ topic: 'a' }, null, null, { count: 5, available });
   assert.deepEqual([next([1, 4]), next([1, 4]), next([1, 4])], [1, 4, 1]);

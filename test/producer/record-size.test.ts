@@ -9,7 +9,13 @@ const limits = { maxRequestSize: MIB, bufferMemory: 32 * MIB };
 test('the size of a record is counted as the Java client counts it: 61 bytes of batch, 21 of record, and what it holds', () => {
   assert.equal(sizeUpperBound(null, null, []), 61 + 21 + 1 + 1 + 1);
   assert.equal(sizeUpperBound('key', Buffer.alloc(64), []), 61 + 21 + 1 + 3 + 2 + 64 + 1);
-  assert.equal(sizeUpperBound(null, '\u20ac', [['h', null], ['h', 'xy']]), 82 + 1 + 4 + 1 + 3 + 5);
+  assert.equal(
+    sizeUpperBound(null, '\u20ac', [
+      ['h', null],
+      ['h', 'xy'],
+    ]),
+    82 + 1 + 4 + 1 + 3 + 5,
+  );
 });
 
 test('a record of exactly max.request.size may be sent, and a byte more may not', () => {

@@ -81,12 +81,39 @@ test('headers may be pairs, a map or an object; they keep their order, and names
   const of = (headers: HeadersInput | undefined): unknown => headersOf({ topic: 'a', headers });
   const bytes = Buffer.from([1, 2]);
   assert.deepEqual(of(undefined), []);
-  assert.deepEqual(of([['b', bytes], ['a', 'text'], ['b', null]]), [
-    ...[['b', bytes], ['a', 'text'], ['b', null]],
-  ]);
-  assert.deepEqual(of(new Map([['b', 'x'], ['a', 'y']])), [['b', 'x'], ['a', 'y']]);
+  assert.deepEqual(
+    of([
+      ['b', bytes],
+      ['a', 'text'],
+      ['b', null],
+    ]),
+    [
+      ...[
+        ['b', bytes],
+        ['a', 'text'],
+        ['b', null],
+      ],
+    ],
+  );
+  assert.deepEqual(
+    of(
+      new Map([
+        ['b', 'x'],
+        ['a', 'y'],
+      ]),
+    ),
+    [
+      ['b', 'x'],
+      ['a', 'y'],
+    ],
+  );
   assert.deepEqual(of({ b: ['1', null, bytes], a: 'y', none: [] }), [
-    ...[['b', '1'], ['b', null], ['b', bytes], ['a', 'y']],
+    ...[
+      ['b', '1'],
+      ['b', null],
+      ['b', bytes],
+      ['a', 'y'],
+    ],
   ]);
 });
 

@@ -37,7 +37,7 @@ function now<T>(serializer: Serializer<T>, value: T): Buffer {
 
 function fault<T>(serializer: Serializer<T>, value: unknown): string {
   try {
-    serialize(serializer, value as T, 'value', 'orders', []);
+    void serialize(serializer, value as T, 'value', 'orders', []);
   } catch (error) {
     assert.ok(error instanceof SerializationError, String(error));
     assert.equal(error.fate, 'notSent');
@@ -51,7 +51,11 @@ test('every serializer of Kafka makes the bytes that the Java client makes', () 
   const names = new Set<string>();
   for (const { serializer, value, bytes } of golden) {
     names.add(serializer);
-    assert.equal(serializedText(serializer, value).toString('hex'), bytes, `${serializer} ${value}`);
+    assert.equal(
+      serializedText(serializer, value).toString('hex'),
+      bytes,
+      `${serializer} ${value}`,
+    );
   }
   assert.deepEqual([...names].sort(), ['float64', 'int32', 'int64', 'string', 'uuid']);
 });
@@ -89,8 +93,8 @@ test('text and JSON read back as they were written', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.jsonValue(), (text, value) => {
       assert.equal(now(serializers.string, text).toString(), text);
-      const json = now(serializers.json, value).toString();
-      if (value !== null) assert.equal(json, JSON.stringify(value));
+      if (value === null) return;
+      assert.equal(now(serializers.json, value).toString(), JSON.stringify(value));
     }),
   );
 });
@@ -182,11 +186,14 @@ test('an async serializer is waited for, and its rejection is a SerializationErr
   assert.equal(await run(later(null)), null);
   await assert.rejects(run(later(5)), { name: 'SerializationError', message: /the number 5/ });
   const cause = new Error('registry is down');
-  await assert.rejects(run(() => Promise.reject(cause)), {
-    name: 'SerializationError',
-    message: 'the value of a record for orders: registry is down',
-    cause,
-  });
+  await assert.rejects(
+    run(() => Promise.reject(cause)),
+    {
+      name: 'SerializationError',
+      message: 'the value of a record for orders: registry is down',
+      cause,
+    },
+  );
   const thenable = { then: (resolve: (made: string) => void) => resolve('from afar') };
   assert.equal(await run((() => thenable) as unknown as Serializer<string>), 'from afar');
 });
