@@ -5,6 +5,7 @@
  * Every length stands in front of what it counts. Of text it is known only afterwards; it is guessed first, as if all of it were ASCII, and
  * when the guess takes another number of bytes the text is written once more at its right place.
  */
+import { writeUtf8 } from './utf8.ts';
 
 /** A key, a value, a header's value: bytes, text that stands for its UTF-8, or null. */
 export type RecordPart = Uint8Array | string | null;
@@ -141,15 +142,11 @@ export class RecordWriter {
   }
 
   #writeText(at: number, text: string): number {
-    if (text === '') {
-      this.#size = 0;
-      return this.#writeVarint(at, 0);
-    }
     const guess = varintBytes(text.length);
-    const size = this.#memory.write(text, at + guess);
+    const size = writeUtf8(this.#memory, at + guess, text);
     this.#size = size;
     const from = this.#writeVarint(at, size);
-    if (from !== at + guess) this.#memory.write(text, from);
+    if (from !== at + guess) writeUtf8(this.#memory, from, text);
     return from + size;
   }
 

@@ -4,6 +4,7 @@
  * Source: org.apache.kafka.clients.producer.KafkaProducer.partition, RoundRobinPartitioner, Partitioner.
  */
 import { UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
+import { writeUtf8 } from '../kafka/utf8.ts';
 import { assert } from '../shared/assert.ts';
 import { IllegalArgumentError, KafkaError } from './errors.ts';
 import { murmur2 } from './murmur2.ts';
@@ -86,7 +87,7 @@ export function partitionForKey(key: Uint8Array | string, count: number): number
 function hashOf(key: Uint8Array | string): number {
   if (typeof key !== 'string') return murmur2(key);
   if (key.length * UTF8_BYTES_PER_UNIT_MAX > SCRATCH_BYTES) return murmur2(Buffer.from(key));
-  return murmur2(scratch, scratch.write(key));
+  return murmur2(scratch, writeUtf8(scratch, 0, key));
 }
 
 /** One after the other, each topic for itself; only those with a leader as long as there are some. Keys do not matter. */

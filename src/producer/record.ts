@@ -69,10 +69,10 @@ export function checkTopic(topic: unknown): asserts topic is string {
   }
   const fault = topicNameFault(topic);
   if (fault === undefined) return;
-  throw new InvalidTopicError(
-    `topic ${JSON.stringify(topic)}: ${fault}; Kafka allows ${TOPIC_NAME_RULE}`,
-    { topic, fate: 'notSent' },
-  );
+  throw new InvalidTopicError(`topic ${shown(topic)}: ${fault}; Kafka allows ${TOPIC_NAME_RULE}`, {
+    topic,
+    fate: 'notSent',
+  });
 }
 
 /**
@@ -160,14 +160,10 @@ export function failedMetadata(topic: string, partition = UNASSIGNED_PARTITION):
   };
 }
 
-const SHOWN_CHARACTERS = 40;
-
 /** What a value is, for messages about values of the wrong type. */
 export function kindOf(value: unknown): string {
   if (value === undefined || value === null) return String(value);
-  if (typeof value === 'string') {
-    return `the text ${JSON.stringify(value.length > SHOWN_CHARACTERS ? `${value.slice(0, SHOWN_CHARACTERS)}...` : value)}`;
-  }
+  if (typeof value === 'string') return `the text ${shown(value)}`;
   if (typeof value === 'object') {
     return Array.isArray(value) ? 'an array' : `an object of ${className(value)}`;
   }
@@ -175,6 +171,14 @@ export function kindOf(value: unknown): string {
     return `the ${typeof value} ${String(value)}`;
   }
   return `a ${typeof value}`;
+}
+
+const SHOWN_CHARACTERS = 60;
+
+function shown(text: string): string {
+  return JSON.stringify(
+    text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}...` : text,
+  );
 }
 
 function className(value: object): string {
@@ -220,7 +224,7 @@ function checkPair(pair: unknown, topic: string): Header {
   }
   if (value === null || typeof value === 'string' || isUint8Array(value)) return [name, value];
   throw new IllegalArgumentError(
-    `header ${JSON.stringify(name)} of a record for ${topic} is ${kindOf(value)}: write bytes, text or null`,
+    `header ${shown(name)} of a record for ${topic} is ${kindOf(value)}: write bytes, text or null`,
     { topic, fate: 'notSent' },
   );
 }
