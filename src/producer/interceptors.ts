@@ -2,6 +2,7 @@
  * Code of the user on the way of each record. What it throws is reported and changes nothing: the record goes on as it was before.
  * Source: org.apache.kafka.clients.producer.ProducerInterceptor, KIP-42, KIP-512 (headers at the acknowledgement).
  */
+import { isPromise } from 'node:util/types';
 import type { KafkaError } from './errors.ts';
 import {
   failedMetadata,
@@ -29,12 +30,13 @@ export interface ProducerInterceptor<K = Uint8Array | string, V = Uint8Array | s
    * @param metadata with -1 for all that is not known when there is an error
    * @param error null when it is in the log
    * @param headers as they were sent; must not be changed any more
+   * @returns whatever it likes: nothing is made of it, and a promise is not waited for
    */
   onAcknowledgement?(
     metadata: RecordMetadata,
     error: KafkaError | null,
     headers: Readonly<Headers>,
-  ): void;
+  ): unknown;
 
   /** Called once, when the producer is closed. A promise is waited for. */
   close?(): void | Promise<void>;
@@ -75,7 +77,9 @@ export class ProducerInterceptors<K, V> {
     for (const interceptor of this.#interceptors) {
       if (interceptor.onSend === undefined) continue;
       try {
-        current = recordFrom(interceptor.onSend(current));
+        const given: unknown = interceptor.onSend(current);
+        this.#watch(given, interceptor, 'onSend', current.topic);
+        current = recordFrom(given);
       } catch (error) {
         this.#fail(interceptor, 'onSend', current.topic, error);
       }
@@ -88,7 +92,8 @@ export class ProducerInterceptors<K, V> {
     for (const interceptor of this.#interceptors) {
       if (interceptor.onAcknowledgement === undefined) continue;
       try {
-        interceptor.onAcknowledgement(metadata, error, headers);
+        const given = interceptor.onAcknowledgement(metadata, error, headers);
+        this.#watch(given, interceptor, 'onAcknowledgement', metadata.topic);
       } catch (thrown) {
         this.#fail(interceptor, 'onAcknowledgement', metadata.topic, thrown);
       }
@@ -115,6 +120,17 @@ export class ProducerInterceptors<K, V> {
     }
   }
 
+  /** A promise is not waited for, but its rejection must not end the process. */
+  #watch(
+    given: unknown,
+    interceptor: ProducerInterceptor<K, V>,
+    method: InterceptorFault['method'],
+    topic: string,
+  ): void {
+    if (!isPromise(given)) return;
+    given.catch((error: unknown) => this.#fail(interceptor, method, topic, error));
+  }
+
   #fail(
     interceptor: ProducerInterceptor<K, V>,
     method: InterceptorFault['method'],
@@ -127,8 +143,9 @@ export class ProducerInterceptors<K, V> {
 }
 
 /** An interceptor that forgets its `return`, or is async, must not make the record vanish. */
-function recordFrom<K, V>(given: ProducerRecord<K, V>): ProducerRecord<K, V> {
-  const returned: unknown = given;
-  if (typeof returned === 'object' && returned !== null && 'topic' in returned) return given;
-  throw new TypeError(`onSend gave ${kindOf(returned)} instead of a record`);
+function recordFrom<K, V>(given: unknown): ProducerRecord<K, V> {
+  if (typeof given === 'object' && given !== null && 'topic' in given) {
+    return given as ProducerRecord<K, V>;
+  }
+  throw new TypeError(`onSend gave ${kindOf(given)} instead of a record`);
 }

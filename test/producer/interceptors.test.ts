@@ -81,6 +81,22 @@ test('all learn of the acknowledgement, in the order of the list, whatever one o
   ]);
 });
 
+test('an async interceptor that rejects is reported, and ends nothing', async () => {
+  const error = new Error('broken');
+  const { interceptors, faults } = chain(
+    { name: 'first', onAcknowledgement: async () => Promise.reject(error) },
+    { name: 'second', onSend: () => Promise.reject(error) as unknown as typeof record },
+  );
+  interceptors.onAcknowledgement(failedMetadata('orders'), null, []);
+  assert.equal(interceptors.onSend(record), record);
+  await new Promise((resolve) => setImmediate(resolve));
+  const seen = faults.filter((fault) => fault.error === error);
+  assert.deepEqual(seen.map(({ interceptor, method }) => [interceptor, method]).sort(), [
+    ['first', 'onAcknowledgement'],
+    ['second', 'onSend'],
+  ]);
+});
+
 test('a send that fails is acknowledged with its error, and with the partition only when the record named one', () => {
   const heard: unknown[] = [];
   const { interceptors } = chain({
