@@ -5,18 +5,29 @@
  */
 import type { Kernel } from '../encode/kernel.ts';
 import { BATCH_HEADER_BYTES } from '../kafka/record-batch.ts';
+import {
+  recordBytes,
+  RecordWriter,
+  type RecordHeaders,
+  type RecordPart,
+} from '../kafka/record-writer.ts';
 import { GUARD_BYTES, PAGE_BYTES, type Arena, type Run } from '../ring/arena.ts';
 import type { SharedMemory } from '../ring/shared-memory.ts';
 import { assert } from '../shared/assert.ts';
 import type { Delivery } from './delivery.ts';
 import { OpenBatch } from './open-batch.ts';
-import { recordBytes, writeRecord, type RecordToWrite } from './record-encoder.ts';
 
-/** A record with its place; `partition` undefined: any. */
-export interface PlacedRecord extends RecordToWrite {
+/** A serialized record with its place. */
+export interface PlacedRecord {
   readonly topic: string;
+  /** Undefined: any. */
   readonly partition: number | undefined;
+  readonly key: RecordPart;
+  readonly value: RecordPart;
+  readonly headers: RecordHeaders;
   readonly timestampMs: number;
+  /** Enough for it, as `checkSize` says. */
+  readonly bytesMax: number;
 }
 
 export interface OpenBatchesOptions {
@@ -39,6 +50,7 @@ const FIRST_RUN_BYTES = 4 * PAGE_BYTES - GUARD_BYTES;
 
 export class OpenBatches {
   readonly #options: OpenBatchesOptions;
+  readonly #writer: RecordWriter;
   /** By topic, then by partition, -1 for any. In the order in which they were opened. */
   readonly #open = new Map<string, Map<number, OpenBatch>>();
   /** All of them, oldest first. */
@@ -47,6 +59,8 @@ export class OpenBatches {
 
   constructor(options: OpenBatchesOptions) {
     this.#options = options;
+    const { memory } = options;
+    this.#writer = new RecordWriter(memory.buffer(0, memory.bytes.byteLength));
   }
 
   /** Whether there is room for the record now; if there is, it is written, and `delivery` will be settled. */
@@ -73,7 +87,7 @@ export class OpenBatches {
   #begin(record: PlacedRecord): OpenBatch | undefined {
     const { arena, batchBytes, nowMs } = this.#options;
     const { topic, partition = -1, timestampMs } = record;
-    const needed = BATCH_HEADER_BYTES + recordBytes(record, 0, 0);
+    const needed = BATCH_HEADER_BYTES + record.bytesMax;
     const run = arena.claim(Math.max(needed, Math.min(FIRST_RUN_BYTES, batchBytes)));
     if (run === undefined) return undefined;
     const batch = new OpenBatch(record, run, nowMs(), timestampMs);
@@ -87,19 +101,24 @@ export class OpenBatches {
 
   /** False when it does not fit, by batch.size or for want of memory to grow into. */
   #write(batch: OpenBatch, record: PlacedRecord, delivery: Delivery): boolean {
-    const delta = record.timestampMs - batch.baseTimestampMs;
+    const { key, value, headers, timestampMs, bytesMax } = record;
+    const { batchBytes } = this.#options;
+    const delta = timestampMs - batch.baseTimestampMs;
     const index = batch.recordCount;
-    const end = batch.bytes + recordBytes(record, delta, index);
-    if (index > 0 && end > this.#options.batchBytes) return false;
+    let end = batch.bytes + bytesMax;
+    // The bound is cheap and too long for text: where it matters, the text is gone through.
+    if (end > Math.min(batch.run.bytes, batchBytes)) {
+      end = batch.bytes + recordBytes(index, delta, key, value, headers);
+    }
+    if (index > 0 && end > batchBytes) return false;
     if (end > batch.run.bytes && !this.#grow(batch, end)) return false;
-    const { bytes } = this.#options.memory;
-    const address = batch.run.address + batch.bytes;
-    const written = writeRecord(bytes, address, record, delta, index);
-    assert(batch.bytes + written === end, 'a record is as long as was foretold');
+    const at = batch.run.address + batch.bytes;
+    end = batch.bytes + this.#writer.write(at, index, delta, key, value, headers);
+    delivery.written(this.#writer.keySize, this.#writer.valueSize);
     batch.bytes = end;
     batch.deliveries.push(delivery);
-    batch.maxTimestampMs = Math.max(batch.maxTimestampMs, record.timestampMs);
-    if (end >= this.#options.batchBytes) this.#close(batch);
+    batch.maxTimestampMs = Math.max(batch.maxTimestampMs, timestampMs);
+    if (end >= batchBytes) this.#close(batch);
     return true;
   }
 

@@ -148,7 +148,12 @@ export class KafkaSender<Ranges = unknown> {
    */
   topic(name: string): TopicView | undefined {
     const topic = this.#state.topics.get(name);
-    if (topic?.known === true) return { partitionCount: topic.partitionCount, problem: undefined };
+    if (topic?.known === true) {
+      const { partitionCount, partitions } = topic;
+      const isLed = (partition: number): boolean => (partitions[partition]?.leaderId ?? -1) >= 0;
+      const all = (): number[] => Array.from({ length: partitionCount }, (_, index) => index);
+      return { partitionCount, problem: undefined, available: () => all().filter(isLed) };
+    }
     this.#take({ type: 'topicWanted', topic: name });
     const problem = topic?.reported;
     return problem === undefined ? undefined : { partitionCount: 0, problem };
