@@ -89,6 +89,13 @@ test('numbers read back as they were written', () => {
   );
 });
 
+test('every NaN is the one that Java writes, whatever bits the engine gave it', () => {
+  const odd = new BigUint64Array([0xfff8_0000_0000_0001n, 0x7ff0_0000_0000_0001n]);
+  for (const value of new Float64Array(odd.buffer)) {
+    assert.equal(now(serializers.float64, value).toString('hex'), '7ff8000000000000');
+  }
+});
+
 test('text and JSON read back as they were written', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.jsonValue(), (text, value) => {
