@@ -5,7 +5,7 @@
  *
  * Bounds: `buffer.memory`. When it is full, `append` says no; `onRoom` says when to try again.
  */
-import type { Config } from '../config/schema.ts';
+import type { EngineConfig } from '../config/producer-config.ts';
 import { ProducerBatch } from './accumulate/producer-batch.ts';
 import type { ProduceOutcome } from './ack/produce-outcome.ts';
 import type { ChunkToEncode, EncodedPart } from './encode/encode-order.ts';
@@ -39,7 +39,7 @@ interface RecordChunk extends ChunkToEncode {
 }
 
 export interface ProducerEngineOptions {
-  readonly config: Config;
+  readonly config: EngineConfig;
   readonly telemetry: Telemetry;
   /** Memory has come back. */
   readonly onRoom: () => void;
@@ -100,7 +100,16 @@ export class ProducerEngine {
       },
       dispatch: (batch) => this.#dispatch(batch),
     });
-    arena.onFree(onRoom);
+    let isTold = false;
+    // A turn later: memory comes back in the middle of other things, among them of writing a record.
+    arena.onFree(() => {
+      if (isTold) return;
+      isTold = true;
+      setImmediate(() => {
+        isTold = false;
+        onRoom();
+      });
+    });
     this.#sender.start();
   }
 

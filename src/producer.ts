@@ -70,11 +70,8 @@ export interface ProducerMetrics {
 }
 
 /** Records into Kafka, as many as there is memory for at once. One is enough for a process. */
-export class Producer<
-  K = string | Uint8Array,
-  V = string | Uint8Array,
-> implements AsyncDisposable {
-  readonly #events = new EventEmitter<ProducerEvents>();
+export class Producer<K = string | Uint8Array, V = string | Uint8Array> implements AsyncDisposable {
+  readonly #events = new EventEmitter();
   readonly #intake: RecordIntake<K, V>;
   readonly #starting: Promise<ProducerEngine | undefined>;
   #engine: ProducerEngine | undefined;
@@ -90,8 +87,8 @@ export class Producer<
       settings: own,
       engine: () => this.#engine,
       fatal: () => this.#fatal,
-      onFailed: (error) => this.#events.emit('recordFailed', error),
-      onInterceptorFault: (fault) => this.#events.emit('interceptorFailed', fault),
+      onFailed: (error) => this.#emit('recordFailed', error),
+      onInterceptorFault: (fault) => this.#emit('interceptorFailed', fault),
     });
     this.#starting = this.#start(engineConfig);
   }
@@ -225,13 +222,13 @@ export class Producer<
     this.#intake.abandon();
     await this.#engine?.close(Math.max(0, deadlineMs - performance.now()));
     await this.#intake.closeInterceptors();
-    this.#events.emit('closed');
+    this.#emit('closed');
   }
 
   async #start(config: EngineConfig): Promise<ProducerEngine | undefined> {
     const stop = (error: KafkaError): void => {
       this.#fatal ??= error;
-      this.#events.emit('fatal', error);
+      this.#emit('fatal', error);
       this.#intake.changed();
     };
     try {
@@ -252,11 +249,17 @@ export class Producer<
         },
       });
     } catch (error) {
-      stop(new KafkaError(error instanceof Error ? error.message : String(error), { cause: error }));
+      stop(
+        new KafkaError(error instanceof Error ? error.message : String(error), { cause: error }),
+      );
     }
     for (const note of config.notes) this.#notice('info', 'configNote', note, {});
     this.#intake.changed();
     return this.#engine;
+  }
+
+  #emit<Name extends keyof ProducerEvents>(name: Name, ...event: ProducerEvents[Name]): void {
+    this.#events.emit(name, ...event);
   }
 
   #telemetry(): Telemetry {
@@ -272,12 +275,14 @@ export class Producer<
   }
 
   #notice(level: ProducerNotice['level'], code: string, message: string, fields: LineFields): void {
-    this.#events.emit('notice', { level, code, message, fields });
+    this.#emit('notice', { level, code, message, fields });
   }
 }
 
 /** Settings of the library alone, and those that go through the table of keys. */
-function apart<K, V>(config: ProducerConfig<K, V>): {
+function apart<K, V>(
+  config: ProducerConfig<K, V>,
+): {
   readonly own: ProducerOwnSettings<K, V>;
   readonly shared: Readonly<Record<string, SettingValue>>;
 } {

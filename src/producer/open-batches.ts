@@ -129,8 +129,9 @@ export class OpenBatches {
     const longer: Run | undefined = arena.claim(wanted) ?? arena.claim(needed);
     if (longer === undefined) return false;
     kernel.copy(batch.run.address, longer.address, batch.bytes);
-    arena.free(batch.run);
+    const shorter = batch.run;
     batch.run = longer;
+    arena.free(shorter);
     return true;
   }
 

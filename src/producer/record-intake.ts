@@ -43,7 +43,7 @@ export interface KnownTopic {
   readonly partitionCount: number;
   readonly problem: 'missing' | 'notAuthorized' | 'invalidName' | 'noSuchPartition' | undefined;
   /** Partitions with a leader, in ascending order. */
-  readonly available: readonly number[];
+  readonly available: () => readonly number[];
 }
 
 export interface RecordIntakeOptions<K, V> {
@@ -110,7 +110,12 @@ export class RecordIntake<K, V> {
     this.#maxBlockRecords = settings['max.block.records'] ?? ownDefaults['max.block.records'];
     this.#line = new WaitingLine({
       nowMs: () => performance.now(),
-      after: (delayMs, then) => void setTimeout(then, delayMs),
+      after: (delayMs, then) => {
+        const timer = setTimeout(then, delayMs);
+        return () => {
+          clearTimeout(timer);
+        };
+      },
     });
   }
 
@@ -131,7 +136,10 @@ export class RecordIntake<K, V> {
     let headers: Headers = [];
     const fail = (error: unknown): void => {
       const { topic, partition } = record;
-      this.#delivery({ topic, headers, timestampMs }, callback).fail(asKafkaError(error), partition);
+      this.#delivery({ topic, headers, timestampMs }, callback).fail(
+        asKafkaError(error),
+        partition,
+      );
     };
     try {
       if (this.#isClosed) throw closedError();
@@ -282,8 +290,12 @@ export class RecordIntake<K, V> {
     if (engine === undefined || known === undefined || known.partitionCount === 0) return 'noTopic';
     let partition: number;
     try {
-      const { partitionCount: count, available } = known;
-      partition = this.#choose(record, key, value, { count, available });
+      partition = this.#choose(record, key, value, {
+        count: known.partitionCount,
+        get available() {
+          return known.available();
+        },
+      });
     } catch (error) {
       delivery.fail(asKafkaError(error), record.partition);
       return 'done';
@@ -328,7 +340,11 @@ export class RecordIntake<K, V> {
     );
   }
 
-  #lateError(topic: string, partition: number | undefined, reason: 'noTopic' | 'noRoom'): KafkaError {
+  #lateError(
+    topic: string,
+    partition: number | undefined,
+    reason: 'noTopic' | 'noRoom',
+  ): KafkaError {
     const about = { topic, partition, fate: 'notSent' } as const;
     const waited = `within max.block.ms=${this.#maxBlockMs}`;
     if (reason === 'noRoom') {

@@ -20,7 +20,8 @@ export interface Waiting {
 
 export interface WaitingLineOptions {
   readonly nowMs: () => number;
-  readonly after: (delayMs: number, then: () => void) => void;
+  /** @returns what takes it back */
+  readonly after: (delayMs: number, then: () => void) => () => void;
 }
 
 export class WaitingLine {
@@ -30,6 +31,7 @@ export class WaitingLine {
   readonly #drained: (() => void)[] = [];
   #length = 0;
   #timedMs = Infinity;
+  #untime: () => void = () => undefined;
 
   constructor(options: WaitingLineOptions) {
     this.#options = options;
@@ -115,7 +117,8 @@ export class WaitingLine {
     if (deadlineMs >= this.#timedMs) return;
     this.#timedMs = deadlineMs;
     const { after, nowMs } = this.#options;
-    after(Math.max(1, deadlineMs - nowMs()), () => {
+    this.#untime();
+    this.#untime = after(Math.max(1, deadlineMs - nowMs()), () => {
       this.#timedMs = Infinity;
       this.#expire();
     });
@@ -147,6 +150,8 @@ export class WaitingLine {
 
   #tellDrained(): void {
     if (this.#length > 0) return;
+    this.#untime();
+    this.#timedMs = Infinity;
     for (const resolve of this.#drained.splice(0)) resolve();
   }
 }

@@ -67,6 +67,8 @@ export interface SenderStats extends ChannelCounts, RequestCounts {
 export interface TopicView {
   /** 0 when there is a problem. */
   readonly partitionCount: number;
+  /** Partitions with a leader, in ascending order. */
+  readonly available: () => readonly number[];
   /** Why it cannot be used now. */
   readonly problem: TopicProblem | undefined;
 }
@@ -156,7 +158,7 @@ export class KafkaSender<Ranges = unknown> {
     }
     this.#take({ type: 'topicWanted', topic: name });
     const problem = topic?.reported;
-    return problem === undefined ? undefined : { partitionCount: 0, problem };
+    return problem === undefined ? undefined : { partitionCount: 0, problem, available: () => [] };
   }
 
   /** Resolves when every batch appended before has its outcome. */

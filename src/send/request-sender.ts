@@ -16,7 +16,6 @@ import {
   producersDescribed,
   produceVersionMax,
 } from './answers.ts';
-import { sealedOf } from './batch-memory.ts';
 import type { BatchMemory } from './batch-memory.ts';
 import type { BrokerChannel } from './broker-channel.ts';
 import type {
