@@ -27,6 +27,7 @@ import {
   type SenderStats,
   type TopicView,
 } from './send/network-client.ts';
+import { later } from './shared/later.ts';
 import { packageVersion } from './shared/package.ts';
 import type { Telemetry } from './shared/telemetry.ts';
 import { batchBytesMax, compressionLevel, senderConfig } from './stage-settings.ts';
@@ -94,10 +95,7 @@ export class ProducerEngine {
       batchBytes: Math.min(kafka.batchSize, batchBytesMax(kafka)),
       lingerMs: kafka.lingerMs,
       nowMs: this.#sender.nowMs,
-      after: (delayMs, then) => {
-        if (delayMs === 0) setImmediate(then);
-        else setTimeout(then, delayMs);
-      },
+      after: later,
       dispatch: (batch) => this.#dispatch(batch),
     });
     let isTold = false;

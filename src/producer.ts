@@ -305,7 +305,7 @@ function apart<K, V>(
     'max.block.ms': maxBlockMs,
     'max.block.records': maxBlockRecords,
   };
-  return { own, shared: shared as Readonly<Record<string, SettingValue>> };
+  return { own, shared: shared };
 }
 
 function ignore(): void {

@@ -40,8 +40,8 @@ export interface OpenBatchesOptions {
   readonly lingerMs: number;
   /** The sender's clock. */
   readonly nowMs: () => number;
-  /** Calls back once, after so many ms or later. */
-  readonly after: (delayMs: number, then: () => void) => void;
+  /** Calls back once, after so many ms or later. @returns what takes it back */
+  readonly after: (delayMs: number, then: () => void) => () => void;
   readonly dispatch: (batch: OpenBatch) => void;
 }
 
@@ -55,7 +55,7 @@ export class OpenBatches {
   readonly #open = new Map<string, Map<number, OpenBatch>>();
   /** All of them, oldest first. */
   readonly #byAge = new Set<OpenBatch>();
-  #isTimed = false;
+  #untime: (() => void) | undefined;
 
   constructor(options: OpenBatchesOptions) {
     this.#options = options;
@@ -78,6 +78,8 @@ export class OpenBatches {
   /** Hands on what there is, of all topics. */
   flush(): void {
     for (const batch of [...this.#byAge]) this.#close(batch);
+    this.#untime?.();
+    this.#untime = undefined;
   }
 
   #openFor({ topic, partition = -1 }: PlacedRecord): OpenBatch | undefined {
@@ -146,11 +148,10 @@ export class OpenBatches {
 
   #time(): void {
     const [oldest] = this.#byAge;
-    if (this.#isTimed || oldest === undefined) return;
-    this.#isTimed = true;
+    if (this.#untime !== undefined || oldest === undefined) return;
     const { lingerMs, nowMs, after } = this.#options;
-    after(Math.max(0, oldest.createdMs + lingerMs - nowMs()), () => {
-      this.#isTimed = false;
+    this.#untime = after(Math.max(0, oldest.createdMs + lingerMs - nowMs()), () => {
+      this.#untime = undefined;
       const lingeredMs = nowMs() - lingerMs;
       for (const batch of [...this.#byAge]) {
         if (batch.createdMs > lingeredMs) break;

@@ -4,6 +4,7 @@
  */
 import type { KafkaConfig } from '../../config/schema.ts';
 import { UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
+import { later } from '../shared/later.ts';
 import type { Delivery } from './delivery.ts';
 import {
   BufferExhaustedError,
@@ -110,12 +111,7 @@ export class RecordIntake<K, V> {
     this.#maxBlockRecords = settings['max.block.records'] ?? ownDefaults['max.block.records'];
     this.#line = new WaitingLine({
       nowMs: () => performance.now(),
-      after: (delayMs, then) => {
-        const timer = setTimeout(then, delayMs);
-        return () => {
-          clearTimeout(timer);
-        };
-      },
+      after: later,
     });
   }
 

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import type { EmbeddedCluster } from '../../src/broker/embedded-broker.ts';
 import { Producer, type ProducerConfig } from '../../src/producer.ts';
+import type { KafkaError } from '../../src/producer/errors.ts';
 import {
   BufferExhaustedError,
   IllegalStateError,
   InvalidTopicError,
-  KafkaError,
   RecordTooLargeError,
   SerializationError,
   TimeoutError,
