@@ -26,6 +26,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'src/producer': [
     'src/accumulate/producer-batch.ts',
     'src/ack/produce-outcome.ts',
+    'src/ring',
     'src/kafka',
     'src/shared',
   ],
