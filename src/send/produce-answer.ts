@@ -34,7 +34,7 @@ import {
   type SenderState,
 } from './sender-state.ts';
 import { takePlain } from './plain-answer.ts';
-import { isMaybeAppended } from './settle.ts';
+import { isMaybeAppended, isSequenceRefused } from './settle.ts';
 import { resendLost, takeResend } from './settle-resend.ts';
 import { stopForGood } from './stop.ts';
 
@@ -129,7 +129,7 @@ function takeIdempotent(
     acknowledge(state, partition, batch, { ...nowhere, duplicate: true });
     return;
   }
-  if (error === errors.OUT_OF_ORDER_SEQUENCE_NUMBER && isBehindRefused(partition, batch)) {
+  if (isSequenceRefused(error) && isBehindRefused(partition, batch)) {
     // Refused because one before it was: it follows that one, and it is nobody's fault.
     insertRetry(partition, batch);
     return;

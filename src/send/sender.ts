@@ -13,7 +13,7 @@ import { admit, admitPieces, requestFlush } from './batch-outcome.ts';
 import { metadataDone, refreshIfDue, requestUpdate } from './cluster-metadata.ts';
 import { drain } from './drain.ts';
 import type { SenderEffect, SenderEvent } from './events.ts';
-import { expire } from './expire.ts';
+import { expire, watchExpiry } from './expire.ts';
 import { takeFloor } from './floor.ts';
 import { finishRequest, type InFlightRequest } from './in-flight-requests.ts';
 import { takeMetadata } from './metadata-answer.ts';
@@ -242,8 +242,11 @@ function takePieces(
   if (state.config.enableIdempotence) partition.identity.stampPieces(whole, pieces);
   for (const piece of pieces) {
     piece.partition = whole.partition;
+    // Without idempotence an earlier attempt of the whole may be in.
+    piece.maybeAppended = whole.maybeAppended;
     if (!state.config.enableIdempotence) piece.counter = whole.counter;
     insertRetry(partition, piece);
+    watchExpiry(state, piece);
   }
   if (partition.settle !== undefined) proceed(state, partition, nowMs);
   activate(state, partition);

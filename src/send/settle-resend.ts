@@ -1,6 +1,6 @@
 /** What the answer to a batch means that was sent again to settle its partition. Anything but "it is in" starts the protocol anew. */
 import type { ProducerBatch } from '../accumulate/producer-batch.ts';
-import { errorOf, errors, type KafkaError } from '../kafka/errors.ts';
+import { errorOf, type KafkaError } from '../kafka/errors.ts';
 import {
   acknowledge,
   fatalMessage,
@@ -14,7 +14,7 @@ import { requestUpdate } from './cluster-metadata.ts';
 import type { PartitionProduced } from './events.ts';
 import type { SentEntry } from './in-flight-requests.ts';
 import { insertRetry, report, type PartitionState, type SenderState } from './sender-state.ts';
-import { anew, isMaybeAppended, proceed, type Settle } from './settle.ts';
+import { anew, isMaybeAppended, isSequenceRefused, proceed, type Settle } from './settle.ts';
 import { confirmReached, sayLoss } from './settle-results.ts';
 import { stopForGood } from './stop.ts';
 
@@ -93,8 +93,8 @@ function resendRefused(
   if (isMaybeAppended(error)) batch.maybeAppended = true;
   if (error.refreshMetadata) requestUpdate(state);
   if (action === 'park') park(state, partition, error, nowMs);
-  if (error === errors.OUT_OF_ORDER_SEQUENCE_NUMBER) {
-    outOfOrder(state, partition, settle, batch, nowMs);
+  if (isSequenceRefused(error)) {
+    outOfOrder(state, partition, settle, batch, why, nowMs);
     return;
   }
   if (action === 'split' || action === 'fail') {
@@ -118,6 +118,7 @@ function outOfOrder(
   partition: PartitionState,
   settle: Settle,
   batch: ProducerBatch,
+  why: string,
   nowMs: number,
 ): void {
   if (settle.blind) {
@@ -139,7 +140,7 @@ function outOfOrder(
     return;
   }
   note(settle, batch);
-  anew(state, partition, settle, errors.OUT_OF_ORDER_SEQUENCE_NUMBER.meaning, nowMs);
+  anew(state, partition, settle, why, nowMs);
 }
 
 /**

@@ -71,12 +71,17 @@ export interface Settle {
   resent: number;
 }
 
+/** The broker has looked at the sequence and refused it: out of order, or not 0 although it does not know the producer id. */
+export function isSequenceRefused(error: KafkaError): boolean {
+  return error === errors.OUT_OF_ORDER_SEQUENCE_NUMBER || error === errors.UNKNOWN_PRODUCER_ID;
+}
+
 /**
  * Whether the batch may be in the log after this answer. An answer about leadership may come after the append: the leader gave up while it
- * waited for the replicas, and they may have it. OUT_OF_ORDER is a refusal of this attempt, whatever became of others.
+ * waited for the replicas, and they may have it. A refused sequence is a refusal of this attempt, whatever became of others.
  */
 export function isMaybeAppended(error: KafkaError): boolean {
-  if (error === errors.OUT_OF_ORDER_SEQUENCE_NUMBER) return false;
+  if (isSequenceRefused(error)) return false;
   return error.possiblyPersisted || error.action === 'refresh';
 }
 

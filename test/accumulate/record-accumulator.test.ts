@@ -49,3 +49,13 @@ test('batches that wait elsewhere are watched and left where they are', () => {
   assert.deepEqual(accumulator.takeExpired(12_000, [elsewhere]), []);
   assert.equal(accumulator.nextExpiryMs, 15_000);
 });
+
+test('the longest delivery.timeout.ms is a time like any other', () => {
+  const accumulator = new RecordAccumulator(2 ** 31 - 1);
+  const batchAtEnd = batch(2 ** 31, 0);
+  accumulator.append(batchAtEnd);
+  const expiresAtMs = 2 ** 31 * 1000 + 2 ** 31 - 1;
+  assert.equal(accumulator.nextExpiryMs, expiresAtMs);
+  assert.deepEqual(accumulator.takeExpired(expiresAtMs - 1, []), []);
+  assert.deepEqual(accumulator.takeExpired(expiresAtMs, []), [batchAtEnd]);
+});

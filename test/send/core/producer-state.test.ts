@@ -105,6 +105,44 @@ test('a new epoch of one partition leaves the others alone', () => {
   world.verify();
 });
 
+test('what is in flight to another partition keeps its epoch and sequences while one partition begins a new epoch', () => {
+  const world = SimulatedWorld.warm({ nodes: 2, partitions: 2 });
+  let refusals = 1;
+  world.faults = {
+    request: ({ type, node }) =>
+      type === 'sendProduce' && node === 1 ? { delayMs: 200 } : undefined,
+    refusal: ({ partition }) => {
+      if (partition === 0) return world.nowMs < 1000 ? 'INVALID_RECORD' : undefined;
+      return refusals-- > 0 ? 'NOT_ENOUGH_REPLICAS' : undefined;
+    },
+  };
+  const slow = [world.send('logs', 1), world.send('logs', 1)];
+  world.run(50);
+  const refused = world.send('logs', 0);
+  world.run(50);
+  assert.equal(world.outcome(refused).type, 'rejected');
+  assert.ok(slow.every((batch) => !world.outcomes.has(batch)));
+  slow.push(world.send('logs', 1));
+  world.run(1000);
+  world.send('logs', 0);
+  world.settle();
+  const identities = (index: number) =>
+    world.cluster
+      .partition('logs', index)
+      .log.map(({ producerEpoch, baseSequence }) => [producerEpoch, baseSequence]);
+  assert.deepEqual(identities(0), [
+    [0, 0],
+    [1, 0],
+  ]);
+  assert.deepEqual(identities(1), [
+    [0, 0],
+    [0, 10],
+    [0, 20],
+    [0, 30],
+  ]);
+  world.verify();
+});
+
 test('behind the last epoch comes a new producer id, for that partition only', () => {
   const world = SimulatedWorld.warm({ partitions: 2 });
   const partition = world.state.topics.get('logs')?.partitions[0];

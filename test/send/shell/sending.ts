@@ -28,11 +28,16 @@ export interface Sending {
   readonly append: (topic: string, lines: Lines, choices?: BatchChoices) => void;
 }
 
-/** Started, and closed when the test ends; then no run of the arena may be in use. */
+/**
+ * Started, and closed when the test ends; then no run of the arena may be in use.
+ *
+ * @param told called for each outcome, when it is noted
+ */
 export function sending(
   context: TestContext,
   bootstrapServers: readonly Endpoint[],
   config: Partial<SenderConfig> = {},
+  told: (outcome: ProduceOutcome) => void = () => undefined,
 ): Sending {
   const shop = workshop(32 * 1024 * 1024);
   const outcomes: Sending['outcomes'] = [];
@@ -48,7 +53,10 @@ export function sending(
     memory: shop.memory,
     arena: shop.arena,
     compressionLevel: undefined,
-    onOutcome: (batch, outcome) => outcomes.push({ batch, outcome }),
+    onOutcome: (batch, outcome) => {
+      outcomes.push({ batch, outcome });
+      told(outcome);
+    },
     cutRanges: (batch, counts) => {
       let from = 0;
       return counts.map((count) => batch.payload.ranges.slice(from, (from += count)));
