@@ -13,6 +13,8 @@ const SEQUENCES = 2 ** 31;
 export interface Records {
   readonly from: number;
   readonly count: number;
+  /** By the wall clock of the client, when they were made. */
+  readonly timestampMs?: number;
 }
 
 export interface LogEntry {
@@ -22,11 +24,14 @@ export interface LogEntry {
   readonly baseSequence: number;
   readonly records: Records;
   readonly appendedMs: number;
+  /** Of its newest record: the clock by which producer state grows old. */
+  readonly timestampMs: number;
 }
 
 interface ProducerEntry {
   epoch: number;
   lastSequence: number;
+  lastTimestampMs: number;
   batches: LogEntry[];
 }
 
@@ -64,14 +69,15 @@ export class SimulatedPartition {
     this.watermark = Math.max(before, Math.min(offset, this.logEnd));
     for (const [node, state] of this.states) {
       if (node === this.leader) continue;
-      for (const entry of this.log) {
-        const isNew = entry.baseOffset >= before && entry.baseOffset < this.watermark;
-        if (isNew) remember(state, entry, REMEMBERED_BATCHES);
+      let first = this.log.length;
+      while ((this.log[first - 1]?.baseOffset ?? -1) >= before) first -= 1;
+      for (const entry of this.log.slice(first)) {
+        if (entry.baseOffset < this.watermark) remember(state, entry, REMEMBERED_BATCHES);
       }
     }
   }
 
-  /** Another replica leads: it has what was replicated, and nothing else. */
+  /** Another replica leads: it has what was replicated, and nothing else. -1 for nobody. */
   moveTo(node: number): void {
     this.leaderEpoch += 1;
     if (node === this.leader) return;
@@ -99,6 +105,14 @@ export class SimulatedPartition {
     this.states.set(node, state);
   }
 
+  /** producer.id.expiration.ms passed since the newest record of a producer, by the record's own timestamp. */
+  expire(node: number, wallMs: number, expirationMs: number): void {
+    const state = this.stateOf(node);
+    for (const [producerId, { lastTimestampMs }] of state) {
+      if (lastTimestampMs + expirationMs < wallMs) state.delete(producerId);
+    }
+  }
+
   forgetProducers(): void {
     for (const node of this.states.keys()) this.states.set(node, new Map());
   }
@@ -109,7 +123,13 @@ function remember(state: Map<bigint, ProducerEntry>, entry: LogEntry, keep: numb
   const known = state.get(entry.producerId);
   const before = known?.epoch === entry.producerEpoch ? known.batches : [];
   const batches = [...before, entry].slice(-keep);
-  state.set(entry.producerId, { epoch: entry.producerEpoch, lastSequence, batches });
+  const { timestampMs: lastTimestampMs } = entry;
+  state.set(entry.producerId, {
+    epoch: entry.producerEpoch,
+    lastSequence,
+    lastTimestampMs,
+    batches,
+  });
 }
 
 /** One partition of a Produce request. */
@@ -121,6 +141,9 @@ export interface ProduceCall {
   readonly producerEpoch: number;
   readonly baseSequence: number;
   readonly records: Records;
+  readonly batchBytes: number;
+  /** As the request carries it. */
+  readonly timestampMs: number;
 }
 
 export interface Appended {
@@ -146,6 +169,20 @@ export class SimulatedCluster {
   describeProducers = true;
   /** Leaders are named in answers of NOT_LEADER_OR_FOLLOWER (KIP-951). */
   leaderHints = false;
+  /** producer.id.expiration.ms */
+  expirationMs = Infinity;
+  /** What a broker without state for a producer id says to a sequence other than 0: nothing, in most versions of Kafka. */
+  unknownProducer: KafkaErrorName | undefined;
+  /** What it says to a sequence before those that it remembers: old ones said DUPLICATE_SEQUENCE_NUMBER. */
+  forgottenDuplicate: KafkaErrorName = 'OUT_OF_ORDER_SEQUENCE_NUMBER';
+  /** The epoch that a new producer id is handed out with. */
+  firstEpoch = 0;
+  /** Logs of topics that were deleted. */
+  readonly graves: SimulatedPartition[] = [];
+  /** Sees what the brokers do with batches, when they do it. */
+  observer: ((node: number, call: ProduceCall, appended: Appended) => void) | undefined;
+  /** Brokers get other addresses by it: all of them are moved. */
+  #address = 0;
   #nextTopic = 1;
 
   constructor(nodes: number) {
@@ -166,6 +203,32 @@ export class SimulatedCluster {
     return created;
   }
 
+  /** Deleted and created again under the same name. */
+  recreateTopic(topic: string): void {
+    const before = this.topics.get(topic);
+    if (before === undefined) throw new Error(`no ${topic}`);
+    this.graves.push(...before.partitions);
+    this.createTopic(topic, before.partitions.length).logAppendTime = before.logAppendTime;
+  }
+
+  /** Every broker has a new address; nothing listens at the old ones. */
+  readdress(): void {
+    this.#address += 1;
+  }
+
+  hostOf(node: number): string {
+    return this.#address === 0 ? `b${String(node)}` : `b${String(node)}-${String(this.#address)}`;
+  }
+
+  /** The check that every broker makes from time to time. */
+  expireProducers(wallMs: number): void {
+    for (const { partitions } of this.topics.values()) {
+      for (const partition of partitions) {
+        for (const node of this.up.keys()) partition.expire(node, wallMs, this.expirationMs);
+      }
+    }
+  }
+
   partition(topic: string, partition: number): SimulatedPartition {
     const found = this.topics.get(topic)?.partitions[partition];
     if (found === undefined) throw new Error(`no ${topic}-${String(partition)}`);
@@ -175,16 +238,22 @@ export class SimulatedCluster {
   brokers() {
     return [...this.up.keys()].map((nodeId) => ({
       nodeId,
-      host: `b${String(nodeId)}`,
+      host: this.hostOf(nodeId),
       port: 9092,
     }));
   }
 
   /** Some brokers tell what was true the last time. */
   stale: () => boolean = () => false;
+  /** Some brokers do not know of a topic, for a while. */
+  missing: (topic: string, node: number) => boolean = () => false;
   readonly #told = new Map<string, TopicMetadata>();
 
-  describeTopic(topic: string): TopicMetadata {
+  describeTopic(topic: string, node: number): TopicMetadata {
+    if (this.missing(topic, node)) {
+      const { code: errorCode } = errors.UNKNOWN_TOPIC_OR_PARTITION;
+      return { errorCode, topic, topicId: '', partitions: [] };
+    }
     const before = this.#told.get(topic);
     if (before !== undefined && this.stale()) return before;
     const now = this.#describe(topic);
@@ -207,8 +276,19 @@ export class SimulatedCluster {
     return { errorCode: 0, topic, topicId: found.topicId, partitions };
   }
 
-  /** Kafka's order: leadership, then refusals of content (`refusal`), then duplicates, then sequences. */
   produce(
+    node: number,
+    call: ProduceCall,
+    nowMs: number,
+    refusal: KafkaErrorName | undefined,
+  ): Appended {
+    const appended = this.#produce(node, call, nowMs, refusal);
+    this.observer?.(node, call, appended);
+    return appended;
+  }
+
+  /** Kafka's order: leadership, then refusals of content (`refusal`), then duplicates, then sequences. */
+  #produce(
     node: number,
     call: ProduceCall,
     nowMs: number,
@@ -223,7 +303,7 @@ export class SimulatedCluster {
     if (partition.leader !== node) return this.#notLeader(call, partition);
     if (refusal !== undefined) return refuse(call, refusal);
     if (call.producerId >= 0n) {
-      const checked = check(partition, node, call);
+      const checked = check(this, partition, node, call);
       if (typeof checked === 'string') return refuse(call, checked);
       if (checked !== undefined) {
         const end = checked.baseOffset + call.records.count;
@@ -239,13 +319,14 @@ export class SimulatedCluster {
       baseSequence,
       records,
       appendedMs: nowMs,
+      timestampMs: found.logAppendTime ? nowMs : call.timestampMs,
     });
     return accept(call, baseOffset, found.logAppendTime ? nowMs : -1, partition.logEnd);
   }
 
   #notLeader(call: ProduceCall, { leader, leaderEpoch }: SimulatedPartition): Appended {
     const { answer } = refuse(call, 'NOT_LEADER_OR_FOLLOWER');
-    if (!this.leaderHints) return { answer, required: undefined };
+    if (!this.leaderHints || leader < 0) return { answer, required: undefined };
     return {
       answer: { ...answer, currentLeader: { leaderId: leader, leaderEpoch } },
       required: undefined,
@@ -264,12 +345,13 @@ export class SimulatedCluster {
 
 /** What the producer state says of a batch: its first append, an error, or nothing against it. */
 function check(
+  { unknownProducer, forgottenDuplicate }: SimulatedCluster,
   partition: SimulatedPartition,
   node: number,
   { producerId, producerEpoch, baseSequence, records }: ProduceCall,
 ): LogEntry | KafkaErrorName | undefined {
   const known = partition.stateOf(node).get(producerId);
-  if (known === undefined) return undefined;
+  if (known === undefined) return baseSequence === 0 ? undefined : unknownProducer;
   if (producerEpoch < known.epoch) return 'INVALID_PRODUCER_EPOCH';
   if (producerEpoch > known.epoch) {
     return baseSequence === 0 ? undefined : 'OUT_OF_ORDER_SEQUENCE_NUMBER';
@@ -278,8 +360,11 @@ function check(
     (one) => one.baseSequence === baseSequence && one.records.count === records.count,
   );
   if (first !== undefined) return first;
-  const follows = (known.lastSequence + 1) % SEQUENCES === baseSequence;
-  return follows ? undefined : 'OUT_OF_ORDER_SEQUENCE_NUMBER';
+  if ((known.lastSequence + 1) % SEQUENCES === baseSequence) return undefined;
+  const oldest = known.batches[0]?.baseSequence ?? 0;
+  const behind = (oldest - baseSequence + SEQUENCES) % SEQUENCES;
+  const isOld = behind >= records.count && behind < SEQUENCES / 2;
+  return isOld ? forgottenDuplicate : 'OUT_OF_ORDER_SEQUENCE_NUMBER';
 }
 
 function accept(call: ProduceCall, offset: number, logAppendTimeMs: number, end: number): Appended {
