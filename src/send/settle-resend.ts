@@ -4,6 +4,7 @@ import { errorOf, errors, type KafkaError } from '../kafka/errors.ts';
 import {
   acknowledge,
   fatalMessage,
+  giveUp,
   isCorruptAgain,
   openGate,
   park,
@@ -93,7 +94,8 @@ function resendRefused(
   if (isMaybeAppended(error)) batch.maybeAppended = true;
   if (error.refreshMetadata) requestUpdate(state);
   if (action === 'park') park(state, partition, error, nowMs);
-  if (error === errors.OUT_OF_ORDER_SEQUENCE_NUMBER) {
+  // A broker from before KIP-360 that has forgotten us says so, and takes nothing but sequence 0: it is the same answer.
+  if (error === errors.OUT_OF_ORDER_SEQUENCE_NUMBER || error === errors.UNKNOWN_PRODUCER_ID) {
     outOfOrder(state, partition, settle, batch, nowMs);
     return;
   }
@@ -101,6 +103,13 @@ function resendRefused(
     if (settle.last === batch) note(settle, batch);
     else if (!batch.maybeAppended || areEarlierAttemptsOver(state, settle)) {
       refusedForGood(state, partition, batch, error, answered, nowMs);
+      return;
+    }
+    if (settle.blind && isOver(state, settle.lostMs, nowMs)) {
+      // Nobody tells whether an earlier attempt is in, and none of them can arrive any more: it would be asked for ever.
+      partition.retries.splice(partition.retries.indexOf(batch), 1);
+      giveUp(state, batch, error);
+      proceed(state, partition, nowMs);
       return;
     }
   }
@@ -146,9 +155,13 @@ function outOfOrder(
  * A dead connection's requests are still handled one by one, each for at most the request timeout. What the leader said after that can no
  * longer be overtaken by one of them.
  */
-function areEarlierAttemptsOver({ config }: SenderState, { lostMs, askedMs }: Settle): boolean {
+function areEarlierAttemptsOver(state: SenderState, { lostMs, askedMs }: Settle): boolean {
+  return isOver(state, lostMs, askedMs);
+}
+
+function isOver({ config }: SenderState, lostMs: number, nowMs: number): boolean {
   const { maxInFlightRequestsPerConnection, requestTimeoutMs } = config;
-  return askedMs - lostMs > maxInFlightRequestsPerConnection * requestTimeoutMs;
+  return nowMs - lostMs > maxInFlightRequestsPerConnection * requestTimeoutMs;
 }
 
 function refusedForGood(

@@ -215,7 +215,7 @@ export const bugsOfSequences: readonly Mutation[] = [
     ticket: 'measured',
     bug: 'a refusal is final although a dead connection may still append the batch',
     file: 'src/send/settle-resend.ts',
-    find: '  return askedMs - lostMs > maxInFlightRequestsPerConnection * requestTimeoutMs;',
-    replace: '  return askedMs - lostMs > -maxInFlightRequestsPerConnection * requestTimeoutMs;',
+    find: '  return nowMs - lostMs > maxInFlightRequestsPerConnection * requestTimeoutMs;',
+    replace: '  return nowMs - lostMs > -maxInFlightRequestsPerConnection * requestTimeoutMs;',
   },
 ];

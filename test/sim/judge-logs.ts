@@ -22,8 +22,9 @@ export function judgeLogs(world: SimulatedWorld, plan: Plan): void {
     judgeOutcome(plan, batch, outcome, seen, buried);
     if (outcome.type === 'acked') judgeOffset(world, batch, outcome);
   }
-  const isOrdered = plan.config.maxInFlightRequestsPerConnection === 1;
-  if (!plan.config.enableIdempotence && isOrdered) judgeFirstOrder(world);
+  const { enableIdempotence, acks, maxInFlightRequestsPerConnection } = plan.config;
+  const isOrdered = acks === -1 && maxInFlightRequestsPerConnection === 1;
+  if (!enableIdempotence && isOrdered) judgeFirstOrder(world);
 }
 
 /** Counts, and, where each record may be there once only, says what is wrong with the order. */
@@ -48,7 +49,7 @@ function countRecords(
 }
 
 function judgeOutcome(
-  { config, abandons }: Plan,
+  { config, abandons, isBlind }: Plan,
   batch: ProducerBatch,
   outcome: ProduceOutcome,
   seen: Uint8Array,
@@ -67,7 +68,9 @@ function judgeOutcome(
   }
   if (config.enableIdempotence && written === 'perhaps') {
     const unsure = (): string => `the fate of batch ${batch.id} (${type}) is not known`;
-    demand(abandons && type === 'abandoned', 'lied', unsure, place);
+    // Without the right to read nobody can tell what became of a batch that is refused for good now.
+    const isAllowed = type === 'abandoned' ? abandons : isBlind;
+    demand(isAllowed, 'lied', unsure, place);
   }
   if (outcome.type !== 'expired') return;
   const early = (): string => `batch ${batch.id} expired after ${outcome.waitedMs} ms`;
@@ -100,19 +103,21 @@ function entryAt(log: readonly LogEntry[], offset: number): LogEntry | undefined
 /** Without idempotence and with one request in flight: blind retries may double, but what was acknowledged came in its order. */
 function judgeFirstOrder(world: SimulatedWorld): void {
   const acked = new Set<number>();
-  for (const [batch, { type }] of world.outcomes) {
-    if (type === 'acked') acked.add((batch.payload as Records).from);
+  for (const [{ payload }, { type }] of world.outcomes) {
+    const { from, count } = payload as Records;
+    for (let i = 0; type === 'acked' && i < count; i++) acked.add(from + i);
   }
   for (const [topic, { partitions }] of world.cluster.topics) {
     partitions.forEach(({ log }, index) => {
-      const first = new Set<number>();
       let last = -1;
       for (const { records } of log) {
-        if (!acked.has(records.from) || first.has(records.from)) continue;
-        first.add(records.from);
-        const behind = (): string => `record ${records.from} lies behind record ${last}`;
-        demand(records.from > last, 'reordered', behind, `${topic}-${index}`);
-        last = records.from;
+        for (let record = records.from; record < records.from + records.count; record++) {
+          // Taken out at its first sight.
+          if (!acked.delete(record)) continue;
+          const behind = (): string => `record ${record} lies behind record ${last}`;
+          demand(record > last, 'reordered', behind, `${topic}-${index}`);
+          last = record;
+        }
       }
     });
   }

@@ -138,7 +138,8 @@ test('earlier attempts that land between the question and the resend are found o
     landed = true;
     for (const { producerId, producerEpoch, baseSequence, payload: records } of batches) {
       const identity = { producerId, producerEpoch, baseSequence, records };
-      partition.append({ baseOffset: partition.logEnd, ...identity, appendedMs: world.nowMs });
+      const times = { appendedMs: world.nowMs, timestampMs: world.nowMs };
+      partition.append({ baseOffset: partition.logEnd, ...identity, ...times });
     }
     partition.replicate(partition.logEnd);
     partition.rebuild(0, 1);
@@ -231,7 +232,8 @@ test('a final refusal counts only when the leader was asked after the last earli
   world.after(300, () => {
     const { producerId, producerEpoch, baseSequence, payload: records } = batch;
     const identity = { producerId, producerEpoch, baseSequence, records };
-    partition.append({ baseOffset: partition.logEnd, ...identity, appendedMs: world.nowMs });
+    const times = { appendedMs: world.nowMs, timestampMs: world.nowMs };
+      partition.append({ baseOffset: partition.logEnd, ...identity, ...times });
     partition.replicate(partition.logEnd);
   });
   world.settle();
@@ -254,6 +256,41 @@ test('a topic with LogAppendTime gives no sign of a duplicate but its offset, an
   const outcome = world.outcome(batch);
   assert.ok(outcome.type === 'acked' && outcome.duplicate);
   assert.deepEqual(world.said('duplicatesSuspected'), []);
+  world.verify();
+});
+
+test('an old broker that forgot the producer id and takes sequence 0 only is given a new epoch, not asked for ever', () => {
+  const world = SimulatedWorld.warm();
+  const partition = world.cluster.partition('logs', 0);
+  world.cluster.unknownProducer = 'UNKNOWN_PRODUCER_ID';
+  world.faults.request = ({ type }) => (type === 'sendProduce' ? 'cutBefore' : undefined);
+  const batch = world.send('logs', 0);
+  world.run(10);
+  world.faults = {};
+  partition.forgetProducers();
+  world.settle(10_000);
+  assert.equal(world.outcome(batch).type, 'acked');
+  assert.equal(batch.producerEpoch, 1);
+  world.verify();
+});
+
+test('without permission to read, a batch that may be in and is refused for good is given up as such, and the next ones go on', () => {
+  const world = SimulatedWorld.warm({ config: { requestTimeoutMs: 500 } });
+  world.faults.request = ({ type }) => (type === 'sendProduce' ? 'cutAfter' : undefined);
+  const batch = world.send('logs', 0, 1);
+  world.run(10);
+  world.faults.request = ({ type }) =>
+    type === 'sendDescribeProducers' ? { error: 'TOPIC_AUTHORIZATION_FAILED' } : undefined;
+  world.faults.refusal = ({ records }) => (records.from === 10 ? 'MESSAGE_TOO_LARGE' : undefined);
+  const next = world.send('logs', 0, 1);
+  world.settle(20_000);
+  assert.deepEqual(
+    [world.outcome(batch), world.outcome(next)].map(({ type, written }) => [type, written]),
+    [
+      ['failed', 'perhaps'],
+      ['acked', 'yes'],
+    ],
+  );
   world.verify();
 });
 
