@@ -259,6 +259,27 @@ test('a topic with LogAppendTime gives no sign of a duplicate but its offset, an
   world.verify();
 });
 
+test('without DescribeProducers each round reads the log anew: what a round before has learned may be forgotten', () => {
+  const world = SimulatedWorld.warm();
+  world.cluster.describeProducers = false;
+  world.cutAll(false);
+  world.run(500);
+  const partition = world.cluster.partition('logs', 0);
+  const batches = [world.send('logs', 0), world.send('logs', 0)];
+  world.faults.request = (effect) => {
+    if (effect.type !== 'sendProduce') return undefined;
+    const [entry] = effect.entries;
+    if (entry?.batch.attempts === 1) return 'cutBefore';
+    if (entry?.batch !== batches[1] || entry?.batch.attempts !== 2) return undefined;
+    // The second is appended, its answer is lost, and the leader forgets us.
+    world.after(10, () => partition.forgetProducers());
+    return 'cutAfter';
+  };
+  world.settle();
+  assert.equal(batches[1]?.attempts, 2, 'it was found, not sent a third time');
+  world.verify();
+});
+
 test('an old broker that forgot the producer id and takes sequence 0 only is given a new epoch, not asked for ever', () => {
   const world = SimulatedWorld.warm();
   const partition = world.cluster.partition('logs', 0);
