@@ -116,7 +116,7 @@ export function takeBatch(
   else assert(partition.queue.shift() === batch, 'a queue is drained from its head');
   if (batch.baseSequence === NO_SEQUENCE) {
     if (state.config.enableIdempotence) partition.identity.stamp(batch);
-    else if (batch.counter < 0) batch.counter = partition.identity.counter++;
+    else if (batch.counter < 0) partition.identity.count(batch);
   }
   batch.attempts += 1;
   if (nowMs - partition.sentMs > GATE_IDLE_MS) partition.gateLeaderId = NO_NODE;

@@ -231,10 +231,9 @@ function takePieces(
   assert(partition.splitting === whole, 'pieces come for the batch that was given out');
   partition.splitting = undefined;
   admitPieces(state, whole, pieces);
-  if (state.config.enableIdempotence) partition.identity.stampPieces(whole, pieces);
+  partition.identity.stampPieces(whole, pieces);
   for (const piece of pieces) {
     piece.partition = whole.partition;
-    if (!state.config.enableIdempotence) piece.counter = whole.counter;
     insertRetry(partition, piece);
   }
   if (partition.settle !== undefined) proceed(state, partition, nowMs);
