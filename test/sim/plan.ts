@@ -152,7 +152,7 @@ export function draw(chance: Chance): Plan {
     episodes,
     episodeGapMs: 300 + below(4000),
     // What is stuck for so long would be older than what a broker remembers.
-    quietMs: !hasStuckPartition && !isBlind && yes(0.25) ? 65_000 + below(120_000) : 0,
+    quietMs: !hasStuckPartition && !isBlind && yes(0.25) ? 100_000 + below(150_000) : 0,
     hasStuckPartition,
     beforeWrap: yes(0.25) ? 1 + below(600) : undefined,
     firstEpoch: yes(0.1) ? 32_764 + below(4) : 0,

@@ -24,8 +24,8 @@ import {
 
 const RECORDS = 10_000;
 const CHAOS_MS = 20_000;
-/** Well above the silence after which the sender itself expects to be forgotten. */
-const EXPIRATION_MS = 90_000;
+/** Well above the silence after which the sender itself expects to be forgotten, and the time that a record may wait in the sender. */
+const EXPIRATION_MS = 150_000;
 const EXPIRY_CHECK_MS = 7000;
 /** When all faults are over everything is done in this time, slow retries of forbidden topics included. */
 const SETTLE_MS = 120_000;
@@ -110,6 +110,7 @@ function setUp(scene: Scene): void {
   for (const [topic, partitions] of Object.entries(topics)) {
     cluster.createTopic(topic, partitions).logAppendTime = chance.random() < 0.25;
   }
+  cluster.mutesThrottled = true;
   cluster.leaderHints = plan.leaderHints;
   cluster.describeProducers = plan.hasDescribeProducers;
   cluster.firstEpoch = plan.firstEpoch;

@@ -169,6 +169,8 @@ export class SimulatedCluster {
   describeProducers = true;
   /** Leaders are named in answers of NOT_LEADER_OR_FOLLOWER (KIP-951). */
   leaderHints = false;
+  /** KIP-219: brokers read nothing more while they throttle. */
+  mutesThrottled = false;
   /** producer.id.expiration.ms */
   expirationMs = Infinity;
   /** What a broker without state for a producer id says to a sequence other than 0: nothing, in most versions of Kafka. */

@@ -22,6 +22,8 @@ interface Connection {
   readonly queue: Framed[];
   busy: boolean;
   dead: boolean;
+  /** Answers come in the order of the requests: behind one that is missing there are none. */
+  silent: boolean;
   /** Half a frame was the last that came. */
   torn: boolean;
   /** When the last frame is there: the next comes after it. */
@@ -78,7 +80,7 @@ export class SimulatedConnections {
       }
       this.#connections.set(connection, {
         ...{ node: target, calledNode: node, connection, queue: [] },
-        ...{ open: true, busy: false, dead: false, torn: false, arrivalMs: 0, mutedUntilMs: -Infinity },
+        ...{ open: true, busy: false, dead: false, silent: false, torn: false, arrivalMs: 0, mutedUntilMs: -Infinity },
       });
       const { describeProducers } = cluster;
       this.#world.step({ type: 'connected', node, connection, features: { describeProducers } });
@@ -164,15 +166,17 @@ export class SimulatedConnections {
       this.#brokers.handle(one.node, framed, options, (answer) => {
         one.busy = false;
         if (fault === 'cutAfter') this.#cut(one);
-        if (fault !== 'silent' && answer !== undefined) this.#answer(one, answer);
-        if (options.throttleMs !== undefined) this.#mute(one, options.throttleMs);
+        one.silent ||= fault === 'silent';
+        if (answer !== undefined) this.#answer(one, answer);
+        const isMuted = this.#world.cluster.mutesThrottled && options.throttleMs !== undefined;
+        if (isMuted) this.#mute(one, options.throttleMs ?? 0);
         this.#work(one);
       });
     });
   }
 
   #answer(one: Connection, answer: SenderEvent): void {
-    if (!one.open) return;
+    if (!one.open || one.silent) return;
     this.#world.after(LATENCY_MS, () => {
       if (one.open) this.#world.step(answer);
     });
