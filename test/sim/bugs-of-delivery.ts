@@ -183,6 +183,13 @@ export const bugsOfDelivery: readonly Mutation[] = [
     file: 'src/send/metadata-answer.ts',
     find: '  if (!whole) requestUpdate(state);',
     replace: '',
+    also: [
+      {
+        file: 'src/send/sender-state.ts',
+        find: '    state.leaderless.add(partition);\n    state.metadata.wanted = true;',
+        replace: '    state.leaderless.add(partition);',
+      },
+    ],
   },
   {
     name: 'moved-partition-stalls',

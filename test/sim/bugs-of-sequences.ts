@@ -209,6 +209,13 @@ export const bugsOfSequences: readonly Mutation[] = [
     file: 'src/send/settle-answers.ts',
     find: '  if (offset < settle.logEnd) {',
     replace: '  if (offset < 0n) {',
+    also: [
+      {
+        file: 'src/send/settle-answers.ts',
+        find: "    anew(state, partition, settle, 'the log could not be read to its end', nowMs);",
+        replace: "    settle.phase = 'recheck';",
+      },
+    ],
   },
   {
     name: 'zombies-are-forgotten',

@@ -23,6 +23,8 @@ export class Manners {
   readonly #pieces = new Map<ProducerBatch, readonly ProducerBatch[]>();
   #pieceCount = 0;
   readonly #flushes = new Map<number, readonly ProducerBatch[]>();
+  /** By topic id and partition: the newest leader epoch that was told, and whose. */
+  readonly #leaders = new Map<string, { readonly leaderId: number; readonly leaderEpoch: number }>();
   readonly #second = new Map<string, number>();
   #secondMs = 0;
 
@@ -60,6 +62,7 @@ export class Manners {
   }
 
   #event(event: SenderEvent): void {
+    if (event.type === 'metadataAnswered' && event.errorCode === 0) this.#learn(event);
     if (event.type === 'batchSplit') {
       this.#pieces.set(event.batch, event.pieces);
       this.#pieceCount += event.pieces.length;
@@ -74,6 +77,17 @@ export class Manners {
       if (!('throttleMs' in event) || event.throttleMs <= 0) return;
       const untilMs = this.#world.nowMs + event.throttleMs;
       line.throttledUntilMs = Math.max(line.throttledUntilMs, untilMs);
+    }
+  }
+
+  #learn({ topics }: Extract<SenderEvent, { readonly type: 'metadataAnswered' }>): void {
+    for (const { topicId, partitions } of topics) {
+      for (const { partition, leaderId, leaderEpoch } of partitions) {
+        const key = `${topicId}-${partition}`;
+        const known = this.#leaders.get(key);
+        if (leaderId < 0 || (known !== undefined && known.leaderEpoch > leaderEpoch)) continue;
+        this.#leaders.set(key, { leaderId, leaderEpoch });
+      }
     }
   }
 
@@ -123,8 +137,12 @@ export class Manners {
 
   #produce(effect: Extract<SenderEffect, { readonly type: 'sendProduce' }>): void {
     const places = new Set<string>();
-    for (const { batch } of effect.entries) {
+    for (const { batch, topicId } of effect.entries) {
       const place = `${batch.topic}-${batch.partition}`;
+      const leader = this.#leaders.get(`${topicId}-${batch.partition}`);
+      const isDeposed = leader !== undefined && leader.leaderId !== effect.node;
+      const old = (): string => `sent to ${effect.node}, after ${leader?.leaderId ?? 0} was named`;
+      demand(!isDeposed || this.#world.cluster.leaderHints, 'rude', old, place);
       demand(!places.has(place), 'rude', () => 'two batches of a partition in one request', place);
       places.add(place);
       if (batch.attempts > PER_SECOND_MAX) this.#count(`attempts of batch ${batch.id}`);

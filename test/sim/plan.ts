@@ -85,6 +85,8 @@ export interface Plan {
   readonly rejections: readonly KafkaErrorName[];
   readonly rejectionRate: number;
   readonly afterAppends: readonly KafkaErrorName[];
+  /** Nothing goes wrong: then nothing may need to be settled either. */
+  readonly isCalm: boolean;
   /** Batches of more bytes are refused with MESSAGE_TOO_LARGE. */
   readonly batchBytesMax: number;
   readonly tearsFrames: boolean;
@@ -101,6 +103,8 @@ export interface Plan {
   readonly beforeWrap: number | undefined;
   readonly firstEpoch: number;
   readonly isOldBroker: boolean;
+  /** KIP-219: brokers read nothing more while they throttle. */
+  readonly mutesThrottled: boolean;
   readonly isStrictBroker: boolean;
   readonly hasDescribeProducers: boolean;
   readonly leaderHints: boolean;
@@ -112,11 +116,27 @@ export interface Plan {
 
 /** Draws the plan of a seed. */
 export function draw(chance: Chance): Plan {
+  const plan = drawTrouble(chance);
+  return chance.random() < 0.06 ? calm(plan, chance) : plan;
+}
+
+function calm(plan: Plan, { below }: Chance): Plan {
+  return {
+    ...plan,
+    config: { ...plan.config, deliveryTimeoutMs: Infinity, connectionsMaxIdleMs: 540_000 },
+    ...{ isCalm: true, rate: 0, rejections: [], episodes: [], batchBytesMax: Infinity },
+    ...{ tearsFrames: false, isSlowNetwork: false, quietMs: 0, hasStuckPartition: false },
+    ...{ abandons: false, staleRate: 0, beforeWrap: 1 + below(300) },
+  };
+}
+
+function drawTrouble(chance: Chance): Plan {
   const { random, below, pick } = chance;
   const yes = (share: number): boolean => random() < share;
   const some = <T>(list: readonly T[], share: number): T[] => list.filter(() => yes(share));
-  const enableIdempotence = yes(0.88);
-  const isBlind = yes(0.05);
+  const enableIdempotence = yes(0.85);
+  const isOldBroker = yes(0.12);
+  const isBlind = yes(isOldBroker ? 0.4 : 0.05);
   // Without the right to read, state that is lost at the wrong moment can only be guessed.
   const losers: readonly EpisodeKind[] = ['loseState', 'wallClock', 'recreate'];
   const episodes = some(episodeKinds, 0.35).filter((kind) => !isBlind || !losers.includes(kind));
@@ -143,8 +163,9 @@ export function draw(chance: Chance): Plan {
     requestFaults: drawRequestFaults(chance),
     refusals: some(Object.values(refusals), 0.3).flat(),
     rejections: yes(0.4) ? rejections : [],
-    rejectionRate: random() * 0.01,
+    rejectionRate: random() * (yes(0.3) ? 0.04 : 0.01),
     afterAppends: yes(0.5) ? some(afterAppends, 0.5) : [],
+    isCalm: false,
     batchBytesMax: yes(0.3) ? 700 + below(2000) : Infinity,
     tearsFrames: yes(0.2),
     isSlowNetwork: yes(0.2),
@@ -154,11 +175,13 @@ export function draw(chance: Chance): Plan {
     // What is stuck for so long would be older than what a broker remembers.
     quietMs: !hasStuckPartition && !isBlind && yes(0.25) ? 100_000 + below(150_000) : 0,
     hasStuckPartition,
-    beforeWrap: yes(0.25) ? 1 + below(600) : undefined,
+    beforeWrap: yes(0.25) ? 1 + below(300) : undefined,
     firstEpoch: yes(0.1) ? 32_764 + below(4) : 0,
-    isOldBroker: yes(0.08),
+    isOldBroker,
+    mutesThrottled: yes(0.7),
     isStrictBroker: yes(0.1),
-    hasDescribeProducers: yes(0.92),
+    // From Kafka 2.8 on.
+    hasDescribeProducers: !isOldBroker && yes(0.92),
     leaderHints: yes(0.5),
     staleRate: yes(0.5) ? random() * 0.4 : 0,
     flushes: yes(0.4),

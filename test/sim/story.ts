@@ -3,6 +3,7 @@ import { UNASSIGNED_PARTITION } from '../../src/accumulate/producer-batch.ts';
 import { partitionOf, partitionsOf, topicOf } from '../../src/send/sender-state.ts';
 import { waiting } from '../../src/send/wait-status.ts';
 import { chanceOf, type Chance } from '../support/seeded-random.ts';
+import type { Records } from '../support/simulated-cluster.ts';
 import { SimulatedWorld } from '../support/simulated-world.ts';
 import { demand, Fault, type VerdictKind } from './fault.ts';
 import { judgeLogs } from './judge-logs.ts';
@@ -53,6 +54,7 @@ export function runSeed(seed: number, traced?: string): SeedResult {
   const world = new SimulatedWorld({ nodes: 3, seed, config: plan.config, keepEffects: false });
   const scene: Scene = {
     ...{ world, chance, plan, slow: new Set(), fullDisks: new Set(), ignorant: new Set() },
+    refused: new Set(),
     stuck: undefined,
     lateUntilMs: -Infinity,
   };
@@ -102,6 +104,20 @@ function play(scene: Scene, manners: Manners): void {
   world.run(10_000);
   manners.end();
   judgeLogs(world, plan);
+  judgeReasons(scene);
+}
+
+/** Nothing is refused for good, or settled, that nobody gave a reason for. */
+function judgeReasons({ world, plan, refused }: Scene): void {
+  for (const [{ payload, topic, partition }, outcome] of world.outcomes) {
+    if (outcome.type !== 'rejected') continue;
+    const why = (): string => `rejected without a reason: ${outcome.error}`;
+    demand(refused.has((payload as Records).from), 'rude', why, `${topic}-${partition}`);
+  }
+  const settled = world.said('settleStarted')[0];
+  if (!plan.isCalm || settled === undefined) return;
+  const { topic, partition, cause } = settled;
+  throw new Fault('rude', `settled in a calm cluster: ${cause}`, `${topic}-${partition}`);
 }
 
 function setUp(scene: Scene): void {
@@ -110,7 +126,7 @@ function setUp(scene: Scene): void {
   for (const [topic, partitions] of Object.entries(topics)) {
     cluster.createTopic(topic, partitions).logAppendTime = chance.random() < 0.25;
   }
-  cluster.mutesThrottled = true;
+  cluster.mutesThrottled = plan.mutesThrottled;
   cluster.leaderHints = plan.leaderHints;
   cluster.describeProducers = plan.hasDescribeProducers;
   cluster.firstEpoch = plan.firstEpoch;

@@ -1,6 +1,6 @@
 /** The faults and episodes of a plan, carried out in a simulated world. */
 import type { Faults, RequestEffect, RequestFault } from '../support/simulated-brokers.ts';
-import type { SimulatedPartition } from '../support/simulated-cluster.ts';
+import type { ProduceCall, SimulatedPartition } from '../support/simulated-cluster.ts';
 import type { SimulatedWorld } from '../support/simulated-world.ts';
 import type { Chance } from '../support/seeded-random.ts';
 import type { EpisodeKind, Plan } from './plan.ts';
@@ -20,6 +20,8 @@ export interface Scene {
   readonly slow: Set<number>;
   readonly fullDisks: Set<number>;
   readonly ignorant: Set<number>;
+  /** First records of batches that were refused for good. */
+  readonly refused: Set<number>;
   /** Whose leader is gone until the end. */
   stuck: SimulatedPartition | undefined;
   /** The encoders are behind: batches come together when this is over. */
@@ -34,11 +36,15 @@ export function faultsOf(scene: Scene): Faults {
   const corrupted = new Set<number>();
   return {
     request: (effect) => requestFault(scene, effect),
-    refusal: ({ records, batchBytes }, node) => {
+    refusal: (call, node) => {
+      const { records } = call;
       if (fullDisks.has(node)) return 'KAFKA_STORAGE_ERROR';
-      if (batchBytes > plan.batchBytesMax) return 'MESSAGE_TOO_LARGE';
+      if (isTooLarge(scene, call)) return 'MESSAGE_TOO_LARGE';
       const luck = random();
-      if (plan.rejections.length > 0 && luck < plan.rejectionRate) return pick(plan.rejections);
+      if (plan.rejections.length > 0 && luck < plan.rejectionRate) {
+        scene.refused.add(records.from);
+        return pick(plan.rejections);
+      }
       if (luck > 1 - FORBIDDEN_RATE * rate) return 'TOPIC_AUTHORIZATION_FAILED';
       if (random() < CORRUPT_RATE * rate && !corrupted.has(records.from)) {
         corrupted.add(records.from);
@@ -61,13 +67,17 @@ export function faultsOf(scene: Scene): Faults {
 }
 
 /** What is no fault stays: how large a batch may be, and what may be read. */
-export function rulesOf({ plan }: Scene): Faults {
+export function rulesOf(scene: Scene): Faults {
   return {
-    request: ({ type }) => (plan.isBlind && isRead(type) ? forbidden : undefined),
-    refusal: ({ batchBytes }) => {
-      return batchBytes > plan.batchBytesMax ? 'MESSAGE_TOO_LARGE' : undefined;
-    },
+    request: ({ type }) => (scene.plan.isBlind && isRead(type) ? forbidden : undefined),
+    refusal: (call) => (isTooLarge(scene, call) ? 'MESSAGE_TOO_LARGE' : undefined),
   };
+}
+
+function isTooLarge({ plan, refused }: Scene, { batchBytes, records }: ProduceCall): boolean {
+  if (batchBytes <= plan.batchBytesMax) return false;
+  if (records.count === 1) refused.add(records.from);
+  return true;
 }
 
 const forbidden = { error: 'TOPIC_AUTHORIZATION_FAILED' } as const;
@@ -82,8 +92,13 @@ function requestFault({ chance, plan, slow }: Scene, effect: RequestEffect) {
   if (plan.isBlind && isRead(type)) return forbidden;
   if (slow.has(effect.node)) return { delayMs: 100 + random() * 900 };
   if (random() >= plan.rate) return undefined;
-  if (type === 'sendProduce' || random() < 0.6) return pick(plan.requestFaults);
+  if (type === 'sendProduce' || random() < 0.6) return varied(pick(plan.requestFaults), random);
   return questionFault(chance, type);
+}
+
+function varied(fault: RequestFault, random: () => number): RequestFault {
+  if (typeof fault === 'string' || fault.throttleMs === undefined) return fault;
+  return { ...fault, throttleMs: Math.ceil(fault.throttleMs * random()) };
 }
 
 function questionFault({ pick }: Chance, type: RequestEffect['type']): RequestFault {
@@ -103,7 +118,9 @@ const episodes: Readonly<Record<EpisodeKind, (scene: Scene) => void>> = {
     world.restart(anyNode(world, chance), 5 + chance.random() * 50, { keepsLeaders: true });
   },
   loseState: ({ world, chance }) => {
-    world.restart(anyNode(world, chance), 50 + chance.random() * 1500, { losesState: true });
+    const keepsLeaders = chance.random() < 0.5;
+    const downMs = keepsLeaders ? 20 : 50 + chance.random() * 1500;
+    world.restart(anyNode(world, chance), downMs, { losesState: true, keepsLeaders });
   },
   move: (scene) => {
     const { world, chance } = scene;

@@ -304,6 +304,8 @@ export class SimulatedCluster {
       return refuse(call, 'UNKNOWN_TOPIC_ID');
     if (partition.leader !== node) return this.#notLeader(call, partition);
     if (refusal !== undefined) return refuse(call, refusal);
+    // -1 is for batches without idempotence.
+    if (call.producerId >= 0n && call.baseSequence < 0) return refuse(call, 'INVALID_RECORD');
     if (call.producerId >= 0n) {
       const checked = check(this, partition, node, call);
       if (typeof checked === 'string') return refuse(call, checked);

@@ -160,7 +160,7 @@ export class SimulatedConnections {
     one.busy = true;
     // A dead process's requests may lie in the broker's socket for long.
     const { random } = this.#world;
-    const serviceMs = fault === 'zombie' ? random() * 300 : random() * 2;
+    const serviceMs = fault === 'zombie' ? random() * 600 : random() * 2;
     this.#world.after(serviceMs + (options.delayMs ?? 0), () => {
       if (one.dead) return;
       this.#brokers.handle(one.node, framed, options, (answer) => {
