@@ -129,6 +129,13 @@ function outOfOrder(
   batch: ProducerBatch,
   nowMs: number,
 ): void {
+  const { identity } = partition;
+  if (settle.blind && batch.counter + batch.recordCount <= identity.ackedCounter) {
+    // What came behind it in the same epoch was acknowledged: it is in, and only forgotten.
+    confirmReached(state, partition, settle, identity.ackedCounter);
+    proceed(state, partition, nowMs);
+    return;
+  }
   if (settle.blind) {
     const next = (settle.probe ?? partition.retries.length) - 1;
     // The first was tried first; the last that is in, if any is, is found from the end.

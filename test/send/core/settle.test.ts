@@ -295,6 +295,25 @@ test('an old broker that forgot the producer id and takes sequence 0 only is giv
   world.verify();
 });
 
+test('without permission to read, a batch that is forgotten is known to be in by those acknowledged behind it', () => {
+  const world = SimulatedWorld.warm();
+  world.faults.afterAppend = ({ records }) =>
+    records.from === 10 ? 'UNKNOWN_SERVER_ERROR' : undefined;
+  const batches = [1, 2, 3].map(() => world.send('logs', 0));
+  world.run(12);
+  assert.deepEqual(
+    batches.map((batch) => world.outcomes.has(batch)),
+    [false, true, true],
+  );
+  world.faults = {
+    request: ({ type }) =>
+      type === 'sendDescribeProducers' ? { error: 'TOPIC_AUTHORIZATION_FAILED' } : undefined,
+  };
+  world.restart(0, 20);
+  world.settle(20_000);
+  world.verify();
+});
+
 test('without permission to read, a batch that may be in and is refused for good is given up as such, and the next ones go on', () => {
   const world = SimulatedWorld.warm({ config: { requestTimeoutMs: 500 } });
   world.faults.request = ({ type }) => (type === 'sendProduce' ? 'cutAfter' : undefined);
