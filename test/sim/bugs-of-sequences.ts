@@ -8,7 +8,8 @@ export const bugsOfSequences: readonly Mutation[] = [
     bug: 'several in flight before a leader has accepted the first: the second is accepted without it',
     file: 'src/send/partition-turn.ts',
     find: `    partition.gateLeaderId === partition.leaderId &&
-    partition.gateLeaderEpoch === partition.leaderEpoch`,
+    partition.gateLeaderEpoch === partition.leaderEpoch &&
+    partition.gateConnection === state.nodes.get(partition.leaderId)?.connection`,
     replace: 'true',
   },
   {
@@ -16,8 +17,16 @@ export const bugsOfSequences: readonly Mutation[] = [
     ticket: 'franz-go #781, measured',
     bug: 'the gate is not closed again when the leader epoch changes',
     file: 'src/send/partition-turn.ts',
-    find: '    partition.gateLeaderEpoch === partition.leaderEpoch',
-    replace: '    true',
+    find: '    partition.gateLeaderEpoch === partition.leaderEpoch &&\n',
+    replace: '',
+  },
+  {
+    name: 'gate-outlives-connection',
+    ticket: 'found by this simulator',
+    bug: 'a broker that was restarted is trusted to know the producer id, until its new epoch is heard of',
+    file: 'src/send/partition-turn.ts',
+    find: ' &&\n    partition.gateConnection === state.nodes.get(partition.leaderId)?.connection',
+    replace: '',
   },
   {
     name: 'gate-open-after-silence',

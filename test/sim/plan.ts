@@ -127,6 +127,7 @@ function calm(plan: Plan, { below }: Chance): Plan {
     ...{ isCalm: true, rate: 0, rejections: [], episodes: [], batchBytesMax: Infinity },
     ...{ tearsFrames: false, isSlowNetwork: false, quietMs: 0, hasStuckPartition: false },
     ...{ abandons: false, staleRate: 0, beforeWrap: 1 + below(300) },
+    ...{ isOldBroker: false, isStrictBroker: false },
   };
 }
 
@@ -161,7 +162,7 @@ function drawTrouble(chance: Chance): Plan {
     },
     rate: yes(0.15) ? 0 : random() * 0.12,
     requestFaults: drawRequestFaults(chance),
-    refusals: some(Object.values(refusals), 0.3).flat(),
+    refusals: drawRefusals(chance, enableIdempotence && !isBlind),
     rejections: yes(0.4) ? rejections : [],
     rejectionRate: random() * (yes(0.3) ? 0.04 : 0.01),
     afterAppends: yes(0.5) ? some(afterAppends, 0.5) : [],
@@ -187,6 +188,12 @@ function drawTrouble(chance: Chance): Plan {
     flushes: yes(0.4),
     abandons: yes(0.08),
   };
+}
+
+/** A wrong OUT_OF_ORDER can be seen through by reading the log; without idempotence no broker looks at sequences. */
+function drawRefusals({ random }: Chance, withSequence: boolean): KafkaErrorName[] {
+  const kinds = Object.values(refusals).filter(() => random() < 0.3);
+  return kinds.flat().filter((name) => withSequence || name !== 'OUT_OF_ORDER_SEQUENCE_NUMBER');
 }
 
 /** Without idempotence only one in flight promises an order. */
