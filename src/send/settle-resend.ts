@@ -101,7 +101,7 @@ function resendRefused(
   }
   if (action === 'split' || action === 'fail') {
     if (settle.last === batch) note(settle, batch);
-    else if (!batch.maybeAppended || areEarlierAttemptsOver(state, settle)) {
+    else if (!batch.maybeAppended || isKnownToBeOut(state, settle)) {
       refusedForGood(state, partition, batch, error, answered, nowMs);
       return;
     }
@@ -162,8 +162,8 @@ function outOfOrder(
  * A dead connection's requests are still handled one by one, each for at most the request timeout. What the leader said after that can no
  * longer be overtaken by one of them.
  */
-function areEarlierAttemptsOver(state: SenderState, { lostMs, askedMs }: Settle): boolean {
-  return isOver(state, lostMs, askedMs);
+function isKnownToBeOut(state: SenderState, { blind, lostMs, askedMs }: Settle): boolean {
+  return !blind && isOver(state, lostMs, askedMs);
 }
 
 function isOver({ config }: SenderState, lostMs: number, nowMs: number): boolean {

@@ -314,6 +314,27 @@ test('without permission to read, a batch that is forgotten is known to be in by
   world.verify();
 });
 
+test('without permission to read, no time that passes proves that a batch is not in', () => {
+  const config = { requestTimeoutMs: 200, maxInFlightRequestsPerConnection: 1 };
+  const world = SimulatedWorld.warm({ config });
+  world.cluster.describeProducers = false;
+  world.cutAll(false);
+  world.run(500);
+  world.faults.request = ({ type }) => (type === 'sendProduce' ? 'cutAfter' : undefined);
+  const batch = world.send('logs', 0, 1);
+  world.run(10);
+  assert.equal(world.cluster.partition('logs', 0).logEnd, 11);
+  // The leader is asked long after the answer was lost, and does not tell.
+  let left = 4;
+  world.faults.request = ({ type }) => {
+    if (type === 'readHeaders') return { error: 'TOPIC_AUTHORIZATION_FAILED' };
+    return type === 'sendListOffsets' && left-- > 0 ? { error: 'UNKNOWN_SERVER_ERROR' } : undefined;
+  };
+  world.faults.refusal = () => 'INVALID_TIMESTAMP';
+  world.settle(60_000);
+  assert.deepEqual([world.outcome(batch).type, world.outcome(batch).written], ['failed', 'perhaps']);
+});
+
 test('without permission to read, a batch that may be in and is refused for good is given up as such, and the next ones go on', () => {
   const world = SimulatedWorld.warm({ config: { requestTimeoutMs: 500 } });
   world.faults.request = ({ type }) => (type === 'sendProduce' ? 'cutAfter' : undefined);
