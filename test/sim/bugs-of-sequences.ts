@@ -15,10 +15,12 @@ export const bugsOfSequences: readonly Mutation[] = [
   {
     name: 'gate-once-per-leader',
     ticket: 'franz-go #781, measured',
-    bug: 'the gate is not closed again when the leader epoch changes',
+    bug: 'the gate is not closed again, whatever becomes of the leader meanwhile',
     file: 'src/send/partition-turn.ts',
-    find: '    partition.gateLeaderEpoch === partition.leaderEpoch &&\n',
-    replace: '',
+    find: `    partition.gateLeaderId === partition.leaderId &&
+    partition.gateLeaderEpoch === partition.leaderEpoch &&
+    partition.gateConnection === state.nodes.get(partition.leaderId)?.connection`,
+    replace: '    partition.gateLeaderId === partition.leaderId',
   },
   {
     name: 'gate-outlives-connection',
@@ -195,7 +197,7 @@ export const bugsOfSequences: readonly Mutation[] = [
   },
   {
     name: 'duplicate-is-an-error',
-    ticket: 'KIP-98, sarama #1430',
+    ticket: 'KIP-98, franz-go #846',
     bug: 'DUPLICATE_SEQUENCE_NUMBER is handed on as a failure',
     file: 'src/kafka/errors.ts',
     find: "produce(46, '?', 'duplicate',",

@@ -103,6 +103,7 @@ export interface Plan {
   readonly beforeWrap: number | undefined;
   readonly firstEpoch: number;
   readonly isOldBroker: boolean;
+  readonly duplicateIsError: boolean;
   /** KIP-219: brokers read nothing more while they throttle. */
   readonly mutesThrottled: boolean;
   readonly isStrictBroker: boolean;
@@ -179,6 +180,7 @@ function drawTrouble(chance: Chance): Plan {
     beforeWrap: yes(0.25) ? 1 + below(300) : undefined,
     firstEpoch: yes(0.1) ? 32_764 + below(4) : 0,
     isOldBroker,
+    duplicateIsError: yes(0.1),
     mutesThrottled: yes(0.7),
     isStrictBroker: yes(0.1),
     // From Kafka 2.8 on.

@@ -129,6 +129,7 @@ function setUp(scene: Scene): void {
   cluster.mutesThrottled = plan.mutesThrottled;
   cluster.leaderHints = plan.leaderHints;
   cluster.describeProducers = plan.hasDescribeProducers;
+  cluster.duplicateIsError = plan.duplicateIsError;
   cluster.firstEpoch = plan.firstEpoch;
   cluster.stale = () => chance.random() < plan.staleRate;
   cluster.missing = (_, node) => ignorant.has(node);

@@ -184,12 +184,17 @@ const episodes: Readonly<Record<EpisodeKind, (scene: Scene) => void>> = {
   },
   /** What the leader has is not replicated when its answers are lost; then it is lost itself. */
   holdAndRestart: (scene) => {
-    const { world, chance } = scene;
+    const { world, chance, plan } = scene;
     const node = anyNode(world, chance);
     const held = allPartitions(world).filter(({ leader }) => leader === node);
     hold(scene, held, 3000);
     world.after(chance.random() * 60, () => world.cutAll(true));
-    world.after(60 + chance.random() * 900, () => world.restart(node, 50 + chance.random() * 900));
+    // Expiry by record time may leave a leader without state above its watermark.
+    const isForgetful = plan.episodes.includes('loseState') && chance.random() < 0.5;
+    world.after(60 + chance.random() * 900, () => {
+      if (isForgetful) world.restart(node, 20, { losesState: true, keepsLeaders: true });
+      else world.restart(node, 50 + chance.random() * 900);
+    });
     world.after(1000 + chance.random() * 500, () => heal(world, held));
   },
 };

@@ -177,6 +177,8 @@ export class SimulatedCluster {
   unknownProducer: KafkaErrorName | undefined;
   /** What it says to a sequence before those that it remembers: old ones said DUPLICATE_SEQUENCE_NUMBER. */
   forgottenDuplicate: KafkaErrorName = 'OUT_OF_ORDER_SEQUENCE_NUMBER';
+  /** A duplicate is answered with DUPLICATE_SEQUENCE_NUMBER, as by some that speak Kafka's protocol. */
+  duplicateIsError = false;
   /** The epoch that a new producer id is handed out with. */
   firstEpoch = 0;
   /** Logs of topics that were deleted. */
@@ -245,21 +247,22 @@ export class SimulatedCluster {
     }));
   }
 
-  /** Some brokers tell what was true the last time. */
+  /** Some brokers tell what was true a while ago, and what newer answers were already given for. */
   stale: () => boolean = () => false;
   /** Some brokers do not know of a topic, for a while. */
   missing: (topic: string, node: number) => boolean = () => false;
-  readonly #told = new Map<string, TopicMetadata>();
+  readonly #told = new Map<string, TopicMetadata[]>();
 
   describeTopic(topic: string, node: number): TopicMetadata {
     if (this.missing(topic, node)) {
       const { code: errorCode } = errors.UNKNOWN_TOPIC_OR_PARTITION;
       return { errorCode, topic, topicId: '', partitions: [] };
     }
-    const before = this.#told.get(topic);
+    const told = this.#told.get(topic) ?? [];
+    const [before] = told;
     if (before !== undefined && this.stale()) return before;
     const now = this.#describe(topic);
-    this.#told.set(topic, now);
+    this.#told.set(topic, [...told, now].slice(-2));
     return now;
   }
 
@@ -311,6 +314,9 @@ export class SimulatedCluster {
       if (typeof checked === 'string') return refuse(call, checked);
       if (checked !== undefined) {
         const end = checked.baseOffset + call.records.count;
+        if (this.duplicateIsError) {
+          return { answer: refuse(call, 'DUPLICATE_SEQUENCE_NUMBER').answer, required: end };
+        }
         return accept(call, checked.baseOffset, checked.appendedMs, end);
       }
     }
