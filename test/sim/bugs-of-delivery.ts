@@ -79,7 +79,8 @@ export const bugsOfDelivery: readonly Mutation[] = [
     bug: 'batches of a partition without a leader wait for ever',
     file: 'src/accumulate/record-accumulator.ts',
     find: '        if (queue !== undefined) expired.push(...queue.take(isExpired));',
-    replace: '        if (queue !== undefined && nowMs < 0) expired.push(...queue.take(isExpired));',
+    replace:
+      '        if (queue !== undefined && nowMs < 0) expired.push(...queue.take(isExpired));',
   },
   {
     name: 'bytes-freed-in-flight',
@@ -158,8 +159,7 @@ export const bugsOfDelivery: readonly Mutation[] = [
     bug: 'when all known addresses are dead, the bootstrap servers are not asked again',
     file: 'src/send/node-connections.ts',
     find: 'const others = isAlone ? [...known, ...down.filter(isBootstrap)] : known;',
-    replace:
-      'const others = isAlone && known.length === 0 ? down.filter(isBootstrap) : known;',
+    replace: 'const others = isAlone && known.length === 0 ? down.filter(isBootstrap) : known;',
   },
   {
     name: 'no-refresh-after-disconnect',

@@ -7,12 +7,21 @@ import type { Verdict } from './story.ts';
 /** What a child tells. */
 export type ChildMessage =
   | { readonly type: 'seed'; readonly seed: number }
-  | { readonly type: 'fault'; readonly seed: number; readonly verdict: Verdict; readonly text: string }
+  | {
+      readonly type: 'fault';
+      readonly seed: number;
+      readonly verdict: Verdict;
+      readonly text: string;
+    }
   | { readonly type: 'done'; readonly totals: CampaignTotals };
 
 export interface ChildResult {
   readonly totals: CampaignTotals | undefined;
-  readonly faults: readonly { readonly seed: number; readonly verdict: Verdict; readonly text: string }[];
+  readonly faults: readonly {
+    readonly seed: number;
+    readonly verdict: Verdict;
+    readonly text: string;
+  }[];
 }
 
 /** A seed takes milliseconds: a sender that has not come back from a step after so long never will. */

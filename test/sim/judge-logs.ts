@@ -1,7 +1,7 @@
 /** The logs of the brokers against the outcomes that the sender gave: what Jepsen calls lost writes, duplicates, and inconsistent offsets. */
 import type { ProducerBatch } from '../../src/accumulate/producer-batch.ts';
 import type { Acked, ProduceOutcome } from '../../src/ack/produce-outcome.ts';
-import type { LogEntry, Records, SimulatedPartition } from '../support/simulated-cluster.ts';
+import type { LogEntry, Records, SimulatedPartition } from '../support/simulated-partition.ts';
 import type { SimulatedWorld } from '../support/simulated-world.ts';
 import { demand } from './fault.ts';
 import type { Plan } from './plan.ts';
@@ -39,7 +39,8 @@ function countRecords(
     for (let record = records.from; record < records.from + records.count; record++) {
       const times = (seen[record] ?? 0) + 1;
       seen[record] = Math.min(times, 200);
-      const twice = (): string => `record ${record} is there twice, the second at offset ${baseOffset}`;
+      const twice = (): string =>
+        `record ${record} is there twice, the second at offset ${baseOffset}`;
       if (isOnce) demand(times === 1, 'duplicated', twice, place);
     }
     const behind = (): string => `record ${records.from} lies behind record ${last}`;
@@ -61,7 +62,8 @@ function judgeOutcome(
   for (let record = from; record < from + count; record++) {
     const times = seen[record] ?? 0;
     const isThere = times > 0 || (buried[record] ?? 0) > 0;
-    const what = (): string => `record ${record} of batch ${batch.id} (${type}), there ${times} times`;
+    const what = (): string =>
+      `record ${record} of batch ${batch.id} (${type}), there ${times} times`;
     // Without the replicas' word a leader may lose what it acknowledged.
     if (written === 'yes' && config.acks === -1) demand(isThere, 'lost', what, place);
     if (written === 'no') demand(times === 0, 'lied', what, place);

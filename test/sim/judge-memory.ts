@@ -21,7 +21,10 @@ export function judgeMemory({ state, outcomes, released }: SimulatedWorld): void
     leaked(splitting === undefined, 'a batch that is split', place);
   }
   for (const { inFlight, active } of state.nodes.values()) {
-    leaked(inFlight.every(({ question }) => question.api !== 'Produce'), 'a request of a node');
+    leaked(
+      inFlight.every(({ question }) => question.api !== 'Produce'),
+      'a request of a node',
+    );
     leaked(active.size <= 16, 'a partition that is served twice');
   }
   for (const batch of outcomes.keys()) leaked(released.has(batch), `batch ${batch.id}`);

@@ -100,8 +100,12 @@ async function scoreMutations(): Promise<void> {
     ...{ first, seeds, jobs, pick: values.pick },
     onCaught: ({ mutation, by }) => {
       const found =
-        by === undefined ? 'NOT CAUGHT' : `seed ${by.seed}: ${by.verdict.kind}: ${by.verdict.message}`;
-      console.log(`${mutation.name.padEnd(32)} ${mutation.ticket.padEnd(40)} ${found.slice(0, 120)}`);
+        by === undefined
+          ? 'NOT CAUGHT'
+          : `seed ${by.seed}: ${by.verdict.kind}: ${by.verdict.message}`;
+      console.log(
+        `${mutation.name.padEnd(32)} ${mutation.ticket.padEnd(40)} ${found.slice(0, 120)}`,
+      );
     },
   });
   console.log(summary(all, seeds));

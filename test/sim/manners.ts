@@ -24,7 +24,10 @@ export class Manners {
   #pieceCount = 0;
   readonly #flushes = new Map<number, readonly ProducerBatch[]>();
   /** By topic id and partition: the newest leader epoch that was told, and whose. */
-  readonly #leaders = new Map<string, { readonly leaderId: number; readonly leaderEpoch: number }>();
+  readonly #leaders = new Map<
+    string,
+    { readonly leaderId: number; readonly leaderEpoch: number }
+  >();
   readonly #second = new Map<string, number>();
   #secondMs = 0;
 

@@ -14,6 +14,8 @@ export function assertPlanted(mutation: Mutation): void {
   const planted = (globalThis as { [PLANTED]?: string[] })[PLANTED] ?? [];
   const missing = editsOf(mutation).find(({ file }) => !planted.includes(file));
   if (missing !== undefined) {
-    throw new Error(`mutation ${mutation.name} is not planted: ${missing.file} was not loaded with it`);
+    throw new Error(
+      `mutation ${mutation.name} is not planted: ${missing.file} was not loaded with it`,
+    );
   }
 }

@@ -50,7 +50,8 @@ export function writeTable(path: string, all: readonly Caught[], seeds: number):
   const text = readFileSync(path, 'utf8');
   const from = text.indexOf(BEGIN);
   const to = text.indexOf(END);
-  if (from < 0 || to < from) throw new Error(`${path} has no place for the table: ${BEGIN} … ${END}`);
+  if (from < 0 || to < from)
+    throw new Error(`${path} has no place for the table: ${BEGIN} … ${END}`);
   const table = `${BEGIN}\n\n${summary(all, seeds)}.\n\n${tableOf(all)}\n\n`;
   writeFileSync(path, text.slice(0, from) + table + text.slice(to));
 }
@@ -60,6 +61,9 @@ function tableOf(all: readonly Caught[]): string {
     const found = by === undefined ? 'not caught |' : `${by.verdict.kind} | ${by.seed}`;
     return `| ${name} | ${bug} | ${ticket} | ${found} |`;
   });
-  const head = ['| mutation | what the client did | ticket | caught as | seed |', '| --- | --- | --- | --- | --- |'];
+  const head = [
+    '| mutation | what the client did | ticket | caught as | seed |',
+    '| --- | --- | --- | --- | --- |',
+  ];
   return [...head, ...rows].join('\n');
 }

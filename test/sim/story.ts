@@ -3,7 +3,7 @@ import { UNASSIGNED_PARTITION } from '../../src/accumulate/producer-batch.ts';
 import { partitionOf, partitionsOf, topicOf } from '../../src/send/sender-state.ts';
 import { waiting } from '../../src/send/wait-status.ts';
 import { chanceOf, type Chance } from '../support/seeded-random.ts';
-import type { Records } from '../support/simulated-cluster.ts';
+import type { Records } from '../support/simulated-partition.ts';
 import { SimulatedWorld } from '../support/simulated-world.ts';
 import { demand, Fault, type VerdictKind } from './fault.ts';
 import { judgeLogs } from './judge-logs.ts';
@@ -76,7 +76,11 @@ function verdictOf(error: unknown): Verdict {
     return { kind, message, place };
   }
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return { kind: /it spins|come to rest/.test(message) ? 'hung' : 'broken', message, place: undefined };
+  return {
+    kind: /it spins|come to rest/.test(message) ? 'hung' : 'broken',
+    message,
+    place: undefined,
+  };
 }
 
 function play(scene: Scene, manners: Manners): void {

@@ -2,7 +2,7 @@
 import type { ProducerBatch } from '../../src/accumulate/producer-batch.ts';
 import { errorOf } from '../../src/kafka/errors.ts';
 import type { SenderEffect, SenderEvent } from '../../src/send/events.ts';
-import type { Records } from '../support/simulated-cluster.ts';
+import type { Records } from '../support/simulated-partition.ts';
 import type { SimulatedWorld } from '../support/simulated-world.ts';
 
 export class Trace {
@@ -49,7 +49,9 @@ export class Trace {
       for (const { batch } of effect.entries) {
         if (!this.#isIt(batch)) continue;
         this.#asked.add(effect.request);
-        this.#say(`#${effect.request} to ${effect.node}: ${nameOf(batch)}, attempt ${batch.attempts}`);
+        this.#say(
+          `#${effect.request} to ${effect.node}: ${nameOf(batch)}, attempt ${batch.attempts}`,
+        );
       }
     } else if (effect.type === 'outcome' && this.#isIt(effect.batch)) {
       const { type, written } = effect.outcome;

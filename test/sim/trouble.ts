@@ -1,6 +1,7 @@
 /** The faults and episodes of a plan, carried out in a simulated world. */
 import type { Faults, RequestEffect, RequestFault } from '../support/simulated-brokers.ts';
-import type { ProduceCall, SimulatedPartition } from '../support/simulated-cluster.ts';
+import type { ProduceCall } from '../support/simulated-cluster.ts';
+import type { SimulatedPartition } from '../support/simulated-partition.ts';
 import type { SimulatedWorld } from '../support/simulated-world.ts';
 import type { Chance } from '../support/seeded-random.ts';
 import type { EpisodeKind, Plan } from './plan.ts';
@@ -102,11 +103,14 @@ function varied(fault: RequestFault, random: () => number): RequestFault {
 }
 
 function questionFault({ pick }: Chance, type: RequestEffect['type']): RequestFault {
-  if (type === 'sendMetadata') return { error: pick(['REBOOTSTRAP_REQUIRED', 'REQUEST_TIMED_OUT']) };
+  if (type === 'sendMetadata')
+    return { error: pick(['REBOOTSTRAP_REQUIRED', 'REQUEST_TIMED_OUT']) };
   if (type === 'sendInitProducerId') {
     return { error: pick(['COORDINATOR_LOAD_IN_PROGRESS', 'UNKNOWN_SERVER_ERROR']) };
   }
-  return { error: pick(['UNKNOWN_SERVER_ERROR', 'NOT_LEADER_OR_FOLLOWER', 'OFFSET_NOT_AVAILABLE']) };
+  return {
+    error: pick(['UNKNOWN_SERVER_ERROR', 'NOT_LEADER_OR_FOLLOWER', 'OFFSET_NOT_AVAILABLE']),
+  };
 }
 
 const episodes: Readonly<Record<EpisodeKind, (scene: Scene) => void>> = {

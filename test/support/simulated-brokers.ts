@@ -5,19 +5,14 @@ import {
   refuse,
   type Appended,
   type ProduceCall,
-  type Records,
   type SimulatedCluster,
 } from './simulated-cluster.ts';
+import type { Records } from './simulated-partition.ts';
 
 export type RequestEffect = Extract<SenderEffect, { readonly request: number }>;
 
 /** What goes wrong with a request. `zombie`: the client loses the connection, the broker works off what it has. */
-export type RequestFault =
-  | 'cutBefore'
-  | 'cutAfter'
-  | 'zombie'
-  | 'silent'
-  | AnswerFault;
+export type RequestFault = 'cutBefore' | 'cutAfter' | 'zombie' | 'silent' | AnswerFault;
 
 /** What is wrong with an answer. */
 export interface AnswerFault {

@@ -80,7 +80,15 @@ export class SimulatedConnections {
       }
       this.#connections.set(connection, {
         ...{ node: target, calledNode: node, connection, queue: [] },
-        ...{ open: true, busy: false, dead: false, silent: false, torn: false, arrivalMs: 0, mutedUntilMs: -Infinity },
+        ...{
+          open: true,
+          busy: false,
+          dead: false,
+          silent: false,
+          torn: false,
+          arrivalMs: 0,
+          mutedUntilMs: -Infinity,
+        },
       });
       const { describeProducers } = cluster;
       this.#world.step({ type: 'connected', node, connection, features: { describeProducers } });

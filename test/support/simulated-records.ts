@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { ProducerBatch } from '../../src/accumulate/producer-batch.ts';
 import type { ProduceOutcome } from '../../src/ack/produce-outcome.ts';
-import type { Records, SimulatedCluster } from './simulated-cluster.ts';
+import type { SimulatedCluster } from './simulated-cluster.ts';
+import type { Records } from './simulated-partition.ts';
 
 /** What the shell does for `splitBatch`: at least two pieces, at most one record each. */
 export function cutInPieces(

@@ -14,7 +14,8 @@ import { waiting } from '../../src/send/wait-status.ts';
 import { seededRandom } from './seeded-random.ts';
 import { SimulatedBrokers, type Faults, type RequestEffect } from './simulated-brokers.ts';
 import { cutInPieces, verifyLogs } from './simulated-records.ts';
-import { SimulatedCluster, type Records } from './simulated-cluster.ts';
+import { SimulatedCluster } from './simulated-cluster.ts';
+import type { Records } from './simulated-partition.ts';
 import { SimulatedConnections, type WorldObserver } from './simulated-connections.ts';
 
 interface Timer {

@@ -78,7 +78,12 @@ test('with one request in flight the order holds through refusals without idempo
 });
 
 test('a piece of a split batch that is sent again stays before the pieces behind it, without idempotence too', () => {
-  const config = { ...plain, acks: -1 as const, maxInFlightRequestsPerConnection: 1, batchSize: 300 };
+  const config = {
+    ...plain,
+    acks: -1 as const,
+    maxInFlightRequestsPerConnection: 1,
+    batchSize: 300,
+  };
   const world = SimulatedWorld.warm({ config });
   let refused = false;
   world.faults.refusal = ({ records: { from, count } }) => {

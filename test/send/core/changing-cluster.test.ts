@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { SenderConfig } from '../../../src/send/sender-config.ts';
 import { chanceOf, type Chance } from '../../support/seeded-random.ts';
 import type { Faults, RequestFault } from '../../support/simulated-brokers.ts';
-import type { Records } from '../../support/simulated-cluster.ts';
+import type { Records } from '../../support/simulated-partition.ts';
 import { SimulatedWorld } from '../../support/simulated-world.ts';
 
 const SEEDS = Number(process.env['MILLRACE_SEEDS'] ?? 200);

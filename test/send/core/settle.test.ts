@@ -233,7 +233,7 @@ test('a final refusal counts only when the leader was asked after the last earli
     const { producerId, producerEpoch, baseSequence, payload: records } = batch;
     const identity = { producerId, producerEpoch, baseSequence, records };
     const times = { appendedMs: world.nowMs, timestampMs: world.nowMs };
-      partition.append({ baseOffset: partition.logEnd, ...identity, ...times });
+    partition.append({ baseOffset: partition.logEnd, ...identity, ...times });
     partition.replicate(partition.logEnd);
   });
   world.settle();
@@ -332,7 +332,10 @@ test('without permission to read, no time that passes proves that a batch is not
   };
   world.faults.refusal = () => 'INVALID_TIMESTAMP';
   world.settle(60_000);
-  assert.deepEqual([world.outcome(batch).type, world.outcome(batch).written], ['failed', 'perhaps']);
+  assert.deepEqual(
+    [world.outcome(batch).type, world.outcome(batch).written],
+    ['failed', 'perhaps'],
+  );
 });
 
 test('without permission to read, a batch that may be in and is refused for good is given up as such, and the next ones go on', () => {
