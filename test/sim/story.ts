@@ -268,7 +268,8 @@ function judgeDeadlines({ world }: Scene): void {
   for (const { topic, partition, queue } of partitionsOf(world.state)) {
     for (const { id, replayable, createdMs } of queue) {
       const isLate = !replayable && world.nowMs > createdMs + deliveryTimeoutMs + 500;
-      const late = (): string => `batch ${id} of ${world.nowMs - createdMs} ms should have expired`;
+      const late = (): string =>
+        `batch ${id} of ${Math.round(world.nowMs - createdMs)} ms should have expired`;
       demand(!isLate, 'hung', late, `${topic.topic}-${partition}`);
     }
   }
