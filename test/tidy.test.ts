@@ -28,6 +28,7 @@ test('every import names a file that is there, and every source file is used by 
     'workers/encode.ts',
     'config/render.ts',
     'test/run.ts',
+    'test/sim/main.ts',
     'bench/main.ts',
   ];
   const used = new Set(entries);

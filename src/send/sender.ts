@@ -239,12 +239,11 @@ function takePieces(
   assert(partition.splitting === whole, 'pieces come for the batch that was given out');
   partition.splitting = undefined;
   admitPieces(state, whole, pieces);
-  if (state.config.enableIdempotence) partition.identity.stampPieces(whole, pieces);
+  partition.identity.stampPieces(whole, pieces);
   for (const piece of pieces) {
     piece.partition = whole.partition;
     // Without idempotence an earlier attempt of the whole may be in.
     piece.maybeAppended = whole.maybeAppended;
-    if (!state.config.enableIdempotence) piece.counter = whole.counter;
     insertRetry(partition, piece);
     watchExpiry(state, piece);
   }
