@@ -46,7 +46,7 @@ export async function ingest(options: IngestOptions): Promise<Sample[]> {
       const file = join(folder, `lines-${cell.lineBytes}`);
       const records = writeLines(file, cell.lineBytes, cell.bytes);
       for (let run = 0; run <= options.runs; run++) {
-        for (const contender of rotated(pick(options.only, cell.bytes), run)) {
+        for (const contender of rotated(pick(options.only, records), run)) {
           const sample = await one(cluster, classpath, contender, cell, file, records);
           // The first round warms page cache and broker and is not counted.
           if (run > 0) samples.push(sample);
@@ -97,11 +97,11 @@ function storedRecords(bootstrap: string, topic: string): number {
   return [...text.matchAll(/offset (\d+)/g)].reduce((sum, match) => sum + Number(match[1]), 0);
 }
 
-function pick(only: readonly string[], bytes: number): Contender[] {
+function pick(only: readonly string[], lines: number): Contender[] {
   return contenders.filter(
     (contender) =>
       (only.length === 0 || only.includes(contender.name)) &&
-      bytes <= (contender.bytesMax ?? Infinity),
+      lines <= (contender.linesMax ?? Infinity),
   );
 }
 

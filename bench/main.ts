@@ -58,8 +58,8 @@ async function runIngest(): Promise<void> {
 }
 
 /**
- * The default matrix. First what every program can do in a minute: each codec at 228 bytes, the other sizes with none and lz4. Start-up is a
- * large part of the cost there. Then a gigabyte of 228 bytes, for the programs that can.
+ * The default matrix. First what every program can do in half a minute: each codec at 228 bytes, the other sizes with none and lz4. Then a
+ * gigabyte of 228 bytes, without the programs that would take minutes.
  */
 function cells(): Cell[] {
   const sizes =
@@ -75,9 +75,11 @@ function cells(): Cell[] {
   return [...asked, ...(named ?? codecs).map((codec) => ({ lineBytes: 228, codec, bytes: 1e9 }))];
 }
 
-/** Short lines cost the peers so much more that less of them says the same. */
+/** So much that start-up is a small part where lines are long, and that the slowest program needs less than half a minute where they are short. */
 function defaultMegabytes(lineBytes: number): number {
-  return lineBytes < 50 ? 20 : 60;
+  if (lineBytes < 50) return 20;
+  if (lineBytes < 500) return 60;
+  return lineBytes < 5000 ? 300 : 1000;
 }
 
 function failWhenLost(samples: readonly Sample[]): void {

@@ -63,7 +63,12 @@ export function machine(versions: Readonly<Record<string, string>>): string {
 }
 
 export function markdownTable(samples: readonly Sample[]): string {
-  const head = ['lines, file, codec', 'program', ...figures.map((figure) => figure.title), 'stored'];
+  const head = [
+    'lines, file, codec',
+    'program',
+    ...figures.map((figure) => figure.title),
+    'stored',
+  ];
   const body = rows(samples).map((row) => [
     row.cell,
     row.contender,

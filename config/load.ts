@@ -2,6 +2,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { ConfigError, type ConfigFault } from '../src/shared/errors.ts';
+import { deepFreeze } from './deep-freeze.ts';
 import { applyOverrides, type Overrides } from './overrides.ts';
 import type { PlacedEntry } from './placed.ts';
 import { readYamlFile, readYamlValue } from './read-yaml.ts';
@@ -77,12 +78,4 @@ function byPlace(a: ConfigFault, b: ConfigFault): number {
     return line === undefined ? Number.MAX_SAFE_INTEGER : Number(line) * 10_000 + Number(column);
   };
   return position(a) - position(b);
-}
-
-function deepFreeze(value: unknown): unknown {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value);
-    for (const part of Object.values(value)) deepFreeze(part);
-  }
-  return value;
 }

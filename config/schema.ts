@@ -139,11 +139,11 @@ export const schema = {
   rows: {
     workers: derived(
       integer(1, 64),
-      'the number of processors, at most 4',
-      () => Math.min(4, availableParallelism()),
+      'one less than there are processors, at least 1 and at most 4',
+      () => Math.min(4, Math.max(1, availableParallelism() - 1)),
       {
         importance: 'high',
-        doc: 'Threads that encode and compress. They start when there is work for them.',
+        doc: 'Threads that encode and compress. They start when there is work for them. With gzip, which costs the most, one for each processor is faster.',
       },
     ),
     'state.dir': setting(path, '/var/lib/millrace', {

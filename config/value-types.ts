@@ -1,5 +1,6 @@
 /** What a single value may be: how its text is read, how it is shown to people, and its JSON schema. */
 import { isAbsolute, resolve } from 'node:path';
+import { TOPIC_NAME_RULE, topicNameFault } from '../src/shared/topic-name.ts';
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
@@ -145,16 +146,12 @@ export const topicName: ValueType<string> = {
   says: 'name of a topic: 1 to 249 of a-z A-Z 0-9 . _ -',
   jsonSchema: { type: 'string', pattern: '^[a-zA-Z0-9._-]{1,249}$', not: { enum: ['.', '..'] } },
   parse(name) {
-    const fix = 'use 1 to 249 characters out of a-z A-Z 0-9 . _ -';
-    const refuse = (why: string): Parsed<string> => ({
-      problem: `${quoted(name)} is not a name that Kafka allows for a topic: ${why}`,
-      fix,
-    });
-    if (name === '') return refuse('it is empty');
-    if (name === '.' || name === '..') return refuse('. and .. are names of folders');
-    if (name.length > 249) return refuse(`it has ${name.length} characters`);
-    const odd = /[^a-zA-Z0-9._-]/u.exec(name)?.[0];
-    return odd === undefined ? { value: name } : refuse(`it contains ${quoted(odd)}`);
+    const fault = topicNameFault(name);
+    if (fault === undefined) return { value: name };
+    return {
+      problem: `${quoted(name)} is not a name that Kafka allows for a topic: ${fault}`,
+      fix: `use ${TOPIC_NAME_RULE}`,
+    };
   },
 };
 

@@ -71,7 +71,7 @@ function framingFlags(input: InputConfig): number {
 }
 
 /** @param topicWaitMaxMs how long a topic that cannot be used is waited for, before the sender stops for good */
-export function senderConfig(config: Config, topicWaitMaxMs: number): SenderConfig {
+export function senderConfig(config: Pick<Config, 'kafka'>, topicWaitMaxMs: number): SenderConfig {
   const { kafka } = config;
   return {
     bootstrapServers: kafka.bootstrapServers,

@@ -52,6 +52,7 @@ function chunkBench(
         trailerBytes: 1,
         recordBytesMax: 1_000_000,
         flags: encodeFlags.STRIP_CR | encodeFlags.LONG_SPLIT,
+        recordCount: 0,
         batchBytesMax: BATCH_BYTES_MAX,
         codec: compressor.id,
         level: compressor.level ?? 0,

@@ -4,7 +4,7 @@ import type { EncodeResult, EncodeTask } from './encode-task.ts';
 /**
  * What the two rings carry, as little-endian 32-bit words; only the timestamp needs 64 bits.
  *
- *     submission   0 ticket, 4 … the task's fields in the order of `taskFields`, 48 kind, 56 timestampMs (float64)
+ *     submission   0 ticket, 4 … the task's fields in the order of `taskFields`, 52 kind, 56 timestampMs (float64)
  *     completion   0 ticket, 4 … the result's fields in the order of `resultFields`
  *
  * The ticket names the submission; a worker hands it back unread. It is an unsigned 32-bit number.
@@ -21,6 +21,7 @@ const taskFields = [
   'batchBytesMax',
   'codec',
   'level',
+  'recordCount',
 ] as const satisfies readonly (keyof EncodeTask)[];
 
 const resultFields = [
@@ -34,7 +35,7 @@ const resultFields = [
   'longCount',
 ] as const satisfies readonly (keyof EncodeResult)[];
 
-const KIND_OFFSET = 48;
+const KIND_OFFSET = 52;
 const TIMESTAMP_OFFSET = 56;
 
 /** What a submission asks for: to encode, or to end when all before it is done. */

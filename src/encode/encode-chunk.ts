@@ -13,7 +13,7 @@ import { GUARD_BYTES } from '../ring/arena.ts';
 import type { ScratchLayout } from '../ring/memory-layout.ts';
 import type { SharedMemory } from '../ring/shared-memory.ts';
 import type { EncodeResult, EncodeTask } from './encode-task.ts';
-import { RECORD_OVERHEAD_BYTES_MAX } from './encode-task.ts';
+import { encodeFlags, RECORD_OVERHEAD_BYTES_MAX } from './encode-task.ts';
 import type { Kernel } from './kernel.ts';
 import { encodeInfo, MATCH_TABLE_BYTES } from './kernel.ts';
 
@@ -77,6 +77,7 @@ export class ChunkEncoder {
   encode(task: EncodeTask): EncodeResult {
     const payloadMax = Math.min(task.outputBytes, task.batchBytesMax) - BATCH_HEADER_BYTES;
     assert(task.codec === this.#compressor.id, 'the task asks for the codec that was loaded');
+    if ((task.flags & encodeFlags.RECORDS) !== 0) return this.#pack(task, payloadMax);
     assert(
       Math.min(task.recordBytesMax, task.inputBytes) +
         RECORD_OVERHEAD_BYTES_MAX +
@@ -110,7 +111,12 @@ export class ChunkEncoder {
       }
       if (encoded.payloadBytes === 0) return this.#sealed(task, encoded, codecs.none, undefined);
 
-      const compressedBytes = this.#compress(task, encoded.payloadBytes, payloadMax);
+      const compressedBytes = this.#compress(
+        task,
+        this.#rawAddress,
+        encoded.payloadBytes,
+        payloadMax,
+      );
       const observed = compressedBytes === undefined ? 1 : encoded.payloadBytes / compressedBytes;
       this.#learn(observed);
       if (compressedBytes !== undefined && compressedBytes < encoded.payloadBytes) {
@@ -140,18 +146,41 @@ export class ChunkEncoder {
     this.#ratio = ratio < this.#ratio ? ratio : this.#ratio + (ratio - this.#ratio) / 8;
   }
 
-  /** From scratch into the output run. Returns the compressed length, undefined when it has no room there. */
-  #compress(task: EncodeTask, payloadBytes: number, payloadMax: number): number | undefined {
+  /** The input is records: they become the payload, compressed where that makes them shorter. */
+  #pack(task: EncodeTask, payloadMax: number): EncodeResult {
+    const { inputAddress, inputBytes, recordCount, codec } = task;
+    assert(inputBytes <= payloadMax, 'records fit into one batch as they are');
+    const packed: Encoded = {
+      ...{ consumedBytes: inputBytes, payloadBytes: inputBytes, recordCount },
+      ...{ emptyCount: 0, longCount: 0 },
+    };
+    const compressedBytes =
+      codec === codecs.none
+        ? undefined
+        : this.#compress(task, inputAddress, inputBytes, payloadMax);
+    if (compressedBytes !== undefined && compressedBytes < inputBytes) {
+      return this.#sealed(task, packed, codec, compressedBytes);
+    }
+    this.#kernel.copy(inputAddress, task.outputAddress + BATCH_HEADER_BYTES, inputBytes);
+    return this.#sealed(task, packed, codecs.none, undefined);
+  }
+
+  /** From `rawAddress` into the output run. Returns the compressed length, undefined when it has no room there. */
+  #compress(
+    task: EncodeTask,
+    rawAddress: number,
+    payloadBytes: number,
+    payloadMax: number,
+  ): number | undefined {
     const payload = task.outputAddress + BATCH_HEADER_BYTES;
     const inKernel = kernelCodecs.get(task.codec);
     if (inKernel !== undefined) {
       const payloadEnd = payload + payloadMax;
       const table = this.#tableAddress;
-      const raw = this.#rawAddress;
-      const written = this.#kernel[inKernel](raw, payloadBytes, payload, payloadEnd, table);
+      const written = this.#kernel[inKernel](rawAddress, payloadBytes, payload, payloadEnd, table);
       return written === 0 ? undefined : written;
     }
-    const raw = this.#memory.view(this.#rawAddress, payloadBytes);
+    const raw = this.#memory.view(rawAddress, payloadBytes);
     const compressed = this.#compressor.compress(raw);
     if (compressed.byteLength > payloadMax) return undefined;
     this.#memory.bytes.set(compressed, payload);

@@ -1,17 +1,28 @@
 /** Chunks and parts in their order, whichever worker was first. */
 import type { Run } from '../ring/arena.ts';
+import { encodeFlags } from './encode-task.ts';
 
 /** What the pool needs to know of a chunk; the caller's own object comes back with every part of it. */
 export interface ChunkToEncode {
   readonly number: number;
   /** Whole frames; the pool takes the run over and frees it after the last part. */
   readonly input: Run;
+  /** Without `headBytes`. */
   readonly bytes: number;
+  /** Blank bytes before the first frame. Records have room for a batch header there, so that they can become a batch where they lie. */
+  readonly headBytes?: number;
+  /** Of a chunk of records (`encodeFlags.RECORDS`). */
+  readonly recordCount?: number;
   readonly trailerAddress: number;
   readonly trailerBytes: number;
   readonly flags: number;
   readonly recordBytesMax: number;
   readonly timestampMs: number;
+}
+
+/** Whether a chunk holds records instead of lines. */
+export function isRecords({ flags }: ChunkToEncode): boolean {
+  return (flags & encodeFlags.RECORDS) !== 0;
 }
 
 /** A finished RecordBatch in the arena: 61 blank header bytes, then the payload. */

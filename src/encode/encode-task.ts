@@ -5,7 +5,7 @@
  *     |line \n line \n ... |64 guard bytes|       |61 blank header bytes|payload ...|64 guard bytes|
  */
 
-/** Bits of `EncodeTask.flags`. Exactly one of the three `LONG_` bits is set. */
+/** Bits of `EncodeTask.flags`. Exactly one of the three `LONG_` bits is set, or `RECORDS`. */
 export const encodeFlags = {
   /** One carriage return before the newline (or before the end of the input) is not part of the value. */
   STRIP_CR: 1,
@@ -17,6 +17,8 @@ export const encodeFlags = {
   LONG_TRUNCATE: 8,
   /** A line over `recordBytesMax` makes no record. */
   LONG_DROP: 16,
+  /** The input is v2 records already, not lines: they are compressed as they are, all of them in one batch. No other bit counts then. */
+  RECORDS: 32,
 } as const;
 
 /**
@@ -43,6 +45,8 @@ export interface EncodeTask {
   /** Longest value; a longer line is handled as the `LONG_` flag says. 1 or more. */
   readonly recordBytesMax: number;
   readonly flags: number;
+  /** Of the input when it is records; 0 for lines, which are counted. */
+  readonly recordCount: number;
   /** The sealed batch, header included and after compression, is at most this long. */
   readonly batchBytesMax: number;
   /** Kafka's attribute codec id: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd. */

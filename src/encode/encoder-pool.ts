@@ -6,7 +6,9 @@
 import { extname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Piscina } from 'piscina';
-import type { Compressor } from '../kafka/compression.ts';
+import { codecs, type Compressor } from '../kafka/compression.ts';
+import { crc32c } from '../kafka/crc32c.ts';
+import { BATCH_HEADER_BYTES } from '../kafka/record-batch.ts';
 import type { Arena } from '../ring/arena.ts';
 import type { MemoryLayout } from '../ring/memory-layout.ts';
 import { Doorbell } from '../ring/ring-wait.ts';
@@ -16,6 +18,7 @@ import { ChunkEncoder } from './encode-chunk.ts';
 import type { WorkerSetup } from './encode-loop.ts';
 import {
   EncodeOrder,
+  isRecords,
   type ChunkToEncode,
   type EncodedPart,
   type OpenChunk,
@@ -183,17 +186,50 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
   /** Oldest first. */
   #giveOut(): void {
     for (let open = this.#ready[0]; open !== undefined; open = this.#ready[0]) {
+      const isOldest = open === this.#order.oldest;
+      if (this.#staysInPlace(open.chunk)) {
+        this.#ready.shift();
+        this.#sealInPlace(open);
+        continue;
+      }
       const rest = open.chunk.bytes - open.encodedTo;
       const inline = rest < this.#inlineBytesMax || this.#links.length === 0;
       const link = inline ? undefined : this.#freeLink();
       if (!inline && link === undefined) return;
-      const job = this.#outputs.claim(open, open === this.#order.oldest);
-      if (job === undefined) return;
+      const job = this.#outputs.claim(open, isOldest);
+      if (job === undefined) {
+        if (!isOldest || !isRecords(open.chunk)) return;
+        this.#ready.shift();
+        this.#sealInPlace(open);
+        continue;
+      }
       this.#ready.shift();
       const task = this.#taskOf(job);
       if (link === undefined) this.#completed(job, this.#encoder.encode(task));
       else link.submit({ ticket: this.#nextTicket(), task, tag: job });
     }
+  }
+
+  #staysInPlace(chunk: Chunk): boolean {
+    return isRecords(chunk) && this.#options.compressor.codec === 'none';
+  }
+
+  /** Records lie in their batch already, behind its blank header: there is nothing to compress them with, or no room to compress them into. */
+  #sealInPlace(open: OpenChunk<Chunk>): void {
+    const { arena, memory } = this.#options;
+    const { chunk } = open;
+    const { bytes: rawBytes, recordCount = 0, timestampMs } = chunk;
+    assert(chunk.headBytes === BATCH_HEADER_BYTES, 'records have the room of a header before them');
+    const batchBytes = BATCH_HEADER_BYTES + rawBytes;
+    const payloadCrc = crc32c(memory.view(chunk.input.address + BATCH_HEADER_BYTES, rawBytes));
+    const run = arena.trim(chunk.input, batchBytes);
+    this.#order.done(open, {
+      ...{ chunk, from: 0, to: rawBytes, last: true, emptyCount: 0, longCount: 0 },
+      sealed: {
+        ...{ run, batchBytes, recordCount, payloadCrc },
+        ...{ attributes: codecs.none, rawBytes, timestampMs },
+      },
+    });
   }
 
   #nextTicket(): number {
@@ -218,7 +254,7 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
   #taskOf({ open: { chunk, encodedTo }, output, inputBytes }: Job<Chunk>): EncodeTask {
     const { batchBytesMax, compressor } = this.#options;
     return {
-      inputAddress: chunk.input.address + encodedTo,
+      inputAddress: chunk.input.address + (chunk.headBytes ?? 0) + encodedTo,
       inputBytes,
       outputAddress: output.address,
       outputBytes: output.bytes,
@@ -226,6 +262,7 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
       trailerBytes: chunk.trailerBytes,
       recordBytesMax: chunk.recordBytesMax,
       flags: chunk.flags,
+      recordCount: chunk.recordCount ?? 0,
       batchBytesMax,
       codec: compressor.id,
       level: compressor.level ?? 0,

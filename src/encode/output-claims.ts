@@ -3,7 +3,7 @@ import { BATCH_HEADER_BYTES } from '../kafka/record-batch.ts';
 import type { Arena, Run } from '../ring/arena.ts';
 import type { SharedMemory } from '../ring/shared-memory.ts';
 import { assert } from '../shared/assert.ts';
-import type { ChunkToEncode, OpenChunk } from './encode-order.ts';
+import { isRecords, type ChunkToEncode, type OpenChunk } from './encode-order.ts';
 import { RECORD_OVERHEAD_BYTES_MAX } from './encode-task.ts';
 
 /** One encode of one chunk, or of a part of it. */
@@ -51,15 +51,17 @@ export class OutputClaims<Chunk extends ChunkToEncode> {
     const inputBytes = open.chunk.bytes - open.encodedTo;
     const output = this.#arena.claim(this.#outputBytes(open.chunk, inputBytes));
     if (output !== undefined) return { open, output, inputBytes, isReserve: false };
-    if (!isOldest) return undefined;
+    // Records need no reserve: they can go out as they lie.
+    if (!isOldest || isRecords(open.chunk)) return undefined;
     const reserve = this.#reserve;
     if (reserve === undefined) return this.#claimForPiece(open, inputBytes);
     this.#reserve = undefined;
     return { open, output: reserve, inputBytes, isReserve: true };
   }
 
-  /** No more than a batch, and no more than the input can become: a record for each byte at worst. */
+  /** No more than a batch, and no more than the input can become: records what they are, lines a record for each byte at worst. */
   #outputBytes(chunk: Chunk, inputBytes: number): number {
+    if (isRecords(chunk)) return BATCH_HEADER_BYTES + inputBytes;
     const one = RECORD_OVERHEAD_BYTES_MAX + chunk.trailerBytes;
     return Math.min(this.#batchBytesMax, BATCH_HEADER_BYTES + (inputBytes + 1) * one);
   }

@@ -6,12 +6,13 @@
  *     | key length varint | key | value length varint | value | header count varint
  *     | header key length varint | header key | header value length varint | header value | …
  *
- * A length of -1 is null; a header key is never null. On the way of the data the kernel writes records; this file writes them
- * only where a batch is split, and in tests.
+ * A length of -1 is null; a header key is never null. On the way of the data the kernel writes records, and for the producer
+ * `RecordWriter`; this file writes them in tests only.
  */
 import { assert } from '../shared/assert.ts';
 import { ProtocolError } from '../shared/errors.ts';
-import { Reader, Writer } from './wire.ts';
+import { recordBytes, RecordWriter, type RecordHeaders } from './record-writer.ts';
+import { Reader } from './wire.ts';
 
 export interface RecordHeader {
   readonly key: string;
@@ -85,21 +86,11 @@ export function checkRecords(payload: Uint8Array, count: number): void {
 
 /** One record with its length. */
 export function encodeRecord(record: RecordInput, offsetDelta: number): Uint8Array {
-  const body = new Writer();
-  body.int8(0);
-  body.varlong(BigInt(record.timestampDelta ?? 0));
-  body.varint(offsetDelta);
-  writeNullable(body, record.key);
-  writeNullable(body, record.value);
-  const headers = record.headers ?? [];
-  body.varint(headers.length);
-  for (const header of headers) {
-    writeNullable(body, Buffer.from(header.key));
-    writeNullable(body, header.value);
-  }
-  const whole = new Writer();
-  whole.varint(body.length);
-  return Buffer.concat([...whole.finish(), ...body.finish()]);
+  const { key, value, timestampDelta = 0, headers = [] } = record;
+  const pairs: RecordHeaders = headers.map((header) => [header.key, header.value]);
+  const bytes = Buffer.allocUnsafe(recordBytes(offsetDelta, timestampDelta, key, value, pairs));
+  new RecordWriter(bytes).write(0, offsetDelta, timestampDelta, key, value, pairs);
+  return bytes;
 }
 
 /** The payload of a batch: the records, one after the other, with the offset deltas 0, 1, 2… */
@@ -145,9 +136,4 @@ function readNullable(reader: Reader): Uint8Array | null {
 function skipNullable(reader: Reader): void {
   const length = nullableLength(reader);
   if (length > 0) reader.skip(length);
-}
-
-function writeNullable(writer: Writer, bytes: Uint8Array | null): void {
-  writer.varint(bytes === null ? -1 : bytes.byteLength);
-  if (bytes !== null) writer.reference(bytes);
 }

@@ -22,7 +22,12 @@ export interface SealedBatch {
   readonly attributes: number;
   /** The payload before compression. */
   readonly rawBytes: number;
+  /** Of the first record, or of all. */
   readonly timestampMs: number;
+  /** Of the newest record; absent when all have the same. */
+  readonly maxTimestampMs?: number;
+  /** Whoever sent the records gave them their times: they are kept when the batch is sent again. */
+  readonly keepsTimestamp?: boolean;
 }
 
 /** What the sender's shell expects in `ProducerBatch.payload`; `ranges` is the caller's own: where the records came from. */
@@ -65,9 +70,15 @@ export class BatchMemory {
     return count;
   }
 
-  /** The batch as it goes on the wire, under the identity it has now; in use until `written`. */
-  frame(batch: ProducerBatch, timestampMs: number): Uint8Array {
+  /**
+   * The batch as it goes on the wire, under the identity it has now; in use until `written`.
+   *
+   * @param freshMs instead of its own time, where that may be changed
+   */
+  frame(batch: ProducerBatch, freshMs?: number): Uint8Array {
     const sealed = sealedOf(batch);
+    const { timestampMs, maxTimestampMs = timestampMs, keepsTimestamp = false } = sealed;
+    const isFresh = freshMs !== undefined && !keepsTimestamp;
     if (!(sealed.run instanceof Uint8Array)) this.#arena.assertLive(sealed.run);
     const use = this.#useOf(batch);
     assert(use.writing === 0, 'no batch is stamped while a socket still reads it');
@@ -81,7 +92,8 @@ export class BatchMemory {
       baseSequence: batch.baseSequence,
       recordCount: sealed.recordCount,
       attributes: sealed.attributes | kind,
-      timestampMs,
+      timestampMs: isFresh ? freshMs : timestampMs,
+      maxTimestampMs: isFresh ? freshMs : maxTimestampMs,
       payloadCrc: sealed.payloadCrc,
       batchBytes: sealed.batchBytes,
     });

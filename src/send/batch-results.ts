@@ -125,6 +125,7 @@ export function openGate({ partition, leaderEpoch }: SentEntry): void {
     return;
   partition.gateLeaderId = partition.leaderId;
   partition.gateLeaderEpoch = leaderEpoch;
+  partition.gateConnection = partition.sentConnection;
 }
 
 export function sayRetry(state: SenderState, batch: ProducerBatch, error: KafkaError): void {

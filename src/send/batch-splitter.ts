@@ -176,10 +176,10 @@ export function sealOutside(whole: SealedBatch, pieces: readonly Piece[]): Seale
 function sealedPiece(whole: SealedBatch, piece: Piece, run: SealedBatch['run']): SealedBatch {
   const { recordCount, rawBytes, codec, payload } = piece;
   return {
+    ...whole,
     ...{ run, recordCount, rawBytes },
     batchBytes: BATCH_HEADER_BYTES + payload.byteLength,
     attributes: (whole.attributes & ~batchAttributes.codecMask) | codec,
     payloadCrc: crc32c(payload),
-    timestampMs: whole.timestampMs,
   };
 }

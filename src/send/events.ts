@@ -28,6 +28,8 @@ export type SenderEvent =
   | { readonly type: 'tick' }
   /** Sealed batches, each partition's (and each topic's keyless ones) in order. Everything that came in one turn goes in one event. */
   | { readonly type: 'batchesSealed'; readonly batches: readonly ProducerBatch[] }
+  /** Somebody wants to know the partitions of a topic that has no batch yet. */
+  | { readonly type: 'topicWanted'; readonly topic: string }
   /** Answered by the effect `flushed` with the same number when every batch sealed before has its outcome. */
   | { readonly type: 'flushRequested'; readonly flush: number }
   /** The application calls; the effect `transactionCallEnded` answers. All batches of the transaction come before the call that ends it. */

@@ -19,7 +19,7 @@ import { NodeChannels } from './node-channels.ts';
 import type { ChannelCounts } from './node-channels.ts';
 import { sayReport } from './report-lines.ts';
 import type { SenderTelemetry } from './report-lines.ts';
-import type { SenderReport } from './reports.ts';
+import type { SenderReport, TopicProblem } from './reports.ts';
 import { RequestSender } from './request-sender.ts';
 import type { RequestCounts } from './request-sender.ts';
 import { step } from './sender.ts';
@@ -45,6 +45,8 @@ export interface KafkaSenderOptions<Ranges> {
   /** A batch is cut into pieces of so many records: the ranges of each. */
   readonly cutRanges: CutRanges<Ranges>;
   readonly telemetry: SenderTelemetry;
+  /** Metadata was answered: `topic` may know more now. */
+  readonly onMetadata?: () => void;
   /** It has stopped for good and given up all batches: `error` is Kafka's name of the reason. Whoever takes it says it; else it is a line. */
   readonly onFatal?: (error: string, message: string) => void;
   /** Monotonic, in ms; `createdMs` of every batch is on this clock. */
@@ -68,6 +70,16 @@ export interface SenderStats extends ChannelCounts, RequestCounts {
   /** Batches appended, pieces of split ones not counted. */
   readonly batchesAppended: number;
   readonly outcomes: Readonly<Record<ProduceOutcome['type'], number>>;
+}
+
+/** A topic as the brokers say. */
+export interface TopicView {
+  /** 0 when there is a problem. */
+  readonly partitionCount: number;
+  /** Partitions with a leader, in ascending order. */
+  readonly available: () => readonly number[];
+  /** Why it cannot be used now. */
+  readonly problem: TopicProblem | undefined;
 }
 
 /** How the sender ended. */
@@ -142,6 +154,24 @@ export class KafkaSender<Ranges = unknown> {
     this.#appended.push(batch);
   }
 
+  /**
+   * What is known of a topic; asks for it when that is nothing.
+   *
+   * @returns undefined as long as no broker has said anything of use
+   */
+  topic(name: string): TopicView | undefined {
+    const topic = this.#state.topics.get(name);
+    if (topic?.known === true) {
+      const { partitionCount, partitions } = topic;
+      const isLed = (partition: number): boolean => (partitions[partition]?.leaderId ?? -1) >= 0;
+      const all = (): number[] => Array.from({ length: partitionCount }, (_, index) => index);
+      return { partitionCount, problem: undefined, available: () => all().filter(isLed) };
+    }
+    this.#take({ type: 'topicWanted', topic: name });
+    const problem = topic?.reported;
+    return problem === undefined ? undefined : { partitionCount: 0, problem, available: () => [] };
+  }
+
   /** Resolves when every batch appended before has its outcome. */
   flush(): Promise<void> {
     this.#takeAppended();
@@ -211,10 +241,13 @@ export class KafkaSender<Ranges = unknown> {
     this.#events.push(event);
     if (this.#isStepping) return;
     this.#isStepping = true;
+    let isMetadata = false;
     for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
+      isMetadata ||= next.type === 'metadataAnswered';
       for (const effect of step(this.#state, next, this.nowMs())) this.#run(effect);
     }
     this.#isStepping = false;
+    if (isMetadata) this.#options.onMetadata?.();
   }
 
   #report(report: SenderReport): void {

@@ -95,17 +95,19 @@ export function isTurn(state: SenderState, partition: PartitionState): boolean {
   if (!enableIdempotence) return maxInFlightRequestsPerConnection > 1;
   // A batch that was refused goes alone: those behind it can only be refused while it is out.
   if (partition.retries.length > 0 || out >= UNSETTLED_MAX) return false;
-  return isGateOpen(partition);
+  return isGateOpen(state, partition);
 }
 
 /**
  * A broker that does not know our producer id accepts any sequence: after a failure of the first batch it would take the second. So there is
- * one in flight until the first success at this leader epoch, and after a long silence, in which the broker may have forgotten it.
+ * one in flight until the first success at this leader epoch, and after a long silence, in which the broker may have forgotten it. Also on each
+ * new connection: a broker that was restarted may be back before anybody has heard of its new epoch.
  */
-function isGateOpen(partition: PartitionState): boolean {
+function isGateOpen(state: SenderState, partition: PartitionState): boolean {
   return (
     partition.gateLeaderId === partition.leaderId &&
-    partition.gateLeaderEpoch === partition.leaderEpoch
+    partition.gateLeaderEpoch === partition.leaderEpoch &&
+    partition.gateConnection === state.nodes.get(partition.leaderId)?.connection
   );
 }
 
@@ -122,7 +124,7 @@ export function takeBatch(
   if (batch.baseSequence === NO_SEQUENCE) {
     batch.transactional = state.transactions !== undefined;
     if (state.config.enableIdempotence) partition.identity.stamp(batch);
-    else if (batch.counter < 0) batch.counter = partition.identity.counter++;
+    else if (batch.counter < 0) partition.identity.count(batch);
   }
   batch.attempts += 1;
   if (nowMs - partition.sentMs > GATE_IDLE_MS) partition.gateLeaderId = NO_NODE;

@@ -84,12 +84,17 @@ export class PartitionIdentity {
     );
     batch.producerId = this.producerId;
     batch.producerEpoch = this.producerEpoch;
-    batch.counter = this.counter;
     batch.baseSequence = (this.counter - this.baseCounter) & SEQUENCE_MASK;
+    this.count(batch);
+  }
+
+  /** Gives a batch its place in the order of the partition, and no identity: idempotence is off. */
+  count(batch: ProducerBatch): void {
+    batch.counter = this.counter;
     this.counter += batch.recordCount;
   }
 
-  /** Gives the pieces of a batch its identity: the same record keeps the same sequence. */
+  /** Gives the pieces of a batch its identity and its place: the same record keeps the same sequence. */
   stampPieces(whole: ProducerBatch, pieces: readonly ProducerBatch[]): void {
     let counter = whole.counter;
     for (const piece of pieces) {
@@ -97,7 +102,9 @@ export class PartitionIdentity {
       piece.producerEpoch = whole.producerEpoch;
       piece.transactional = whole.transactional;
       piece.counter = counter;
-      piece.baseSequence = (whole.baseSequence + counter - whole.counter) & SEQUENCE_MASK;
+      if (whole.baseSequence !== NO_SEQUENCE) {
+        piece.baseSequence = (whole.baseSequence + counter - whole.counter) & SEQUENCE_MASK;
+      }
       counter += piece.recordCount;
     }
     assert(

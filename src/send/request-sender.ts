@@ -16,7 +16,6 @@ import {
   producersDescribed,
   produceVersionMax,
 } from './answers.ts';
-import { sealedOf } from './batch-memory.ts';
 import type { BatchMemory } from './batch-memory.ts';
 import type { BrokerChannel } from './broker-channel.ts';
 import type {
@@ -119,7 +118,7 @@ export class RequestSender {
     this.#produceRequestsSent += 1;
     this.#batchesSent += entries.length;
     const message = produceRequest(effect, ({ batch, freshTimestamp }) =>
-      memory.frame(batch, freshTimestamp ? wallMs() : sealedOf(batch).timestampMs),
+      memory.frame(batch, freshTimestamp ? wallMs() : undefined),
     );
     const written = (whole: boolean): void => {
       for (const { batch } of entries) memory.written(batch);

@@ -118,9 +118,10 @@ export interface PartitionState {
   /** With a sequence, to be sent again, in the order of sequences. */
   retries: ProducerBatch[];
   readonly identity: PartitionIdentity;
-  /** The leader and epoch that a batch of this identity succeeded at: until then one in flight. */
+  /** The leader, epoch and connection that a batch of this identity succeeded at: until then one in flight. */
   gateLeaderId: number;
   gateLeaderEpoch: number;
+  gateConnection: number;
   /** Where the last batch went. */
   sentLeaderId: number;
   sentLeaderEpoch: number;
@@ -280,6 +281,7 @@ export function partitionOf(
     identity: new PartitionIdentity(),
     gateLeaderId: NO_NODE,
     gateLeaderEpoch: NO_LEADER_EPOCH,
+    gateConnection: 0,
     sentLeaderId: NO_NODE,
     sentLeaderEpoch: NO_LEADER_EPOCH,
     sentConnection: 0,

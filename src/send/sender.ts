@@ -100,6 +100,9 @@ function take(state: SenderState, event: SenderEvent, nowMs: number): void {
     case 'batchesSealed':
       for (const batch of event.batches) enqueue(state, batch, nowMs);
       return;
+    case 'topicWanted':
+      wantTopic(state, event.topic, nowMs);
+      return;
     case 'flushRequested':
       requestFlush(state, event.flush);
       return;
@@ -230,6 +233,12 @@ function loseRequest(state: SenderState, { question }: InFlightRequest, nowMs: n
   }
 }
 
+function wantTopic(state: SenderState, name: string, nowMs: number): void {
+  const topic = topicOf(state, name);
+  topic.lastUseMs = nowMs;
+  if (!topic.known) requestUpdate(state);
+}
+
 function enqueue(state: SenderState, batch: ProducerBatch, nowMs: number): void {
   assert(state.phase !== 'closing' && state.phase !== 'closed', 'no batch comes after close');
   admit(state, batch);
@@ -242,9 +251,8 @@ function enqueue(state: SenderState, batch: ProducerBatch, nowMs: number): void 
     abandon(state, batch, outside);
     return;
   }
+  wantTopic(state, batch.topic, nowMs);
   const topic = topicOf(state, batch.topic);
-  topic.lastUseMs = nowMs;
-  if (!topic.known) requestUpdate(state);
   state.accumulator.append(batch);
   if (batch.partition === UNASSIGNED_PARTITION) state.keylessTopics.add(topic);
   else activate(state, partitionOf(state, topic, batch.partition));
@@ -267,12 +275,11 @@ function takePieces(
   assert(partition.splitting === whole, 'pieces come for the batch that was given out');
   partition.splitting = undefined;
   admitPieces(state, whole, pieces);
-  if (state.config.enableIdempotence) partition.identity.stampPieces(whole, pieces);
+  partition.identity.stampPieces(whole, pieces);
   for (const piece of pieces) {
     piece.partition = whole.partition;
     // Without idempotence an earlier attempt of the whole may be in.
     piece.maybeAppended = whole.maybeAppended;
-    if (!state.config.enableIdempotence) piece.counter = whole.counter;
     insertRetry(partition, piece);
     watchExpiry(state, piece);
   }

@@ -4,6 +4,7 @@ import { errorOf, type KafkaError } from '../kafka/errors.ts';
 import {
   acknowledge,
   fatalMessage,
+  giveUp,
   isCorruptAgain,
   openGate,
   park,
@@ -99,8 +100,15 @@ function resendRefused(
   }
   if (action === 'split' || action === 'fail') {
     if (settle.last === batch) note(settle, batch);
-    else if (!batch.maybeAppended || areEarlierAttemptsOver(state, settle)) {
+    else if (!batch.maybeAppended || isKnownToBeOut(state, settle)) {
       refusedForGood(state, partition, batch, error, answered, nowMs);
+      return;
+    }
+    if (settle.blind && isOver(state, settle.lostMs, nowMs)) {
+      // Nobody tells whether an earlier attempt is in, and none of them can arrive any more: it would be asked for ever.
+      partition.retries.splice(partition.retries.indexOf(batch), 1);
+      giveUp(state, batch, error);
+      proceed(state, partition, nowMs);
       return;
     }
   }
@@ -121,6 +129,13 @@ function outOfOrder(
   why: string,
   nowMs: number,
 ): void {
+  const { identity } = partition;
+  if (settle.blind && batch.counter + batch.recordCount <= identity.ackedCounter) {
+    // What came behind it in the same epoch was acknowledged: it is in, and only forgotten.
+    confirmReached(state, partition, settle, identity.ackedCounter);
+    proceed(state, partition, nowMs);
+    return;
+  }
   if (settle.blind) {
     const next = (settle.probe ?? partition.retries.length) - 1;
     // The first was tried first; the last that is in, if any is, is found from the end.
@@ -147,9 +162,13 @@ function outOfOrder(
  * A dead connection's requests are still handled one by one, each for at most the request timeout. What the leader said after that can no
  * longer be overtaken by one of them.
  */
-function areEarlierAttemptsOver({ config }: SenderState, { lostMs, askedMs }: Settle): boolean {
+function isKnownToBeOut(state: SenderState, { blind, lostMs, askedMs }: Settle): boolean {
+  return !blind && isOver(state, lostMs, askedMs);
+}
+
+function isOver({ config }: SenderState, lostMs: number, nowMs: number): boolean {
   const { maxInFlightRequestsPerConnection, requestTimeoutMs } = config;
-  return askedMs - lostMs > maxInFlightRequestsPerConnection * requestTimeoutMs;
+  return nowMs - lostMs > maxInFlightRequestsPerConnection * requestTimeoutMs;
 }
 
 function refusedForGood(

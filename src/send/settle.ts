@@ -138,6 +138,7 @@ export function anew(
   settle.phase = 'metadata';
   settle.refresh = requestFresh(state);
   settle.request = 0;
+  settle.reached = undefined;
   settle.last = undefined;
   settle.probe = undefined;
   settle.retryAtMs =

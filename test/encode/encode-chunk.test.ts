@@ -57,6 +57,7 @@ function taskOf(codec: CodecName, input: Buffer, changes: Partial<EncodeTask> = 
     trailerBytes: 1,
     recordBytesMax: 900_000,
     flags: encodeFlags.LONG_SPLIT,
+    recordCount: 0,
     batchBytesMax: BATCH_BYTES_MAX,
     codec: codecs[codec],
     level: 0,

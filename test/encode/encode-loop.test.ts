@@ -44,6 +44,7 @@ function loopFixture(codec: CodecName = 'none') {
       trailerBytes: 1,
       recordBytesMax: 1000,
       flags: encodeFlags.LONG_SPLIT,
+      recordCount: 0,
       batchBytesMax: 100_000,
       codec: codecs[codec],
       level: 0,

@@ -8,8 +8,9 @@ public class GoldenErrors {
         StringBuilder json = new StringBuilder();
         for (Errors error : Errors.values()) {
             json.append(String.format(
-                "{\"code\":%d,\"name\":\"%s\",\"retriable\":%b,\"refreshMetadata\":%b}%n",
+                "{\"code\":%d,\"name\":\"%s\",\"exception\":\"%s\",\"retriable\":%b,\"refreshMetadata\":%b}%n",
                 error.code(), error.name(),
+                error.exception() == null ? "" : error.exception().getClass().getSimpleName(),
                 error.exception() instanceof RetriableException,
                 error.exception() instanceof InvalidMetadataException));
         }

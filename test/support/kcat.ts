@@ -9,11 +9,21 @@ export async function kcatRead(
   topic: string,
   read: (partition: number, value: string) => void,
 ): Promise<void> {
-  await kcatConsume(bootstrap, topic, '%p\t%s\n', async (output) => {
-    for await (const line of createInterface({ input: output, crlfDelay: Infinity })) {
-      const tab = line.indexOf('\t');
-      read(Number(line.slice(0, tab)), line.slice(tab + 1));
-    }
+  await kcatLines(bootstrap, topic, '%p\t%s\n', (line) => {
+    const tab = line.indexOf('\t');
+    read(Number(line.slice(0, tab)), line.slice(tab + 1));
+  });
+}
+
+/** Reads a whole topic, a line for each record: `%p` partition, `%o` offset, `%k` key, `%s` value, `%T` timestamp. */
+export async function kcatLines(
+  bootstrap: string,
+  topic: string,
+  format: string,
+  read: (line: string) => void,
+): Promise<void> {
+  await kcatConsume(bootstrap, topic, format, async (output) => {
+    for await (const line of createInterface({ input: output, crlfDelay: Infinity })) read(line);
   });
 }
 

@@ -8,3 +8,17 @@ export function seededRandom(seed: number): () => number {
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   };
 }
+
+/** Luck, in the forms that a story needs it. */
+export interface Chance {
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly below: (bound: number) => number;
+  readonly pick: <T>(list: readonly T[]) => T;
+}
+
+export function chanceOf(seed: number): Chance {
+  const random = seededRandom(seed * 104_729);
+  const below = (bound: number): number => Math.floor(random() * bound);
+  return { random, below, pick: <T>(list: readonly T[]) => list[below(list.length)] as T };
+}

@@ -6,19 +6,23 @@ import {
   refuse,
   type Appended,
   type ProduceCall,
-  type Records,
   type SimulatedCluster,
 } from './simulated-cluster.ts';
+import type { Records } from './simulated-partition.ts';
 
 export type RequestEffect = Extract<SenderEffect, { readonly request: number }>;
 
 /** What goes wrong with a request. `zombie`: the client loses the connection, the broker works off what it has. */
-export type RequestFault =
-  | 'cutBefore'
-  | 'cutAfter'
-  | 'zombie'
-  | 'silent'
-  | { throttleMs?: number; delayMs?: number; error?: KafkaErrorName };
+export type RequestFault = 'cutBefore' | 'cutAfter' | 'zombie' | 'silent' | AnswerFault;
+
+/** What is wrong with an answer. */
+export interface AnswerFault {
+  readonly throttleMs?: number;
+  readonly delayMs?: number;
+  readonly error?: KafkaErrorName;
+  /** The answer to Produce leaves out its last partition. */
+  readonly omits?: boolean;
+}
 
 export interface Faults {
   request?: (effect: RequestEffect) => RequestFault | undefined;
@@ -27,6 +31,10 @@ export interface Faults {
   /** Answered although it was appended. */
   afterAppend?: (call: ProduceCall) => KafkaErrorName | undefined;
   connect?: (node: number) => boolean;
+  /** How long the bytes of the request take beyond the usual. */
+  uploadMs?: (effect: RequestEffect) => number;
+  /** Half of the frame is written, then the connection ends. */
+  torn?: (effect: RequestEffect) => boolean;
 }
 
 /** A request as it was when it was sent: the core may give its batches another identity afterwards. */
@@ -35,14 +43,21 @@ export interface Framed {
   readonly calls: readonly ProduceCall[];
 }
 
-export function frame(effect: RequestEffect): Framed {
+/** @param wallMs the time of now, for what is stamped again */
+export function frame(effect: RequestEffect, wallMs: number): Framed {
   if (effect.type !== 'sendProduce') return { effect, calls: [] };
-  const calls = effect.entries.map(({ batch, topicId }) => {
-    const { topic, partition, producerId, producerEpoch, baseSequence } = batch;
+  const calls = effect.entries.map(({ batch, topicId, freshTimestamp }) => {
+    const { topic, partition, producerId, producerEpoch, baseSequence, batchBytes } = batch;
     const records = batch.payload as Records;
-    const whose = { producerId, producerEpoch, baseSequence };
+    const timestampMs = freshTimestamp ? wallMs : (records.timestampMs ?? batch.createdMs);
     const transactionalId = batch.transactional ? effect.transaction?.transactionalId : undefined;
-    return { topic, topicId, partition, ...whose, records, transactionalId };
+    return {
+      ...{ topic, topicId, partition, producerId, records, batchBytes, timestampMs },
+      // int16 and int32 on the wire.
+      producerEpoch: (producerEpoch << 16) >> 16,
+      baseSequence: baseSequence | 0,
+      transactionalId,
+    };
   });
   return { effect, calls };
 }
@@ -76,7 +91,7 @@ export class SimulatedBrokers {
   handle(
     node: number,
     { effect, calls }: Framed,
-    options: { throttleMs?: number; error?: KafkaErrorName },
+    options: AnswerFault,
     reply: (answer: SenderEvent | undefined) => void,
   ): void {
     const { request } = effect;
@@ -85,10 +100,10 @@ export class SimulatedBrokers {
     const { cluster } = this.#world;
     switch (effect.type) {
       case 'sendProduce':
-        this.#produce(node, effect, calls, { throttleMs, error: options.error }, reply);
+        this.#produce(node, effect, calls, options, reply);
         return;
       case 'sendMetadata': {
-        const topics = effect.topics.map((topic) => cluster.describeTopic(topic));
+        const topics = effect.topics.map((topic) => cluster.describeTopic(topic, node));
         const errorCode = errors[options.error ?? 'NONE'].code;
         const { clusterId } = cluster;
         reply({
@@ -104,7 +119,8 @@ export class SimulatedBrokers {
       case 'sendInitProducerId': {
         const errorCode = errors[options.error ?? 'NONE'].code;
         const producerId = cluster.nextProducerId++;
-        reply({ type: 'producerIdAnswered', ...base, errorCode, producerId, producerEpoch: 0 });
+        const { firstEpoch: producerEpoch } = cluster;
+        reply({ type: 'producerIdAnswered', ...base, errorCode, producerId, producerEpoch });
         return;
       }
       case 'sendDescribeProducers': {
@@ -184,7 +200,7 @@ export class SimulatedBrokers {
     node: number,
     effect: Extract<RequestEffect, { readonly type: 'sendProduce' }>,
     calls: readonly ProduceCall[],
-    { throttleMs, error }: { throttleMs: number; error: KafkaErrorName | undefined },
+    { throttleMs = 0, error, omits = false }: AnswerFault,
     reply: (answer: SenderEvent | undefined) => void,
   ): void {
     const appended: Appended[] = calls.map((call) => {
@@ -207,6 +223,7 @@ export class SimulatedBrokers {
       if (partitions.some((one) => one === undefined)) return false;
       const answers = partitions.filter((one) => one !== undefined);
       const { request } = effect;
+      if (omits) answers.pop();
       if (effect.acks === 0) reply(undefined);
       else
         reply({
@@ -214,7 +231,7 @@ export class SimulatedBrokers {
           request,
           throttleMs,
           partitions: answers,
-          nodeEndpoints: [],
+          nodeEndpoints: this.#world.cluster.leaderHints ? this.#world.cluster.brokers() : [],
         });
       return true;
     };

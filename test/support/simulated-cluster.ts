@@ -5,139 +5,13 @@
  */
 import { errors, type KafkaErrorName } from '../../src/kafka/errors.ts';
 import type { BrokerFeatures, PartitionProduced, TopicMetadata } from '../../src/send/events.ts';
-import { SimulatedCoordinator, type Marker } from './simulated-coordinator.ts';
-
-const REMEMBERED_BATCHES = 5;
-const SEQUENCES = 2 ** 31;
-
-/** The records of a batch in a test: numbers in a row. */
-export interface Records {
-  readonly from: number;
-  readonly count: number;
-}
-
-export interface LogEntry {
-  readonly baseOffset: number;
-  readonly producerId: bigint;
-  readonly producerEpoch: number;
-  readonly baseSequence: number;
-  readonly records: Records;
-  readonly appendedMs: number;
-  readonly transactional?: boolean;
-}
-
-interface ProducerEntry {
-  epoch: number;
-  lastSequence: number;
-  batches: LogEntry[];
-}
-
-export class SimulatedPartition {
-  leader: number;
-  leaderEpoch = 0;
-  log: LogEntry[] = [];
-  logEnd = 0;
-  watermark = 0;
-  /** Followers are stopped: the watermark stays where it is. */
-  held = false;
-  /** Of transactional batches, once their transaction has ended: whether it was committed. */
-  readonly committed = new Map<LogEntry, boolean>();
-  /** Producer state of each replica. */
-  readonly states = new Map<number, Map<bigint, ProducerEntry>>();
-
-  constructor(leader: number, nodes: Iterable<number>) {
-    this.leader = leader;
-    for (const node of nodes) this.states.set(node, new Map());
-  }
-
-  stateOf(node: number): Map<bigint, ProducerEntry> {
-    const state = this.states.get(node) ?? new Map<bigint, ProducerEntry>();
-    this.states.set(node, state);
-    return state;
-  }
-
-  append(entry: LogEntry): void {
-    this.log.push(entry);
-    this.logEnd += entry.records.count;
-    remember(this.stateOf(this.leader), entry, REMEMBERED_BATCHES);
-  }
-
-  /** A transaction has ended: its batches are decided, and its epoch is shut out. */
-  mark({ producerId, producerEpoch, committed }: Marker): void {
-    for (const entry of this.log) {
-      const isIts = entry.producerId === producerId && entry.transactional === true;
-      if (isIts && !this.committed.has(entry)) this.committed.set(entry, committed);
-    }
-    const known = this.stateOf(this.leader).get(producerId);
-    if (known !== undefined && producerEpoch > known.epoch) {
-      for (const state of this.states.values()) {
-        state.set(producerId, { epoch: producerEpoch, lastSequence: -1, batches: [] });
-      }
-    }
-    this.logEnd += 1;
-    if (!this.held) this.replicate(this.logEnd);
-  }
-
-  /** What a reader of committed transactions sees, in order. */
-  get committedRecords(): Records[] {
-    return this.log.flatMap((entry) =>
-      entry.transactional !== true || this.committed.get(entry) === true ? entry.records : [],
-    );
-  }
-
-  /** The followers have everything up to `offset`. */
-  replicate(offset: number): void {
-    const before = this.watermark;
-    this.watermark = Math.max(before, Math.min(offset, this.logEnd));
-    for (const [node, state] of this.states) {
-      if (node === this.leader) continue;
-      for (const entry of this.log) {
-        const isNew = entry.baseOffset >= before && entry.baseOffset < this.watermark;
-        if (isNew) remember(state, entry, REMEMBERED_BATCHES);
-      }
-    }
-  }
-
-  /** Another replica leads: it has what was replicated, and nothing else. */
-  moveTo(node: number): void {
-    this.leaderEpoch += 1;
-    if (node === this.leader) return;
-    this.truncate(this.watermark);
-    this.leader = node;
-  }
-
-  truncate(offset: number): void {
-    if (offset >= this.logEnd) return;
-    this.log = this.log.filter(({ baseOffset }) => baseOffset < offset);
-    this.logEnd = offset;
-    this.watermark = Math.min(this.watermark, offset);
-    for (const node of this.states.keys()) this.rebuild(node, REMEMBERED_BATCHES);
-  }
-
-  /** The broker was restarted: of each producer it remembers the last batch. */
-  rebuild(node: number, batches: number): void {
-    const state = new Map<bigint, ProducerEntry>();
-    const known = this.stateOf(node);
-    for (const entry of this.log) {
-      if (entry.baseOffset < this.watermark || node === this.leader) {
-        if (known.has(entry.producerId)) remember(state, entry, batches);
-      }
-    }
-    this.states.set(node, state);
-  }
-
-  forgetProducers(): void {
-    for (const node of this.states.keys()) this.states.set(node, new Map());
-  }
-}
-
-function remember(state: Map<bigint, ProducerEntry>, entry: LogEntry, keep: number): void {
-  const lastSequence = (entry.baseSequence + entry.records.count - 1) % SEQUENCES;
-  const known = state.get(entry.producerId);
-  const before = known?.epoch === entry.producerEpoch ? known.batches : [];
-  const batches = [...before, entry].slice(-keep);
-  state.set(entry.producerId, { epoch: entry.producerEpoch, lastSequence, batches });
-}
+import { SimulatedCoordinator } from './simulated-coordinator.ts';
+import {
+  SEQUENCES,
+  SimulatedPartition,
+  type LogEntry,
+  type Records,
+} from './simulated-partition.ts';
 
 /** One partition of a Produce request. */
 export interface ProduceCall {
@@ -148,6 +22,9 @@ export interface ProduceCall {
   readonly producerEpoch: number;
   readonly baseSequence: number;
   readonly records: Records;
+  readonly batchBytes: number;
+  /** As the request carries it. */
+  readonly timestampMs: number;
   readonly transactionalId?: string | undefined;
 }
 
@@ -175,6 +52,24 @@ export class SimulatedCluster {
   readonly coordinator = new SimulatedCoordinator();
   /** Leaders are named in answers of NOT_LEADER_OR_FOLLOWER (KIP-951). */
   leaderHints = false;
+  /** KIP-219: brokers read nothing more while they throttle. */
+  mutesThrottled = false;
+  /** producer.id.expiration.ms */
+  expirationMs = Infinity;
+  /** What a broker without state for a producer id says to a sequence other than 0: nothing, in most versions of Kafka. */
+  unknownProducer: KafkaErrorName | undefined;
+  /** What it says to a sequence before those that it remembers: old ones said DUPLICATE_SEQUENCE_NUMBER. */
+  forgottenDuplicate: KafkaErrorName = 'OUT_OF_ORDER_SEQUENCE_NUMBER';
+  /** A duplicate is answered with DUPLICATE_SEQUENCE_NUMBER, as by some that speak Kafka's protocol. */
+  duplicateIsError = false;
+  /** The epoch that a new producer id is handed out with. */
+  firstEpoch = 0;
+  /** Logs of topics that were deleted. */
+  readonly graves: SimulatedPartition[] = [];
+  /** Sees what the brokers do with batches, when they do it. */
+  observer: ((node: number, call: ProduceCall, appended: Appended) => void) | undefined;
+  /** Brokers get other addresses by it: all of them are moved. */
+  #address = 0;
   #nextTopic = 1;
 
   constructor(nodes: number) {
@@ -198,6 +93,32 @@ export class SimulatedCluster {
     return created;
   }
 
+  /** Deleted and created again under the same name. */
+  recreateTopic(topic: string): void {
+    const before = this.topics.get(topic);
+    if (before === undefined) throw new Error(`no ${topic}`);
+    this.graves.push(...before.partitions);
+    this.createTopic(topic, before.partitions.length).logAppendTime = before.logAppendTime;
+  }
+
+  /** Every broker has a new address; nothing listens at the old ones. */
+  readdress(): void {
+    this.#address += 1;
+  }
+
+  hostOf(node: number): string {
+    return this.#address === 0 ? `b${String(node)}` : `b${String(node)}-${String(this.#address)}`;
+  }
+
+  /** The check that every broker makes from time to time. */
+  expireProducers(wallMs: number): void {
+    for (const { partitions } of this.topics.values()) {
+      for (const partition of partitions) {
+        for (const node of this.up.keys()) partition.expire(node, wallMs, this.expirationMs);
+      }
+    }
+  }
+
   partition(topic: string, partition: number): SimulatedPartition {
     const found = this.topics.get(topic)?.partitions[partition];
     if (found === undefined) throw new Error(`no ${topic}-${String(partition)}`);
@@ -214,20 +135,27 @@ export class SimulatedCluster {
   brokers() {
     return [...this.up.keys()].map((nodeId) => ({
       nodeId,
-      host: `b${String(nodeId)}`,
+      host: this.hostOf(nodeId),
       port: 9092,
     }));
   }
 
-  /** Some brokers tell what was true the last time. */
+  /** Some brokers tell what was true a while ago, and what newer answers were already given for. */
   stale: () => boolean = () => false;
-  readonly #told = new Map<string, TopicMetadata>();
+  /** Some brokers do not know of a topic, for a while. */
+  missing: (topic: string, node: number) => boolean = () => false;
+  readonly #told = new Map<string, TopicMetadata[]>();
 
-  describeTopic(topic: string): TopicMetadata {
-    const before = this.#told.get(topic);
+  describeTopic(topic: string, node: number): TopicMetadata {
+    if (this.missing(topic, node)) {
+      const { code: errorCode } = errors.UNKNOWN_TOPIC_OR_PARTITION;
+      return { errorCode, topic, topicId: '', partitions: [] };
+    }
+    const told = this.#told.get(topic) ?? [];
+    const [before] = told;
     if (before !== undefined && this.stale()) return before;
     const now = this.#describe(topic);
-    this.#told.set(topic, now);
+    this.#told.set(topic, [...told, now].slice(-2));
     return now;
   }
 
@@ -246,8 +174,19 @@ export class SimulatedCluster {
     return { errorCode: 0, topic, topicId: found.topicId, partitions };
   }
 
-  /** Kafka's order: leadership, then refusals of content (`refusal`), then duplicates, then sequences. */
   produce(
+    node: number,
+    call: ProduceCall,
+    nowMs: number,
+    refusal: KafkaErrorName | undefined,
+  ): Appended {
+    const appended = this.#produce(node, call, nowMs, refusal);
+    this.observer?.(node, call, appended);
+    return appended;
+  }
+
+  /** Kafka's order: leadership, then refusals of content (`refusal`), then duplicates, then sequences. */
+  #produce(
     node: number,
     call: ProduceCall,
     nowMs: number,
@@ -261,11 +200,16 @@ export class SimulatedCluster {
       return refuse(call, 'UNKNOWN_TOPIC_ID');
     if (partition.leader !== node) return this.#notLeader(call, partition);
     if (refusal !== undefined) return refuse(call, refusal);
+    // -1 is for batches without idempotence.
+    if (call.producerId >= 0n && call.baseSequence < 0) return refuse(call, 'INVALID_RECORD');
     if (call.producerId >= 0n) {
-      const checked = check(partition, node, call);
+      const checked = check(this, partition, node, call);
       if (typeof checked === 'string') return refuse(call, checked);
       if (checked !== undefined) {
         const end = checked.baseOffset + call.records.count;
+        if (this.duplicateIsError) {
+          return { answer: refuse(call, 'DUPLICATE_SEQUENCE_NUMBER').answer, required: end };
+        }
         return accept(call, checked.baseOffset, checked.appendedMs, end);
       }
     }
@@ -284,6 +228,7 @@ export class SimulatedCluster {
       baseSequence,
       records,
       appendedMs: nowMs,
+      timestampMs: found.logAppendTime ? nowMs : call.timestampMs,
       transactional,
     });
     return accept(call, baseOffset, found.logAppendTime ? nowMs : -1, partition.logEnd);
@@ -291,7 +236,7 @@ export class SimulatedCluster {
 
   #notLeader(call: ProduceCall, { leader, leaderEpoch }: SimulatedPartition): Appended {
     const { answer } = refuse(call, 'NOT_LEADER_OR_FOLLOWER');
-    if (!this.leaderHints) return { answer, required: undefined };
+    if (!this.leaderHints || leader < 0) return { answer, required: undefined };
     return {
       answer: { ...answer, currentLeader: { leaderId: leader, leaderEpoch } },
       required: undefined,
@@ -310,12 +255,13 @@ export class SimulatedCluster {
 
 /** What the producer state says of a batch: its first append, an error, or nothing against it. */
 function check(
+  { unknownProducer, forgottenDuplicate }: SimulatedCluster,
   partition: SimulatedPartition,
   node: number,
   { producerId, producerEpoch, baseSequence, records }: ProduceCall,
 ): LogEntry | KafkaErrorName | undefined {
   const known = partition.stateOf(node).get(producerId);
-  if (known === undefined) return undefined;
+  if (known === undefined) return baseSequence === 0 ? undefined : unknownProducer;
   if (producerEpoch < known.epoch) return 'INVALID_PRODUCER_EPOCH';
   if (producerEpoch > known.epoch) {
     return baseSequence === 0 ? undefined : 'OUT_OF_ORDER_SEQUENCE_NUMBER';
@@ -324,8 +270,11 @@ function check(
     (one) => one.baseSequence === baseSequence && one.records.count === records.count,
   );
   if (first !== undefined) return first;
-  const follows = (known.lastSequence + 1) % SEQUENCES === baseSequence;
-  return follows ? undefined : 'OUT_OF_ORDER_SEQUENCE_NUMBER';
+  if ((known.lastSequence + 1) % SEQUENCES === baseSequence) return undefined;
+  const oldest = known.batches[0]?.baseSequence ?? 0;
+  const behind = (oldest - baseSequence + SEQUENCES) % SEQUENCES;
+  const isOld = behind >= records.count && behind < SEQUENCES / 2;
+  return isOld ? forgottenDuplicate : 'OUT_OF_ORDER_SEQUENCE_NUMBER';
 }
 
 function accept(call: ProduceCall, offset: number, logAppendTimeMs: number, end: number): Appended {

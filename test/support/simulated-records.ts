@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { ProducerBatch } from '../../src/accumulate/producer-batch.ts';
 import type { ProduceOutcome } from '../../src/ack/produce-outcome.ts';
-import type { Records, SimulatedCluster } from './simulated-cluster.ts';
+import type { SimulatedCluster } from './simulated-cluster.ts';
+import type { Records } from './simulated-partition.ts';
 
 /** What the shell does for `splitBatch`: at least two pieces, at most one record each. */
 export function cutInPieces(
@@ -10,12 +11,16 @@ export function cutInPieces(
   pieceBytesMax: number,
   firstId: number,
 ): ProducerBatch[] {
-  const { from, count } = batch.payload as Records;
+  const { from, count, timestampMs } = batch.payload as Records;
   const wanted = Math.max(2, Math.ceil(batch.batchBytes / pieceBytesMax));
   const size = Math.ceil(count / Math.min(count, wanted));
   const pieces: ProducerBatch[] = [];
   for (let i = 0; i < count; i += size) {
-    const records = { from: from + i, count: Math.min(size, count - i) };
+    const records: Records = {
+      from: from + i,
+      count: Math.min(size, count - i),
+      ...(timestampMs === undefined ? {} : { timestampMs }),
+    };
     pieces.push(
       new ProducerBatch<Records>({
         id: firstId + pieces.length,

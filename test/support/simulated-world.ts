@@ -12,26 +12,11 @@ import { createSender, type SenderState } from '../../src/send/sender-state.ts';
 import { step } from '../../src/send/sender.ts';
 import { waiting } from '../../src/send/wait-status.ts';
 import { seededRandom } from './seeded-random.ts';
-import {
-  frame,
-  SimulatedBrokers,
-  type Faults,
-  type Framed,
-  type RequestEffect,
-} from './simulated-brokers.ts';
+import { SimulatedBrokers, type Faults, type RequestEffect } from './simulated-brokers.ts';
 import { cutInPieces, verifyLogs } from './simulated-records.ts';
-import { SimulatedCluster, type Records } from './simulated-cluster.ts';
-
-interface Connection {
-  readonly node: number;
-  readonly connection: number;
-  /** At the client. */
-  open: boolean;
-  /** At the broker. */
-  readonly queue: Framed[];
-  busy: boolean;
-  dead: boolean;
-}
+import { SimulatedCluster } from './simulated-cluster.ts';
+import type { Records } from './simulated-partition.ts';
+import { SimulatedConnections, type WorldObserver } from './simulated-connections.ts';
 
 interface Timer {
   readonly atMs: number;
@@ -39,7 +24,8 @@ interface Timer {
   readonly run: () => void;
 }
 
-const LATENCY_MS = 1;
+/** So many ticks in one millisecond are a loop that never ends. */
+const TICKS_MAX = 2000;
 
 export class SimulatedWorld {
   nowMs = 0;
@@ -54,18 +40,37 @@ export class SimulatedWorld {
   readonly effects: SenderEffect[] = [];
   readonly flushed: number[] = [];
   closed = false;
+  /** The clock on the wall less `nowMs`: timestamps are taken from there. */
+  wallOffsetMs = 0;
+  observer: WorldObserver = {};
+  readonly #keepEffects: boolean;
   #timers: Timer[] = [];
   #order = 0;
   #wakeMs = Infinity;
-  readonly #connections = new Map<number, Connection>();
+  #ticks = 0;
+  #tickMs = -Infinity;
+  /** What waits for the process to go on, after a stall. */
+  #held: SenderEvent[] = [];
+  #stalledUntilMs = -Infinity;
+  readonly #connections: SimulatedConnections;
   readonly #brokers: SimulatedBrokers;
   #nextBatch = 1;
   #nextRecord = 0;
 
-  constructor(options: { nodes?: number; config?: Partial<SenderConfig>; seed?: number } = {}) {
+  /** @param options.keepEffects they are many: false for long runs */
+  constructor(
+    options: {
+      nodes?: number;
+      config?: Partial<SenderConfig>;
+      seed?: number;
+      keepEffects?: boolean;
+    } = {},
+  ) {
     this.cluster = new SimulatedCluster(options.nodes ?? 1);
     this.random = seededRandom(options.seed ?? 1);
+    this.#keepEffects = options.keepEffects ?? true;
     this.#brokers = new SimulatedBrokers(this);
+    this.#connections = new SimulatedConnections(this, this.#brokers);
     const bootstrapServers = [{ host: 'bootstrap', port: 9092 }];
     const config = { ...defaultSenderConfig, bootstrapServers, ...options.config };
     this.state = createSender(config, this.random);
@@ -102,7 +107,8 @@ export class SimulatedWorld {
     count = 10,
     options: { batchBytes?: number; replayable?: boolean } = {},
   ) {
-    const records: Records = { from: this.#nextRecord, count };
+    const timestampMs = this.nowMs + this.wallOffsetMs;
+    const records: Records = { from: this.#nextRecord, count, timestampMs };
     this.#nextRecord += count;
     const made = new ProducerBatch<Records>({
       id: this.#nextBatch++,
@@ -136,26 +142,49 @@ export class SimulatedWorld {
     for (let events = 0; !done(); events++) {
       assert.ok(events < 2_000_000, 'the world does not come to rest');
       const timer = this.#timers[0];
-      const nextMs = Math.min(timer?.atMs ?? Infinity, this.#wakeMs);
+      const wakeMs = Math.max(this.#wakeMs, this.#stalledUntilMs);
+      const nextMs = Math.min(timer?.atMs ?? Infinity, wakeMs);
       if (nextMs > endMs) {
         this.nowMs = endMs;
         return done();
       }
       this.nowMs = Math.max(this.nowMs, nextMs);
-      if (timer !== undefined && timer.atMs <= this.#wakeMs) {
+      if (timer !== undefined && timer.atMs <= wakeMs) {
         this.#timers.shift();
         timer.run();
-      } else {
-        this.#wakeMs = Infinity;
-        this.step({ type: 'tick' });
-      }
+      } else this.#tick();
     }
     return true;
   }
 
+  #tick(): void {
+    this.#wakeMs = Infinity;
+    if (this.nowMs - this.#tickMs > 1) {
+      this.#tickMs = this.nowMs;
+      this.#ticks = 0;
+    }
+    this.#ticks += 1;
+    assert.ok(this.#ticks < TICKS_MAX, 'the sender asks to be woken again and again: it spins');
+    this.step({ type: 'tick' });
+  }
+
+  /** SIGSTOP, a suspended host, a long collection of garbage: nothing reaches the sender until `forMs` are over, then all at once. */
+  stall(forMs: number): void {
+    const untilMs = this.nowMs + forMs;
+    if (untilMs <= this.#stalledUntilMs) return;
+    this.#stalledUntilMs = untilMs;
+    this.after(forMs, () => {
+      if (this.nowMs < this.#stalledUntilMs) return;
+      // Timers come before sockets when the loop turns again.
+      if (this.#wakeMs <= this.nowMs) this.#tick();
+      const held = this.#held.splice(0);
+      for (const event of held) this.step(event);
+    });
+  }
+
   /** Until every batch has its outcome. */
   settle(forMs = 600_000): void {
-    const done = this.run(forMs, () => this.outcomes.size >= this.#open());
+    const done = this.run(forMs, () => this.isSettled);
     const why = done ? '' : JSON.stringify(waiting(this.state));
     assert.ok(done, `batches without outcome after ${String(forMs)} ms: ${why}`);
   }
@@ -178,21 +207,33 @@ export class SimulatedWorld {
     this.#brokers.changed();
   }
 
-  /** kill -9 and restart: connections break, leaders move to others, producer state keeps one batch. */
-  restart(node: number, downMs: number, options: { losesState?: boolean } = {}): void {
+  get isStalled(): boolean {
+    return this.nowMs < this.#stalledUntilMs;
+  }
+
+  /** Every batch has its outcome. */
+  get isSettled(): boolean {
+    return this.outcomes.size >= this.#open();
+  }
+
+  /**
+   * kill -9 and restart: connections break, leaders move to others, producer state keeps one batch.
+   *
+   * @param options.keepsLeaders it is back before anybody noticed
+   */
+  restart(
+    node: number,
+    downMs: number,
+    options: { losesState?: boolean; keepsLeaders?: boolean } = {},
+  ): void {
     this.cluster.up.set(node, false);
-    for (const one of this.#connections.values()) {
-      if (one.node !== node) continue;
-      one.queue.length = 0;
-      one.dead = true;
-      this.#cut(one);
-    }
+    this.#connections.killAt(node);
     const others = [...this.cluster.up].filter(([, up]) => up).map(([id]) => id);
     for (const { partitions } of this.cluster.topics.values()) {
       for (const partition of partitions) {
         if (partition.leader !== node) continue;
         const next = others[Math.floor(this.random() * others.length)];
-        partition.moveTo(next ?? node);
+        partition.moveTo(options.keepsLeaders === true ? node : (next ?? node));
         if (options.losesState === true) partition.forgetProducers();
       }
     }
@@ -200,7 +241,10 @@ export class SimulatedWorld {
     this.after(downMs, () => {
       this.cluster.up.set(node, true);
       for (const { partitions } of this.cluster.topics.values()) {
-        for (const partition of partitions) partition.rebuild(node, 1);
+        for (const partition of partitions) {
+          partition.rebuild(node, 1);
+          partition.expire(node, this.nowMs, this.cluster.expirationMs);
+        }
       }
     });
   }
@@ -214,10 +258,7 @@ export class SimulatedWorld {
   }
 
   cutAll(zombies: boolean): void {
-    for (const one of [...this.#connections.values()]) {
-      if (!zombies) one.queue.length = 0;
-      this.#cut(one);
-    }
+    this.#connections.cutAll(zombies);
   }
 
   /** Reports of one kind, in order. */
@@ -254,9 +295,15 @@ export class SimulatedWorld {
   }
 
   step(event: SenderEvent): void {
+    if (this.nowMs < this.#stalledUntilMs) {
+      this.#held.push(event);
+      return;
+    }
+    this.observer.event?.(event);
     const effects = step(this.state, event, this.nowMs);
     for (const effect of effects) {
-      this.effects.push(effect);
+      if (this.#keepEffects) this.effects.push(effect);
+      this.observer.effect?.(effect);
       this.#execute(effect);
     }
   }
@@ -267,14 +314,11 @@ export class SimulatedWorld {
         this.#wakeMs = effect.atMs;
         return;
       case 'connect':
-        this.#connect(effect.node, effect.connection, effect.host);
+        this.#connections.connect(effect);
         return;
-      case 'disconnect': {
-        const one = this.#connections.get(effect.connection);
-        if (one !== undefined) this.#cut(one);
-        else this.#cancelled.add(effect.connection);
+      case 'disconnect':
+        this.#connections.disconnect(effect.connection);
         return;
-      }
       case 'outcome':
         assert.ok(!this.outcomes.has(effect.batch), 'one outcome a batch');
         this.outcomes.set(effect.batch, effect.outcome);
@@ -304,7 +348,7 @@ export class SimulatedWorld {
       case 'sendListOffsets':
       case 'readHeaders':
       case 'sendTransactionRequest':
-        this.#request(effect);
+        this.#connections.request(effect);
     }
   }
 
@@ -314,84 +358,5 @@ export class SimulatedWorld {
     this.#split += 1;
     this.#pieces += pieces.length;
     this.after(1, () => this.step({ type: 'batchSplit', batch, pieces }));
-  }
-
-  // ------------------------------------------------------------ connections
-
-  #connect(node: number, connection: number, host: string): void {
-    const target = host === 'bootstrap' ? [...this.cluster.up].find(([, up]) => up)?.[0] : node;
-    this.after(LATENCY_MS, () => {
-      const isUp = target !== undefined && this.cluster.up.get(target) === true;
-      const isCancelled = this.#cancelled.has(connection);
-      if (isCancelled || !isUp || this.faults.connect?.(node) === false) {
-        const message = `connect ECONNREFUSED ${host}`;
-        this.step({ type: 'connectFailed', node, connection, reason: 'refused', message });
-        return;
-      }
-      const one = { node: target, connection, open: true, queue: [], busy: false, dead: false };
-      this.#connections.set(connection, one);
-      const { features } = this.cluster;
-      this.step({ type: 'connected', node, connection, features });
-      this.#nodeNumbers.set(connection, node);
-    });
-  }
-
-  readonly #cancelled = new Set<number>();
-  readonly #nodeNumbers = new Map<number, number>();
-
-  #cut(one: Connection): void {
-    if (!one.open) return;
-    one.open = false;
-    const { connection } = one;
-    this.after(0, () => {
-      const node = this.#nodeNumbers.get(connection) ?? one.node;
-      this.step({ type: 'connectionLost', node, connection, message: 'cut' });
-    });
-  }
-
-  #request(effect: RequestEffect): void {
-    const one = this.#connections.get(effect.connection);
-    assert.ok(one !== undefined, 'requests go to connections that are there');
-    if (effect.type === 'sendProduce' && effect.acks === 0) {
-      this.after(0, () => this.step({ type: 'produceWritten', request: effect.request }));
-    }
-    const framed = frame(effect);
-    this.after(LATENCY_MS, () => {
-      if (one.dead) return;
-      one.queue.push(framed);
-      this.#work(one);
-    });
-  }
-
-  /** One request of a connection at a time, also of a dead one. */
-  #work(one: Connection): void {
-    if (one.busy || one.dead) return;
-    const framed = one.queue.shift();
-    if (framed === undefined) return;
-    const fault = this.faults.request?.(framed.effect);
-    if (fault === 'cutBefore') {
-      one.queue.length = 0;
-      one.dead = true;
-      this.#cut(one);
-      return;
-    }
-    if (fault === 'zombie') this.#cut(one);
-    const options = typeof fault === 'object' ? fault : {};
-    one.busy = true;
-    // A dead process's requests may lie in the broker's socket for long.
-    const serviceMs = fault === 'zombie' ? this.random() * 300 : this.random() * 2;
-    this.after(serviceMs + (options.delayMs ?? 0), () => {
-      if (one.dead) return;
-      this.#brokers.handle(one.node, framed, options, (answer) => {
-        one.busy = false;
-        if (fault === 'cutAfter') this.#cut(one);
-        if (one.open && fault !== 'silent' && answer !== undefined) {
-          this.after(LATENCY_MS, () => {
-            if (one.open) this.step(answer);
-          });
-        }
-        this.#work(one);
-      });
-    });
   }
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { ProducerBatch } from '../../src/accumulate/producer-batch.ts';
 import type { SenderConfig } from '../../src/send/sender-config.ts';
 import type { TransactionCall, TransactionFault } from '../../src/send/transaction-events.ts';
-import type { Records } from './simulated-cluster.ts';
+import type { Records } from './simulated-partition.ts';
 import { SimulatedWorld } from './simulated-world.ts';
 import { groupOf, offsetsOf } from './transaction-driver.ts';
 

@@ -23,6 +23,13 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'src/kafka',
     'src/shared',
   ],
+  'src/producer': [
+    'src/accumulate/producer-batch.ts',
+    'src/ack/produce-outcome.ts',
+    'src/ring',
+    'src/kafka',
+    'src/shared',
+  ],
   'src/broker': ['src/kafka', 'src/shared'],
   config: ['src/shared'],
   workers: ['src/encode', 'src/ring', 'src/kafka', 'src/shared'],

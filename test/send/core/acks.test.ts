@@ -77,6 +77,27 @@ test('with one request in flight the order holds through refusals without idempo
   world.verify();
 });
 
+test('a piece of a split batch that is sent again stays before the pieces behind it, without idempotence too', () => {
+  const config = {
+    ...plain,
+    acks: -1 as const,
+    maxInFlightRequestsPerConnection: 1,
+    batchSize: 300,
+  };
+  const world = SimulatedWorld.warm({ config });
+  let refused = false;
+  world.faults.refusal = ({ records: { from, count } }) => {
+    if (count > 6) return 'MESSAGE_TOO_LARGE';
+    if (from === 10 || refused) return undefined;
+    refused = true;
+    return 'NOT_ENOUGH_REPLICAS';
+  };
+  world.send('logs', 0, 12);
+  world.settle();
+  assert.ok(refused);
+  world.verify();
+});
+
 test('a final refusal rejects, a split splits, without idempotence too', () => {
   const world = SimulatedWorld.warm({ config: { ...plain, acks: -1 } });
   world.faults.refusal = ({ records }) => {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { SenderConfig } from '../../../src/send/sender-config.ts';
-import { seededRandom } from '../../support/seeded-random.ts';
+import { chanceOf, type Chance } from '../../support/seeded-random.ts';
 import type { Faults, RequestFault } from '../../support/simulated-brokers.ts';
-import type { Records } from '../../support/simulated-cluster.ts';
+import type { Records } from '../../support/simulated-partition.ts';
 import { SimulatedWorld } from '../../support/simulated-world.ts';
 
 const SEEDS = Number(process.env['MILLRACE_SEEDS'] ?? 200);
@@ -11,18 +11,6 @@ const FIRST_SEED = Number(process.env['MILLRACE_FIRST_SEED'] ?? 1);
 const CHAOS_MS = 20_000;
 /** Batches of `keyed` name their partition, those of `keyless` do not. */
 const TOPICS = ['keyed', 'keyless'];
-
-interface Chance {
-  readonly random: () => number;
-  readonly below: (bound: number) => number;
-  readonly pick: <T>(list: readonly T[]) => T;
-}
-
-function chanceOf(seed: number): Chance {
-  const random = seededRandom(seed * 104_729);
-  const below = (bound: number): number => Math.floor(random() * bound);
-  return { random, below, pick: <T>(list: readonly T[]) => list[below(list.length)] as T };
-}
 
 function anyConfig({ random, below, pick }: Chance): Partial<SenderConfig> {
   const enableIdempotence = random() < 0.75;

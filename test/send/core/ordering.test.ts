@@ -52,6 +52,17 @@ test('when the first batch fails at a broker without state, the second cannot ov
   world.verify();
 });
 
+test('a broker that was restarted, forgot the producer id and is back before its new epoch is heard of gets one batch first', () => {
+  const world = SimulatedWorld.warm();
+  world.cluster.partition('logs', 0).forgetProducers();
+  world.cutAll(false);
+  world.run(5);
+  world.faults.refusal = refuseFirst(1, 'NOT_ENOUGH_REPLICAS');
+  for (let i = 0; i < 3; i++) world.send('logs', 0);
+  world.settle();
+  world.verify();
+});
+
 test('a batch that failed is sent again before the ones behind it, and nothing is doubled', () => {
   const world = SimulatedWorld.warm();
   const before = world.produced().length;

@@ -138,7 +138,8 @@ test('earlier attempts that land between the question and the resend are found o
     landed = true;
     for (const { producerId, producerEpoch, baseSequence, payload: records } of batches) {
       const identity = { producerId, producerEpoch, baseSequence, records };
-      partition.append({ baseOffset: partition.logEnd, ...identity, appendedMs: world.nowMs });
+      const times = { appendedMs: world.nowMs, timestampMs: world.nowMs };
+      partition.append({ baseOffset: partition.logEnd, ...identity, ...times });
     }
     partition.replicate(partition.logEnd);
     partition.rebuild(0, 1);
@@ -231,7 +232,8 @@ test('a final refusal counts only when the leader was asked after the last earli
   world.after(300, () => {
     const { producerId, producerEpoch, baseSequence, payload: records } = batch;
     const identity = { producerId, producerEpoch, baseSequence, records };
-    partition.append({ baseOffset: partition.logEnd, ...identity, appendedMs: world.nowMs });
+    const times = { appendedMs: world.nowMs, timestampMs: world.nowMs };
+    partition.append({ baseOffset: partition.logEnd, ...identity, ...times });
     partition.replicate(partition.logEnd);
   });
   world.settle();

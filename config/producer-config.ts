@@ -1,0 +1,49 @@
+/** Reads the settings of a library producer: Kafka's keys, checked against the same table and rules as the daemon's. */
+import { ConfigError, type ConfigFault } from '../src/shared/errors.ts';
+import { deepFreeze } from './deep-freeze.ts';
+import type { PlacedEntry } from './placed.ts';
+import { SettingsReader } from './read-settings.ts';
+import { notesOn, rules, type Draft } from './rules.ts';
+import { schema, type Config } from './schema.ts';
+import type { Nodes, Section } from './rows.ts';
+
+/** What both the daemon and the library are told. */
+export type EngineConfig = Pick<Config, 'workers' | 'kafka' | 'notes'>;
+
+/** Values as JavaScript has them: `5`, `'5'`, `true`, a list of brokers. Undefined: as if it were not there. */
+export type SettingValue = string | number | boolean | readonly string[] | undefined;
+
+const PLACE = 'new Producer';
+
+const section = {
+  kind: 'section',
+  doc: 'A producer.',
+  rows: { workers: schema.rows.workers, kafka: schema.rows.kafka },
+} as const satisfies Section<Nodes>;
+
+/**
+ * @param settings Kafka's names, and `workers`
+ * @throws {ConfigError} with every fault
+ */
+export function readProducerConfig(settings: Readonly<Record<string, SettingValue>>): EngineConfig {
+  const entries = new Map<string, PlacedEntry>();
+  const own = new Map<string, PlacedEntry>();
+  for (const [name, value] of Object.entries(settings)) {
+    if (value === undefined) continue;
+    const text = Array.isArray(value) ? value.join(',') : String(value);
+    const node = { kind: 'scalar', place: PLACE, folder: process.cwd(), text } as const;
+    (name === 'workers' ? own : entries).set(name, { place: PLACE, node });
+  }
+  own.set('kafka', { place: PLACE, node: { kind: 'map', place: PLACE, entries } });
+  const reader = new SettingsReader(Object.keys(schema.rows.kafka.rows));
+  const draft = reader.section(section, { kind: 'map', place: PLACE, entries: own }, '');
+  const faults: ConfigFault[] = [...reader.faults];
+  // Rules on inputs find none.
+  const whole = { ...draft, inputs: undefined } as unknown as Draft;
+  for (const { keys, problem, fix } of rules.flatMap((rule) => rule.check(whole))) {
+    if (!keys.some((key) => reader.isFaulty(key))) faults.push({ place: PLACE, problem, fix });
+  }
+  if (faults.length > 0) throw new ConfigError(faults);
+  const notes = [...reader.notes, ...notesOn(whole, (path) => reader.places.has(path))];
+  return deepFreeze({ ...draft, notes }) as EngineConfig;
+}

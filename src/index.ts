@@ -1,0 +1,27 @@
+/** What `import … from 'millrace'` gives: the producer and all that is needed to use it. */
+export {
+  Producer,
+  type ProducerConfig,
+  type ProducerEvents,
+  type ProducerMetrics,
+  type ProducerNotice,
+} from './producer.ts';
+export * from './producer/errors.ts';
+export type { InterceptorFault, ProducerInterceptor } from './producer/interceptors.ts';
+export {
+  partitionForKey,
+  type Partitioner,
+  type PartitionerInput,
+  type TopicPartitions,
+} from './producer/partitioners.ts';
+export type { DeliveryCallback } from './producer/record-delivery.ts';
+export type {
+  Header,
+  Headers,
+  HeadersInput,
+  HeaderValue,
+  ProducerRecord,
+  RecordMetadata,
+} from './producer/record.ts';
+export { serializers, type Serializer, type TypeOf } from './producer/serializers.ts';
+export { ConfigError, SetupError, type ConfigFault } from './shared/errors.ts';

@@ -1,0 +1,197 @@
+/**
+ * The library's pipeline, as src/pipeline.ts is the daemon's: it joins the stages, and nothing else does.
+ *
+ *     1 open batches -> 2 ring -> 3 encode (compression alone) -> 4 accumulate -> 5 send -> 6 ack
+ *
+ * Bounds: `buffer.memory`. When it is full, `append` says no; `onRoom` says when to try again.
+ */
+import type { EngineConfig } from '../config/producer-config.ts';
+import { ProducerBatch } from './accumulate/producer-batch.ts';
+import type { ProduceOutcome } from './ack/produce-outcome.ts';
+import type { ChunkToEncode, EncodedPart } from './encode/encode-order.ts';
+import { encodeFlags } from './encode/encode-task.ts';
+import { EncoderPool } from './encode/encoder-pool.ts';
+import { loadKernel } from './encode/kernel.ts';
+import { createCompressor } from './kafka/compression.ts';
+import { BATCH_HEADER_BYTES } from './kafka/record-batch.ts';
+import type { Delivery } from './producer/delivery.ts';
+import type { OpenBatch } from './producer/open-batch.ts';
+import { OpenBatches, type PlacedRecord } from './producer/open-batches.ts';
+import { Arena } from './ring/arena.ts';
+import { layoutMemory } from './ring/memory-layout.ts';
+import { allocateSharedMemory } from './ring/shared-memory.ts';
+import {
+  KafkaSender,
+  type CloseResult,
+  type SealedProducerBatch,
+  type SenderStats,
+  type TopicView,
+} from './send/network-client.ts';
+import { later } from './shared/later.ts';
+import { packageVersion } from './shared/package.ts';
+import type { Telemetry } from './shared/telemetry.ts';
+import { batchBytesMax, compressionLevel, senderConfig } from './stage-settings.ts';
+
+/** Deliveries of a batch's records, in their order. */
+type Deliveries = readonly Delivery[];
+
+interface RecordChunk extends ChunkToEncode {
+  readonly batch: OpenBatch;
+}
+
+export interface ProducerEngineOptions {
+  readonly config: EngineConfig;
+  readonly telemetry: Telemetry;
+  /** Memory has come back. */
+  readonly onRoom: () => void;
+  /** More is known of the topics. */
+  readonly onMetadata: () => void;
+  /** It has stopped for good; `error` is Kafka's name of the reason. All records are settled. */
+  readonly onFatal: (error: string, message: string) => void;
+  /** A bug: nothing can be trusted any more. */
+  readonly onFault: (error: Error) => void;
+}
+
+export class ProducerEngine {
+  readonly #batches: OpenBatches;
+  readonly #pool: EncoderPool<RecordChunk>;
+  readonly #sender: KafkaSender<Deliveries>;
+  readonly #arena: Arena;
+  #nextChunk = 0;
+
+  /** @throws {SetupError} when the memory cannot be had */
+  static async create(options: ProducerEngineOptions): Promise<ProducerEngine> {
+    const { kafka, workers } = options.config;
+    const memory = allocateSharedMemory(kafka.bufferMemory);
+    const kernel = await loadKernel(memory.memory);
+    const layout = layoutMemory(kafka.bufferMemory, workers, 0);
+    return new ProducerEngine(options, { memory, kernel, layout });
+  }
+
+  private constructor(options: ProducerEngineOptions, parts: Parts) {
+    const { config, telemetry, onFatal, onFault, onMetadata, onRoom } = options;
+    const { kafka } = config;
+    const { memory, kernel, layout } = parts;
+    const arena = new Arena(memory, layout.arena);
+    const compressor = createCompressor(kafka.compressionType, compressionLevel(kafka));
+    this.#arena = arena;
+    this.#sender = new KafkaSender<Deliveries>({
+      config: senderConfig(config, Infinity),
+      software: { clientId: kafka.clientId, version: packageVersion() },
+      setupTimeoutMs: kafka.socketConnectionSetupTimeoutMs,
+      setupTimeoutMaxMs: kafka.socketConnectionSetupTimeoutMaxMs,
+      compressionLevel: compressor.level,
+      cutRanges: cutDeliveries,
+      onOutcome: settle,
+      ...{ memory, arena, telemetry, onMetadata, onFatal },
+    });
+    this.#pool = new EncoderPool<RecordChunk>({
+      ...{ memory, layout, arena, kernel, compressor, onFault },
+      batchBytesMax: batchBytesMax(kafka),
+      onPart: (part) => this.#accumulate(part),
+    });
+    this.#batches = new OpenBatches({
+      ...{ memory, arena, kernel },
+      batchBytes: Math.min(kafka.batchSize, batchBytesMax(kafka)),
+      lingerMs: kafka.lingerMs,
+      nowMs: this.#sender.nowMs,
+      after: later,
+      dispatch: (batch) => this.#dispatch(batch),
+    });
+    let isTold = false;
+    // A turn later: memory comes back in the middle of other things, among them of writing a record.
+    arena.onFree(() => {
+      if (isTold) return;
+      isTold = true;
+      setImmediate(() => {
+        isTold = false;
+        onRoom();
+      });
+    });
+    this.#sender.start();
+  }
+
+  /** @returns whether there was room; if not, `delivery` is not settled */
+  append(record: PlacedRecord, delivery: Delivery): boolean {
+    return this.#batches.append(record, delivery);
+  }
+
+  topic(name: string): TopicView | undefined {
+    return this.#sender.topic(name);
+  }
+
+  get stats(): SenderStats & { readonly bytesFree: number; readonly bytesTotal: number } {
+    return {
+      ...this.#sender.stats,
+      bytesFree: this.#arena.freeBytes,
+      bytesTotal: this.#arena.totalBytes,
+    };
+  }
+
+  /** Resolves when every record appended before is settled. */
+  async flush(): Promise<void> {
+    this.#batches.flush();
+    await this.#pool.idle();
+    await this.#sender.flush();
+  }
+
+  /** Sends what is there, gives up the rest after `timeoutMs` (Infinity: never). */
+  async close(timeoutMs: number): Promise<CloseResult> {
+    this.#batches.flush();
+    await this.#pool.idle();
+    const result = await this.#sender.close(timeoutMs);
+    await this.#pool.close();
+    return result;
+  }
+
+  #dispatch(batch: OpenBatch): void {
+    const { run: input, recordCount, baseTimestampMs: timestampMs } = batch;
+    this.#nextChunk += 1;
+    this.#pool.submit({
+      ...{ batch, input, recordCount, timestampMs },
+      number: this.#nextChunk,
+      bytes: batch.bytes - BATCH_HEADER_BYTES,
+      headBytes: BATCH_HEADER_BYTES,
+      flags: encodeFlags.RECORDS,
+      ...{ trailerAddress: 0, trailerBytes: 0, recordBytesMax: 0 },
+    });
+  }
+
+  #accumulate({ chunk, sealed }: EncodedPart<RecordChunk>): void {
+    const { batch } = chunk;
+    if (sealed === undefined) return;
+    const { maxTimestampMs, topic, partition, createdMs, deliveries } = batch;
+    const { recordCount, batchBytes, rawBytes } = sealed;
+    this.#sender.append(
+      new ProducerBatch({
+        id: this.#sender.takeBatchId(),
+        ...{ topic, recordCount, batchBytes, rawBytes, createdMs },
+        ...(partition === undefined ? {} : { partition }),
+        payload: {
+          sealed: { ...sealed, maxTimestampMs, keepsTimestamp: true },
+          ranges: deliveries,
+        },
+      }),
+    );
+  }
+}
+
+interface Parts {
+  readonly memory: ReturnType<typeof allocateSharedMemory>;
+  readonly kernel: Awaited<ReturnType<typeof loadKernel>>;
+  readonly layout: ReturnType<typeof layoutMemory>;
+}
+
+function cutDeliveries(
+  batch: SealedProducerBatch<Deliveries>,
+  counts: readonly number[],
+): Deliveries[] {
+  let from = 0;
+  return counts.map((count) => batch.payload.ranges.slice(from, (from += count)));
+}
+
+function settle(batch: SealedProducerBatch<Deliveries>, outcome: ProduceOutcome): void {
+  batch.payload.ranges.forEach((delivery, index) => {
+    delivery.settle(outcome, index);
+  });
+}

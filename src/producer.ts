@@ -1,0 +1,318 @@
+/**
+ * The producer of the library, shaped like Apache Kafka's KafkaProducer: `send` takes a record, and tells what became of it.
+ * Source: org.apache.kafka.clients.producer.KafkaProducer.
+ *
+ *     const producer = new Producer({ 'bootstrap.servers': 'localhost:9092' });
+ *     const { partition, offset } = await producer.send({ topic: 'logs', value: 'hello' });
+ *     await producer.close();
+ */
+import { EventEmitter } from 'node:events';
+import {
+  readProducerConfig,
+  type EngineConfig,
+  type SettingValue,
+} from '../config/producer-config.ts';
+import type { kafkaKeys } from '../config/kafka-keys.ts';
+import { ProducerEngine } from './producer-engine.ts';
+import { RecordIntake } from './producer/record-intake.ts';
+import { KafkaError } from './producer/errors.ts';
+import type { InterceptorFault } from './producer/interceptors.ts';
+import { kafkaError } from './producer/outcome-error.ts';
+import type { ProducerOwnSettings } from './producer/producer-config.ts';
+import type { ProducerRecord, RecordMetadata } from './producer/record.ts';
+import type { DeliveryCallback } from './producer/record-delivery.ts';
+import type { LineFields, Telemetry } from './shared/telemetry.ts';
+
+type KafkaSettings = { readonly [Name in keyof typeof kafkaKeys]?: SettingValue };
+
+/** Kafka's settings; values may be text, as in a properties file. */
+export type ProducerConfig<K, V> = KafkaSettings &
+  ProducerOwnSettings<K, V> & {
+    /** Threads that compress. Default: one less than there are processors, at least 1 and at most 4. */
+    readonly workers?: number | undefined;
+  };
+
+/** Something happened that an operator wants to know: brokers that cannot be reached, a topic that is missing. */
+export interface ProducerNotice {
+  readonly level: 'info' | 'warn' | 'error';
+  /** Stable, and meant for searching: `brokersUnreachable`. */
+  readonly code: string;
+  readonly message: string;
+  readonly fields: LineFields;
+}
+
+/** Events of a producer. None has to be listened to. */
+export interface ProducerEvents {
+  notice: [ProducerNotice];
+  /** A record failed; its promise or callback says so too. */
+  recordFailed: [KafkaError];
+  interceptorFailed: [InterceptorFault];
+  /** It has stopped for good: every record has failed, or will. Make another one. */
+  fatal: [KafkaError];
+  closed: [];
+}
+
+/** Figures of a producer, as they are now. Counts begin with it. */
+export interface ProducerMetrics {
+  readonly recordsSent: number;
+  readonly recordsAcked: number;
+  readonly recordsFailed: number;
+  /** Records that wait for their topic or for memory. */
+  readonly recordsWaiting: number;
+  readonly batchesSent: number;
+  readonly requestsSent: number;
+  readonly requestsInFlight: number;
+  readonly connectionsOpen: number;
+  readonly networkBytesSent: number;
+  readonly networkBytesReceived: number;
+  readonly bufferBytesTotal: number;
+  readonly bufferBytesFree: number;
+}
+
+/** Records into Kafka, as many as there is memory for at once. One is enough for a process. */
+export class Producer<K = string | Uint8Array, V = string | Uint8Array> implements AsyncDisposable {
+  readonly #events = new EventEmitter();
+  readonly #intake: RecordIntake<K, V>;
+  readonly #starting: Promise<ProducerEngine | undefined>;
+  #engine: ProducerEngine | undefined;
+  #fatal: KafkaError | undefined;
+  #closing: Promise<void> | undefined;
+
+  /** Begins to connect. Brokers that cannot be reached are waited for: the event `notice` says so. @throws {ConfigError} with every fault */
+  constructor(config: ProducerConfig<K, V>) {
+    const { own, shared } = apart(config);
+    const engineConfig = readProducerConfig(shared);
+    this.#intake = new RecordIntake<K, V>({
+      kafka: engineConfig.kafka,
+      settings: own,
+      engine: () => this.#engine,
+      fatal: () => this.#fatal,
+      onFailed: (error) => this.#emit('recordFailed', error),
+      onInterceptorFault: (fault) => this.#emit('interceptorFailed', fault),
+    });
+    this.#starting = this.#start(engineConfig);
+  }
+
+  /** Calls `listener` at each event of the name, until `off`. */
+  on<Name extends keyof ProducerEvents>(
+    name: Name,
+    listener: (...event: ProducerEvents[Name]) => void,
+  ): this {
+    this.#events.on(name, listener as (...event: unknown[]) => void);
+    return this;
+  }
+
+  off<Name extends keyof ProducerEvents>(
+    name: Name,
+    listener: (...event: ProducerEvents[Name]) => void,
+  ): this {
+    this.#events.off(name, listener as (...event: unknown[]) => void);
+    return this;
+  }
+
+  /**
+   * Sends one record. The promise is kept when Kafka has it, as far as `acks` asks; a rejection that nobody handles is the event
+   * `recordFailed`, and never ends the process. Those of one partition are settled in the order of `send`.
+   *
+   * @throws {KafkaError} as a rejection; `fate` says what became of the record
+   */
+  send(record: ProducerRecord<K, V>): Promise<RecordMetadata>;
+  /** The same without a promise: a function, or null for fire and forget. */
+  send(record: ProducerRecord<K, V>, callback: DeliveryCallback | null): void;
+  send(
+    record: ProducerRecord<K, V>,
+    callback?: DeliveryCallback | null,
+  ): Promise<RecordMetadata> | void {
+    if (callback !== undefined) {
+      this.#intake.take(record, callback ?? ignore);
+      return;
+    }
+    const sent = new Promise<RecordMetadata>((resolve, reject) => {
+      this.#intake.take(record, (error, metadata) => {
+        if (metadata === null) reject(error ?? new KafkaError('no outcome'));
+        else resolve(metadata);
+      });
+    });
+    // The event tells of it.
+    sent.catch(ignore);
+    return sent;
+  }
+
+  /** Sends all, in their order. The promise is kept when all are acknowledged, and rejected with the first failure when all have their end. */
+  async sendAll(records: Iterable<ProducerRecord<K, V>>): Promise<RecordMetadata[]> {
+    const ends = await Promise.allSettled(Array.from(records, (record) => this.send(record)));
+    return ends.map((end) => {
+      if (end.status === 'rejected') throw end.reason;
+      return end.value;
+    });
+  }
+
+  /**
+   * Sends what a stream yields, and reads no faster than there is memory. Resolves with the number of records when all are acknowledged.
+   *
+   * @throws {KafkaError} the first failure; then nothing more is read
+   */
+  async sendFrom(records: AsyncIterable<ProducerRecord<K, V>>): Promise<number> {
+    let count = 0;
+    let failure: KafkaError | undefined;
+    for await (const record of records) {
+      this.send(record, (error) => {
+        failure ??= error ?? undefined;
+      });
+      count += 1;
+      await this.drain();
+      if (failure !== undefined) break;
+    }
+    await this.flush();
+    if (failure !== undefined) throw failure;
+    return count;
+  }
+
+  /** Resolves when no record waits for memory or its topic: what a loop that sends awaits. */
+  drain(): Promise<void> {
+    return this.#intake.drained();
+  }
+
+  /** Resolves when every record sent before has its end, good or bad; linger.ms is not waited for. */
+  async flush(): Promise<void> {
+    await this.#starting;
+    await this.#intake.passed();
+    await this.#engine?.flush();
+  }
+
+  /** Partitions of a topic, from 0. Waits for at most max.block.ms until the topic is known. @throws {KafkaError} */
+  async partitionsFor(topic: string): Promise<number> {
+    return await this.#intake.partitionsFor(topic);
+  }
+
+  metrics(): ProducerMetrics {
+    const stats = this.#engine?.stats;
+    return {
+      ...this.#intake.counts,
+      batchesSent: stats?.batchesSent ?? 0,
+      requestsSent: stats?.requestsSent ?? 0,
+      requestsInFlight: stats?.requestsInFlight ?? 0,
+      connectionsOpen: stats?.connectionsOpen ?? 0,
+      networkBytesSent: stats?.bytesSent ?? 0,
+      networkBytesReceived: stats?.bytesReceived ?? 0,
+      bufferBytesTotal: stats?.bytesTotal ?? 0,
+      bufferBytesFree: stats?.bytesFree ?? 0,
+    };
+  }
+
+  /**
+   * Takes no more records, sends what is there, and ends all threads and connections.
+   *
+   * @param timeoutMs what is not delivered by then fails with fate `possiblyWritten` or `notSent`. Default: no limit but delivery.timeout.ms
+   */
+  close(timeoutMs = Infinity): Promise<void> {
+    this.#closing ??= this.#close(timeoutMs);
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
+    this.#intake.close();
+    await this.#starting;
+    const deadlineMs = performance.now() + timeoutMs;
+    await Promise.race([this.#intake.passed(), lateness(timeoutMs)]);
+    this.#intake.abandon();
+    await this.#engine?.close(Math.max(0, deadlineMs - performance.now()));
+    await this.#intake.closeInterceptors();
+    this.#emit('closed');
+  }
+
+  async #start(config: EngineConfig): Promise<ProducerEngine | undefined> {
+    const stop = (error: KafkaError): void => {
+      this.#fatal ??= error;
+      this.#emit('fatal', error);
+      this.#intake.changed();
+    };
+    try {
+      this.#engine = await ProducerEngine.create({
+        config,
+        telemetry: this.#telemetry(),
+        onRoom: () => {
+          this.#intake.changed();
+        },
+        onMetadata: () => {
+          this.#intake.changed();
+        },
+        onFatal: (error, message) => {
+          stop(kafkaError(error, message));
+        },
+        onFault: (error) => {
+          stop(new KafkaError(error.message, { cause: error }));
+        },
+      });
+    } catch (error) {
+      stop(
+        new KafkaError(error instanceof Error ? error.message : String(error), { cause: error }),
+      );
+    }
+    for (const note of config.notes) this.#notice('info', 'configNote', note, {});
+    this.#intake.changed();
+    return this.#engine;
+  }
+
+  #emit<Name extends keyof ProducerEvents>(name: Name, ...event: ProducerEvents[Name]): void {
+    this.#events.emit(name, ...event);
+  }
+
+  #telemetry(): Telemetry {
+    const say =
+      (level: ProducerNotice['level']): Telemetry['info'] =>
+      (code, message, fields = {}) => {
+        this.#notice(level, code, message, fields);
+      };
+    return {
+      ...{ info: say('info'), warn: say('warn'), error: say('error') },
+      close: () => Promise.resolve(),
+    };
+  }
+
+  #notice(level: ProducerNotice['level'], code: string, message: string, fields: LineFields): void {
+    this.#emit('notice', { level, code, message, fields });
+  }
+}
+
+/** Settings of the library alone, and those that go through the table of keys. */
+function apart<K, V>(
+  config: ProducerConfig<K, V>,
+): {
+  readonly own: ProducerOwnSettings<K, V>;
+  readonly shared: Readonly<Record<string, SettingValue>>;
+} {
+  const {
+    'key.serializer': keySerializer,
+    'value.serializer': valueSerializer,
+    'partitioner.class': partitioner,
+    'partitioner.ignore.keys': ignoreKeys,
+    'interceptor.classes': interceptors,
+    'max.block.ms': maxBlockMs,
+    'max.block.records': maxBlockRecords,
+    ...shared
+  } = config;
+  const own = {
+    'key.serializer': keySerializer,
+    'value.serializer': valueSerializer,
+    'partitioner.class': partitioner,
+    'partitioner.ignore.keys': ignoreKeys,
+    'interceptor.classes': interceptors,
+    'max.block.ms': maxBlockMs,
+    'max.block.records': maxBlockRecords,
+  };
+  return { own, shared: shared };
+}
+
+function ignore(): void {
+  // Fire and forget; the event `recordFailed` tells of failures.
+}
+
+function lateness(timeoutMs: number): Promise<void> {
+  if (timeoutMs === Infinity) return new Promise(ignore);
+  return new Promise((resolve) => setTimeout(resolve, timeoutMs).unref());
+}

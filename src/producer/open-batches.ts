@@ -1,0 +1,163 @@
+/**
+ * Stage 1 of 7 of the library, where the daemon has inputs. Writes records into the open batch of their partition and hands full or
+ * lingering ones on. From: `send`. To: encoder pool. Bounds: `buffer.memory`; says no when it is full.
+ * Crash: what is here is lost, as with any producer: nobody was told that it is delivered.
+ */
+import type { Kernel } from '../encode/kernel.ts';
+import { BATCH_HEADER_BYTES } from '../kafka/record-batch.ts';
+import {
+  recordBytes,
+  RecordWriter,
+  type RecordHeaders,
+  type RecordPart,
+} from '../kafka/record-writer.ts';
+import { GUARD_BYTES, PAGE_BYTES, type Arena, type Run } from '../ring/arena.ts';
+import type { SharedMemory } from '../ring/shared-memory.ts';
+import { assert } from '../shared/assert.ts';
+import type { Delivery } from './delivery.ts';
+import { OpenBatch } from './open-batch.ts';
+
+/** A serialized record with its place. */
+export interface PlacedRecord {
+  readonly topic: string;
+  /** Undefined: any. */
+  readonly partition: number | undefined;
+  readonly key: RecordPart;
+  readonly value: RecordPart;
+  readonly headers: RecordHeaders;
+  readonly timestampMs: number;
+  /** Enough for it, as `checkSize` says. */
+  readonly bytesMax: number;
+}
+
+export interface OpenBatchesOptions {
+  readonly memory: SharedMemory;
+  readonly arena: Arena;
+  readonly kernel: Pick<Kernel, 'copy'>;
+  /** batch.size: a batch with this many bytes, before compression, is handed on. A longer record has one of its own. */
+  readonly batchBytes: number;
+  /** linger.ms: a batch that is not full is handed on after this. 0: when the turn of the event loop is over. */
+  readonly lingerMs: number;
+  /** The sender's clock. */
+  readonly nowMs: () => number;
+  /** Calls back once, after so many ms or later. @returns what takes it back */
+  readonly after: (delayMs: number, then: () => void) => () => void;
+  readonly dispatch: (batch: OpenBatch) => void;
+}
+
+/** What a batch begins with: most are closed by linger.ms with few records in them. */
+const FIRST_RUN_BYTES = 4 * PAGE_BYTES - GUARD_BYTES;
+
+export class OpenBatches {
+  readonly #options: OpenBatchesOptions;
+  readonly #writer: RecordWriter;
+  /** By topic, then by partition, -1 for any. In the order in which they were opened. */
+  readonly #open = new Map<string, Map<number, OpenBatch>>();
+  /** All of them, oldest first. */
+  readonly #byAge = new Set<OpenBatch>();
+  #untime: (() => void) | undefined;
+
+  constructor(options: OpenBatchesOptions) {
+    this.#options = options;
+    const { memory } = options;
+    this.#writer = new RecordWriter(memory.buffer(0, memory.bytes.byteLength));
+  }
+
+  /** Whether there is room for the record now; if there is, it is written, and `delivery` will be settled. */
+  append(record: PlacedRecord, delivery: Delivery): boolean {
+    const open = this.#openFor(record);
+    if (open !== undefined && this.#write(open, record, delivery)) return true;
+    if (open !== undefined) this.#close(open);
+    const begun = this.#begin(record);
+    if (begun === undefined) return false;
+    const isWritten = this.#write(begun, record, delivery);
+    assert(isWritten, 'a new batch has room for its first record');
+    return true;
+  }
+
+  /** Hands on what there is, of all topics. */
+  flush(): void {
+    for (const batch of [...this.#byAge]) this.#close(batch);
+    this.#untime?.();
+    this.#untime = undefined;
+  }
+
+  #openFor({ topic, partition = -1 }: PlacedRecord): OpenBatch | undefined {
+    return this.#open.get(topic)?.get(partition);
+  }
+
+  #begin(record: PlacedRecord): OpenBatch | undefined {
+    const { arena, batchBytes, nowMs } = this.#options;
+    const { topic, partition = -1, timestampMs } = record;
+    const needed = BATCH_HEADER_BYTES + record.bytesMax;
+    const run = arena.claim(Math.max(needed, Math.min(FIRST_RUN_BYTES, batchBytes)));
+    if (run === undefined) return undefined;
+    const batch = new OpenBatch(record, run, nowMs(), timestampMs);
+    const ofTopic = this.#open.get(topic) ?? new Map<number, OpenBatch>();
+    this.#open.set(topic, ofTopic);
+    ofTopic.set(partition, batch);
+    this.#byAge.add(batch);
+    this.#time();
+    return batch;
+  }
+
+  /** False when it does not fit, by batch.size or for want of memory to grow into. */
+  #write(batch: OpenBatch, record: PlacedRecord, delivery: Delivery): boolean {
+    const { key, value, headers, timestampMs, bytesMax } = record;
+    const { batchBytes } = this.#options;
+    const delta = timestampMs - batch.baseTimestampMs;
+    const index = batch.recordCount;
+    let end = batch.bytes + bytesMax;
+    // The bound is cheap and too long for text: where it matters, the text is gone through.
+    if (end > Math.min(batch.run.bytes, batchBytes)) {
+      end = batch.bytes + recordBytes(index, delta, key, value, headers);
+    }
+    if (index > 0 && end > batchBytes) return false;
+    if (end > batch.run.bytes && !this.#grow(batch, end)) return false;
+    const at = batch.run.address + batch.bytes;
+    end = batch.bytes + this.#writer.write(at, index, delta, key, value, headers);
+    delivery.written(this.#writer.keySize, this.#writer.valueSize);
+    batch.bytes = end;
+    batch.deliveries.push(delivery);
+    batch.maxTimestampMs = Math.max(batch.maxTimestampMs, timestampMs);
+    if (end >= batchBytes) this.#close(batch);
+    return true;
+  }
+
+  /** Twice as long, up to a whole batch: memory is claimed by what comes, not by how many partitions there are. */
+  #grow(batch: OpenBatch, needed: number): boolean {
+    const { arena, kernel, batchBytes } = this.#options;
+    const wanted = Math.max(needed, Math.min(batchBytes, 2 * batch.run.bytes));
+    const longer: Run | undefined = arena.claim(wanted) ?? arena.claim(needed);
+    if (longer === undefined) return false;
+    kernel.copy(batch.run.address, longer.address, batch.bytes);
+    const shorter = batch.run;
+    batch.run = longer;
+    arena.free(shorter);
+    return true;
+  }
+
+  #close(batch: OpenBatch): void {
+    const ofTopic = this.#open.get(batch.topic);
+    assert(ofTopic?.delete(batch.partition ?? -1) === true, 'an open batch is known by its place');
+    if (ofTopic.size === 0) this.#open.delete(batch.topic);
+    this.#byAge.delete(batch);
+    batch.run = this.#options.arena.trim(batch.run, batch.bytes);
+    this.#options.dispatch(batch);
+  }
+
+  #time(): void {
+    const [oldest] = this.#byAge;
+    if (this.#untime !== undefined || oldest === undefined) return;
+    const { lingerMs, nowMs, after } = this.#options;
+    this.#untime = after(Math.max(0, oldest.createdMs + lingerMs - nowMs()), () => {
+      this.#untime = undefined;
+      const lingeredMs = nowMs() - lingerMs;
+      for (const batch of [...this.#byAge]) {
+        if (batch.createdMs > lingeredMs) break;
+        this.#close(batch);
+      }
+      this.#time();
+    });
+  }
+}

@@ -1,0 +1,230 @@
+/**
+ * What goes into `send`, and what comes out of it.
+ * Source: org.apache.kafka.clients.producer.ProducerRecord, RecordMetadata; KIP-82 (headers), KIP-32 (timestamps).
+ */
+import { isUint8Array } from 'node:util/types';
+import { UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
+import type { Acked } from '../ack/produce-outcome.ts';
+import type { RecordPart } from '../kafka/record-writer.ts';
+import { TOPIC_NAME_RULE, topicNameFault } from '../shared/topic-name.ts';
+import { IllegalArgumentError, InvalidTopicError } from './errors.ts';
+
+/** Bytes as they are, text as its UTF-8, or null. */
+export type HeaderValue = RecordPart;
+export type Header = readonly [name: string, value: HeaderValue];
+
+/** The headers of one record while it is sent: in order, names may repeat. Interceptors and serializers may add to it. */
+export type Headers = Header[];
+
+/**
+ * Headers as a caller may write them: pairs (an array, a Map), or an object, where an array of values repeats the name.
+ *
+ *     headers: [['trace', id], ['trace', parent], ['flag', null]]
+ *     headers: { trace: [id, parent], flag: null }
+ */
+export type HeadersInput =
+  Iterable<Header> | Readonly<Record<string, HeaderValue | readonly HeaderValue[]>>;
+
+/** One record to send. The types of key and value follow from the serializers. */
+export interface ProducerRecord<K = Uint8Array | string, V = Uint8Array | string> {
+  readonly topic: string;
+  /** From 0. Left out: the partitioner chooses. */
+  readonly partition?: number | undefined;
+  /** Left out or null: the record has none. */
+  readonly key?: K | null | undefined;
+  /** Left out or null: a tombstone, which deletes the key in a compacted topic. */
+  readonly value?: V | null | undefined;
+  readonly headers?: HeadersInput | undefined;
+  /** Milliseconds since 1970. Left out: the time of `send`. On a LogAppendTime topic the broker writes its own over it. */
+  readonly timestamp?: number | undefined;
+}
+
+/** Where a record is. */
+export interface RecordMetadata {
+  readonly topic: string;
+  /** -1 when it failed before it had one. */
+  readonly partition: number;
+  /** -1n when the broker did not say: with acks=0, when it failed, or when a repeated batch is known to be there and its place is not. */
+  readonly offset: bigint;
+  /** Milliseconds since 1970: of the record, or of the append on a LogAppendTime topic. -1 when it failed. */
+  readonly timestamp: number;
+  /** Bytes; -1 for a null key, and when it failed. */
+  readonly serializedKeySize: number;
+  /** Bytes; -1 for a null value, and when it failed. */
+  readonly serializedValueSize: number;
+}
+
+/**
+ * Checks a topic name. Once for a name is enough.
+ *
+ * @throws {IllegalArgumentError} when it is no text
+ * @throws {InvalidTopicError} when Kafka allows no such name
+ */
+export function checkTopic(topic: unknown): asserts topic is string {
+  if (typeof topic !== 'string') {
+    throw new IllegalArgumentError(
+      `topic: a record needs the name of its topic, as text; this one has ${kindOf(topic)}`,
+      { fate: 'notSent' },
+    );
+  }
+  const fault = topicNameFault(topic);
+  if (fault === undefined) return;
+  throw new InvalidTopicError(`topic ${shown(topic)}: ${fault}; Kafka allows ${TOPIC_NAME_RULE}`, {
+    topic,
+    fate: 'notSent',
+  });
+}
+
+/**
+ * Checks what types cannot: JavaScript callers have none. Topic and headers are checked by `checkTopic` and `headersOf`.
+ *
+ * @throws {IllegalArgumentError}
+ */
+export function checkRecord(record: ProducerRecord<unknown, unknown>): void {
+  // Callers without types send anything.
+  const given: unknown = record;
+  if (typeof given !== 'object' || given === null) {
+    throw new IllegalArgumentError(
+      `a record is an object such as { topic, key, value }, not ${kindOf(given)}`,
+      { fate: 'notSent' },
+    );
+  }
+  const { partition, timestamp } = record;
+  if (partition !== undefined && !isCount(partition)) {
+    throw refused(record, 'partition', partition, 'write an integer from 0, or leave it out');
+  }
+  if (timestamp !== undefined && !isCount(timestamp)) {
+    const fix = 'write whole milliseconds since 1970 as a number, or leave it out';
+    throw refused(record, 'timestamp', timestamp, fix);
+  }
+}
+
+/**
+ * The headers of a record, in a list of their own.
+ *
+ * @throws {IllegalArgumentError}
+ */
+export function headersOf({ headers, topic }: ProducerRecord<unknown, unknown>): Headers {
+  if (headers === undefined) return [];
+  const given: unknown = headers;
+  if (typeof given !== 'object' || given === null) {
+    throw new IllegalArgumentError(
+      `headers of a record for ${topic}: write pairs of name and value, or an object, not ${kindOf(given)}`,
+      { topic, fate: 'notSent' },
+    );
+  }
+  const list: Headers = [];
+  if (isIterable(headers)) for (const pair of headers) list.push(checkPair(pair, topic));
+  else for (const [name, value] of Object.entries(headers)) addValues(list, name, value, topic);
+  return list;
+}
+
+/**
+ * Checks headers that others had in their hands.
+ *
+ * @throws {IllegalArgumentError}
+ */
+export function checkHeaders(headers: Headers, topic: string): void {
+  for (const pair of headers) checkPair(pair, topic);
+}
+
+/** Metadata of the record at `index` of an acknowledged batch. */
+export function metadataOf(
+  { topic, partition, baseOffset, logAppendTimeMs }: Acked,
+  index: number,
+  sent: {
+    readonly timestamp: number;
+    readonly serializedKeySize: number;
+    readonly serializedValueSize: number;
+  },
+): RecordMetadata {
+  return {
+    topic,
+    partition,
+    offset: baseOffset < 0n ? -1n : baseOffset + BigInt(index),
+    timestamp: logAppendTimeMs >= 0 ? logAppendTimeMs : sent.timestamp,
+    serializedKeySize: sent.serializedKeySize,
+    serializedValueSize: sent.serializedValueSize,
+  };
+}
+
+/** What callbacks and interceptors get beside an error. */
+export function failedMetadata(topic: string, partition = UNASSIGNED_PARTITION): RecordMetadata {
+  return {
+    topic,
+    partition,
+    offset: -1n,
+    timestamp: -1,
+    serializedKeySize: -1,
+    serializedValueSize: -1,
+  };
+}
+
+/** What a value is, for messages about values of the wrong type. */
+export function kindOf(value: unknown): string {
+  if (value === undefined || value === null) return String(value);
+  if (typeof value === 'string') return `the text ${shown(value)}`;
+  if (typeof value === 'object') {
+    return Array.isArray(value) ? 'an array' : `an object of ${className(value)}`;
+  }
+  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') {
+    return `the ${typeof value} ${String(value)}`;
+  }
+  return `a ${typeof value}`;
+}
+
+const SHOWN_CHARACTERS = 60;
+
+function shown(text: string): string {
+  return JSON.stringify(
+    text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}...` : text,
+  );
+}
+
+function className(value: object): string {
+  const { constructor } = value;
+  return typeof constructor === 'function' && constructor.name !== ''
+    ? constructor.name
+    : 'no class';
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function refused(
+  { topic }: ProducerRecord<unknown, unknown>,
+  field: string,
+  value: unknown,
+  fix: string,
+): IllegalArgumentError {
+  return new IllegalArgumentError(`${field} of a record for ${topic} is ${kindOf(value)}: ${fix}`, {
+    topic,
+    fate: 'notSent',
+  });
+}
+
+function isIterable(headers: HeadersInput): headers is Iterable<Header> {
+  return Symbol.iterator in headers;
+}
+
+function addValues(list: Headers, name: string, value: unknown, topic: string): void {
+  for (const one of Array.isArray(value) ? (value as unknown[]) : [value]) {
+    list.push(checkPair([name, one], topic));
+  }
+}
+
+function checkPair(pair: unknown, topic: string): Header {
+  const [name, value] = Array.isArray(pair) && pair.length === 2 ? (pair as unknown[]) : [];
+  if (typeof name !== 'string') {
+    throw new IllegalArgumentError(
+      `headers of a record for ${topic}: each is a pair [name, value] with a text for a name, not ${kindOf(pair)}`,
+      { topic, fate: 'notSent' },
+    );
+  }
+  if (value === null || typeof value === 'string' || isUint8Array(value)) return [name, value];
+  throw new IllegalArgumentError(
+    `header ${shown(name)} of a record for ${topic} is ${kindOf(value)}: write bytes, text or null`,
+    { topic, fate: 'notSent' },
+  );
+}

@@ -1,0 +1,289 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import type { EmbeddedCluster } from '../../src/broker/embedded-broker.ts';
+import { Producer, type ProducerConfig } from '../../src/producer.ts';
+import type { KafkaError } from '../../src/producer/errors.ts';
+import {
+  BufferExhaustedError,
+  IllegalStateError,
+  InvalidTopicError,
+  RecordTooLargeError,
+  SerializationError,
+  TimeoutError,
+} from '../../src/producer/errors.ts';
+import { partitionForKey } from '../../src/producer/partitioners.ts';
+import { serializers } from '../../src/producer/serializers.ts';
+import { count, embeddedCluster, records, values } from '../support/embedded-cluster.ts';
+
+function producerFor<K = string | Uint8Array, V = string | Uint8Array>(
+  t: TestContext,
+  cluster: EmbeddedCluster,
+  config: ProducerConfig<K, V> = {},
+): Producer<K, V> {
+  const producer = new Producer<K, V>({
+    'bootstrap.servers': cluster.bootstrap,
+    'linger.ms': 5,
+    workers: 1,
+    ...config,
+  });
+  t.after(() => producer.close(0));
+  return producer;
+}
+
+async function oneTopic(t: TestContext, partitions = 4): Promise<EmbeddedCluster> {
+  return await embeddedCluster(t, { topics: { logs: partitions } });
+}
+
+test('a promise is kept with the place of the record', async (t) => {
+  const cluster = await oneTopic(t);
+  const producer = producerFor(t, cluster);
+  const timestamp = 1_700_000_000_123;
+  const headers = { trace: ['a', 'b'], flag: null };
+  const sent = { topic: 'logs', partition: 2, key: 'k', value: 'väl', headers, timestamp };
+  const metadata = await producer.send(sent);
+  assert.deepEqual(metadata, {
+    ...{ topic: 'logs', partition: 2, offset: 0n, timestamp },
+    ...{ serializedKeySize: 1, serializedValueSize: 4 },
+  });
+  const [stored] = records(cluster, 'logs', 2);
+  assert.equal(Buffer.from(stored?.key ?? []).toString(), 'k');
+  assert.equal(Buffer.from(stored?.value ?? []).toString(), 'väl');
+  assert.equal(stored?.timestampMs, timestamp);
+  assert.deepEqual(
+    stored.headers.map(({ key, value }) => [key, value && Buffer.from(value).toString()]),
+    [
+      ['trace', 'a'],
+      ['trace', 'b'],
+      ['flag', null],
+    ],
+  );
+});
+
+test('callbacks, promises and fire and forget: one partition, one order, offsets without a gap', async (t) => {
+  const cluster = await oneTopic(t, 1);
+  const producer = producerFor(t, cluster);
+  const told: bigint[] = [];
+  const promises: Promise<unknown>[] = [];
+  for (let index = 0; index < 3000; index += 1) {
+    const record = { topic: 'logs', value: `line ${index}` };
+    if (index % 3 === 0) {
+      promises.push(producer.send(record).then(({ offset }) => told.push(offset)));
+    } else if (index % 3 === 1) {
+      producer.send(record, (_error, metadata) => told.push(metadata?.offset ?? -1n));
+    } else producer.send(record, null);
+  }
+  await producer.flush();
+  await Promise.all(promises);
+  const expected = Array.from({ length: 3000 }, (_, index) => BigInt(index));
+  const sorted = [...told].sort((a, b) => Number(a - b));
+  assert.deepEqual(
+    sorted,
+    expected.filter((offset) => offset % 3n !== 2n),
+  );
+  assert.deepEqual(
+    values(cluster, 'logs', 0),
+    expected.map((offset) => `line ${offset}`),
+  );
+  const { recordsSent, recordsAcked, recordsFailed } = producer.metrics();
+  assert.deepEqual([recordsSent, recordsAcked, recordsFailed], [3000, 3000, 0]);
+});
+
+for (const codec of ['none', 'gzip', 'snappy', 'lz4', 'zstd']) {
+  test(`${codec}: records of all lengths arrive as they were sent, in every partition`, async (t) => {
+    const cluster = await oneTopic(t);
+    const producer = producerFor(t, cluster, { 'compression.type': codec });
+    const sent = Array.from({ length: 4 }, (): string[] => []);
+    for (let index = 0; index < 2000; index += 1) {
+      const value = `${index} `.repeat(1 + ((index * 7919) % 600));
+      sent[index % 4]?.push(value);
+      producer.send({ topic: 'logs', partition: index % 4, value }, null);
+    }
+    await producer.flush();
+    for (const [partition, expected] of sent.entries()) {
+      assert.deepEqual(values(cluster, 'logs', partition), expected);
+    }
+  });
+}
+
+test('keys decide as in Java, records without one go anywhere', async (t) => {
+  const cluster = await oneTopic(t);
+  const producer = producerFor(t, cluster);
+  const keyed = await producer.sendAll(
+    Array.from({ length: 200 }, (_, index) => ({ topic: 'logs', key: `key ${index}`, value: '' })),
+  );
+  keyed.forEach(({ partition }, index) => {
+    assert.equal(partition, partitionForKey(`key ${index}`, 4));
+  });
+  const { partition } = await producer.send({ topic: 'logs', value: 'no key' });
+  assert.ok(partition >= 0 && partition < 4);
+});
+
+test('a serializer that fails, at once or later, fails its record alone and keeps the order of the others', async (t) => {
+  const cluster = await oneTopic(t, 1);
+  const producer = producerFor(t, cluster, {
+    'value.serializer': async (value: string) => {
+      await new Promise((resolve) => setTimeout(resolve, value.length));
+      if (value === 'bad') throw new Error('cannot');
+      return value;
+    },
+  });
+  const failed: KafkaError[] = [];
+  producer.on('recordFailed', (error) => failed.push(error));
+  const given = ['a long one, which takes its time', 'short', 'bad', 'x'];
+  const ends = await Promise.allSettled(
+    given.map((value) => producer.send({ topic: 'logs', value })),
+  );
+  assert.deepEqual(
+    ends.map(({ status }) => status),
+    ['fulfilled', 'fulfilled', 'rejected', 'fulfilled'],
+  );
+  assert.ok(failed[0] instanceof SerializationError && failed[0].fate === 'notSent');
+  assert.deepEqual(
+    values(cluster, 'logs', 0),
+    given.filter((value) => value !== 'bad'),
+  );
+});
+
+test('types of key and value follow from the serializers', async (t) => {
+  const cluster = await oneTopic(t, 1);
+  const producer = producerFor<bigint, unknown>(t, cluster, {
+    'key.serializer': serializers.int64,
+    'value.serializer': 'json',
+  });
+  await producer.send({ topic: 'logs', key: 5n, value: { a: [1] } });
+  const [stored] = records(cluster, 'logs', 0);
+  assert.deepEqual([...(stored?.key ?? [])], [0, 0, 0, 0, 0, 0, 0, 5]);
+  assert.equal(Buffer.from(stored?.value ?? []).toString(), '{"a":[1]}');
+});
+
+test('what cannot be sent is refused with the reason, and a rejection that nobody takes ends nothing', async (t) => {
+  const cluster = await oneTopic(t, 1);
+  const producer = producerFor(t, cluster);
+  const failed: KafkaError[] = [];
+  producer.on('recordFailed', (error) => failed.push(error));
+  void producer.send({ topic: 'no/slash', value: '' });
+  void producer.send({ topic: 'logs', value: 'x'.repeat(1 << 20) });
+  void producer.send({ topic: 'logs', partition: -1, value: '' });
+  await producer.flush();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.ok(failed[0] instanceof InvalidTopicError);
+  assert.ok(failed[1] instanceof RecordTooLargeError);
+  assert.equal(failed.length, 3);
+  assert.equal(count(cluster, 'logs'), 0);
+});
+
+test('a topic that does not exist is waited for, for max.block.ms, and does not hold up the others', async (t) => {
+  const cluster = await embeddedCluster(t, {
+    autoCreate: false,
+    topics: { logs: 1 },
+  });
+  const producer = producerFor(t, cluster, { 'max.block.ms': 400 });
+  const missing = producer.send({ topic: 'missing', value: 'x' });
+  await producer.send({ topic: 'logs', value: 'y' });
+  await assert.rejects(missing, (error) => {
+    assert.ok(error instanceof TimeoutError);
+    assert.equal(error.message, 'missing: the topic does not exist within max.block.ms=400');
+    return error.fate === 'notSent';
+  });
+  await assert.rejects(producer.send({ topic: 'logs', partition: 7, value: '' }), TimeoutError);
+});
+
+test('when memory is full records wait, in order, and a bounded number of them', async (t) => {
+  const cluster = await oneTopic(t, 1);
+  const producer = producerFor(t, cluster, { 'buffer.memory': 14 << 20, 'max.block.records': 50 });
+  const value = 'x'.repeat(500_000);
+  const ends: Promise<PromiseSettledResult<unknown>[]>[] = [];
+  const first = Array.from({ length: 120 }, (_, index) =>
+    producer.send({ topic: 'logs', value: `${index} ${value}` }),
+  );
+  ends.push(Promise.allSettled(first));
+  const settled = (await Promise.all(ends)).flat();
+  const refused = settled.filter(({ status }) => status === 'rejected');
+  assert.ok(refused.length > 0, 'some were too many');
+  for (const end of refused) {
+    assert.ok(end.status === 'rejected' && end.reason instanceof BufferExhaustedError);
+  }
+  const stored = values(cluster, 'logs', 0).map((text) => Number(text.split(' ')[0]));
+  assert.equal(stored.length, 120 - refused.length);
+  assert.deepEqual(
+    stored,
+    [...stored].sort((a, b) => a - b),
+  );
+});
+
+test('a loop that awaits drain sends more than memory holds, and loses nothing', async (t) => {
+  const cluster = await oneTopic(t, 2);
+  const producer = producerFor(t, cluster, {
+    'buffer.memory': 14 << 20,
+    'compression.type': 'lz4',
+  });
+  const value = 'some text that shrinks '.repeat(2000);
+  for (let index = 0; index < 1500; index += 1) {
+    producer.send({ topic: 'logs', partition: index % 2, value: `${index} ${value}` }, null);
+    await producer.drain();
+  }
+  await producer.flush();
+  assert.equal(producer.metrics().recordsAcked, 1500);
+  const { bufferBytesFree, bufferBytesTotal } = producer.metrics();
+  assert.ok(bufferBytesTotal - bufferBytesFree <= 1_200_000, 'only the reserve is held');
+});
+
+test('a stream is sent as fast as there is memory', async (t) => {
+  const cluster = await oneTopic(t, 1);
+  const producer = producerFor(t, cluster);
+  async function* lines(): AsyncGenerator<{ topic: string; value: string }> {
+    for (let index = 0; index < 500; index += 1) {
+      await Promise.resolve();
+      yield { topic: 'logs', value: `line ${index}` };
+    }
+  }
+  assert.equal(await producer.sendFrom(lines()), 500);
+  assert.equal(count(cluster, 'logs'), 500);
+});
+
+test('close sends what is there, and takes nothing more', async (t) => {
+  const cluster = await oneTopic(t, 1);
+  const producer = producerFor(t, cluster, { 'linger.ms': 60_000, 'delivery.timeout.ms': 120_000 });
+  const sent = producer.send({ topic: 'logs', value: 'last' });
+  await producer.close();
+  assert.equal((await sent).offset, 0n);
+  await assert.rejects(producer.send({ topic: 'logs', value: 'late' }), IllegalStateError);
+});
+
+test('a broker that is not there: records fail at max.block.ms, close does not hang', async (t) => {
+  const cluster = await oneTopic(t, 1);
+  const { bootstrap } = cluster;
+  await cluster.close();
+  const producer = new Producer({ 'bootstrap.servers': bootstrap, 'max.block.ms': 200 });
+  const codes: string[] = [];
+  producer.on('notice', ({ code }) => codes.push(code));
+  await assert.rejects(producer.send({ topic: 'logs', value: '' }), TimeoutError);
+  await producer.close(100);
+  assert.ok(codes.includes('brokersUnreachable'));
+});
+
+test('partitionsFor waits until the topic is known', async (t) => {
+  const producer = producerFor(t, await oneTopic(t, 7));
+  assert.equal(await producer.partitionsFor('logs'), 7);
+});
+
+test('await using closes it', async (t) => {
+  const cluster = await oneTopic(t, 1);
+  {
+    await using producer = producerFor(t, cluster);
+    producer.send({ topic: 'logs', value: 'a' }, null);
+  }
+  assert.equal(count(cluster, 'logs'), 1);
+});
+
+test('settings are checked all at once, against the table of the daemon', () => {
+  assert.throws(
+    () => new Producer({ 'bootstrap.servers': 'x:1', acks: 1, 'linger.ms': 'soon' }),
+    (error) => {
+      assert.ok(error instanceof Error);
+      assert.match(error.message, /linger\.ms/);
+      assert.match(error.message, /acks=1 contradicts enable\.idempotence=true/);
+      return true;
+    },
+  );
+});

@@ -1,0 +1,67 @@
+/** Many seeds one after the other. */
+import { runSeed, type SeedResult } from './story.ts';
+
+export interface CampaignOptions {
+  readonly first: number;
+  readonly seeds: number;
+  /** From one seed to the next: others are done by other processes. */
+  readonly stride: number;
+  readonly stopsAtFault: boolean;
+  /** Planted in this process. */
+  readonly mutation: string | undefined;
+  readonly onSeed: (seed: number) => void;
+  readonly onFault: (result: SeedResult) => void;
+}
+
+export interface CampaignTotals {
+  readonly seeds: number;
+  readonly failed: number;
+  readonly records: number;
+  readonly simulatedMs: number;
+}
+
+export const noTotals: CampaignTotals = { seeds: 0, failed: 0, records: 0, simulatedMs: 0 };
+
+export function addTotals(a: CampaignTotals, b: CampaignTotals): CampaignTotals {
+  return {
+    seeds: a.seeds + b.seeds,
+    failed: a.failed + b.failed,
+    records: a.records + b.records,
+    simulatedMs: a.simulatedMs + b.simulatedMs,
+  };
+}
+
+export function runCampaign(options: CampaignOptions): CampaignTotals {
+  const { first, seeds, stride, stopsAtFault, onSeed, onFault } = options;
+  let totals = noTotals;
+  for (let seed = first; seed < first + seeds; seed += stride) {
+    onSeed(seed);
+    const result = runSeed(seed);
+    const { records, simulatedMs } = result;
+    const failed = result.verdict === undefined ? 0 : 1;
+    totals = addTotals(totals, { seeds: 1, failed, records, simulatedMs });
+    if (failed === 0) continue;
+    onFault(result);
+    if (stopsAtFault) return totals;
+  }
+  return totals;
+}
+
+const TRACE_LINES_MAX = 120;
+
+/** What failed, how to see it again, and the story of the partition. */
+export function explain({ seed, verdict }: SeedResult, mutation: string | undefined): string {
+  if (verdict === undefined) return `seed ${seed}: nothing is wrong`;
+  const { kind, message, place } = verdict;
+  const planted = mutation === undefined ? '' : ` --mutation ${mutation}`;
+  const lines = [
+    `seed ${seed}: ${kind}${place === undefined ? '' : ` in ${place}`}: ${message}`,
+    `  again: npm run sim -- --first ${seed} --seeds 1${planted}`,
+  ];
+  if (place !== undefined && !place.startsWith('deleted')) {
+    const { trace } = runSeed(seed, place);
+    lines.push(`  the last ${Math.min(trace.length, TRACE_LINES_MAX)} lines of ${place}:`);
+    lines.push(...trace.slice(-TRACE_LINES_MAX).map((line) => `  ${line}`));
+  }
+  return lines.join('\n');
+}

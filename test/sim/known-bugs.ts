@@ -1,0 +1,16 @@
+import { bugsOfDelivery } from './bugs-of-delivery.ts';
+import { bugsOfSequences } from './bugs-of-sequences.ts';
+import type { Mutation } from './mutation.ts';
+
+/** Every bug that can be planted. */
+export const knownBugs: readonly Mutation[] = [...bugsOfSequences, ...bugsOfDelivery];
+
+/** @throws {Error} for a name that is not in the table */
+export function knownBug(name: string): Mutation {
+  const found = knownBugs.find((one) => one.name === name);
+  if (found === undefined) {
+    const names = knownBugs.map((one) => one.name).join(', ');
+    throw new Error(`there is no mutation ${name}: ${names}`);
+  }
+  return found;
+}

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { projectRoot } from '../support/project.ts';
+import { explain, runCampaign } from './campaign.ts';
+import { runChild } from './child.ts';
+import { knownBugs } from './known-bugs.ts';
+import { editsOf, mutate } from './mutation.ts';
+import { runSeed } from './story.ts';
+
+const SEEDS = Number(process.env['MILLRACE_SEEDS'] ?? 300);
+const FIRST_SEED = Number(process.env['MILLRACE_FIRST_SEED'] ?? 1);
+
+test(`nothing is lost, doubled, out of order, stuck or leaked in ${SEEDS} seeds of 10,000 records`, () => {
+  const faults: string[] = [];
+  const totals = runCampaign({
+    ...{ first: FIRST_SEED, seeds: SEEDS, stride: 1, stopsAtFault: true, mutation: undefined },
+    onSeed: () => undefined,
+    onFault: (result) => faults.push(explain(result, undefined)),
+  });
+  assert.deepEqual(faults, []);
+  assert.ok(totals.records >= SEEDS * 10_000, 'each seed has its records');
+});
+
+test('a seed tells the same story each time', () => {
+  const [once, again] = [runSeed(11, 'keyed-0'), runSeed(11, 'keyed-0')];
+  assert.ok(once.trace.length > 20, 'the partition has a story');
+  assert.deepEqual(again, once);
+});
+
+test('every known bug of the table can still be planted: its text stands in the source once', () => {
+  const names = new Set<string>();
+  for (const mutation of knownBugs) {
+    assert.ok(!names.has(mutation.name), `${mutation.name} is there once`);
+    names.add(mutation.name);
+    for (const { file } of editsOf(mutation)) {
+      const text = readFileSync(join(projectRoot, file), 'utf8');
+      assert.notEqual(mutate(mutation, file, text), text, mutation.name);
+    }
+  }
+  assert.ok(names.size >= 30);
+});
+
+test('a table that is older than the source is an error, not a bug that nobody notices', () => {
+  const [mutation] = knownBugs;
+  assert.ok(mutation !== undefined);
+  assert.throws(() => mutate(mutation, mutation.file, 'another text'), /is found 0 times/);
+  const twice = `${mutation.find}\n${mutation.find}`;
+  assert.throws(() => mutate(mutation, mutation.file, twice), /is found 2 times/);
+});
+
+test('bugs that are planted are noticed, each by what it does', async () => {
+  for (const [name, kind] of [
+    ['follower-is-believed', 'lost'],
+    ['lost-means-not-written', 'duplicated'],
+    ['restart-in-any-order', 'reordered'],
+    ['restart-loses-batches', 'hung'],
+    ['split-leaks', 'leaked'],
+  ]) {
+    const { faults } = await runChild(['--mutation', `${name}`, '--seeds', '20', '--child']);
+    assert.equal(faults[0]?.verdict.kind, kind, name);
+  }
+});

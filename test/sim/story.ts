@@ -1,0 +1,296 @@
+/** One seed from its first record to its verdict. */
+import { UNASSIGNED_PARTITION } from '../../src/accumulate/producer-batch.ts';
+import { partitionOf, partitionsOf, topicOf } from '../../src/send/sender-state.ts';
+import { waiting } from '../../src/send/wait-status.ts';
+import { chanceOf, type Chance } from '../support/seeded-random.ts';
+import type { Records } from '../support/simulated-partition.ts';
+import { SimulatedWorld } from '../support/simulated-world.ts';
+import { demand, Fault, type VerdictKind } from './fault.ts';
+import { judgeLogs } from './judge-logs.ts';
+import { judgeMemory } from './judge-memory.ts';
+import { Manners } from './manners.ts';
+import { draw } from './plan.ts';
+import { Trace } from './trace.ts';
+import {
+  allPartitions,
+  anyNode,
+  anyPartition,
+  faultsOf,
+  heal,
+  playEpisode,
+  rulesOf,
+  topics,
+  type Scene,
+} from './trouble.ts';
+
+const RECORDS = 10_000;
+const CHAOS_MS = 20_000;
+/** Well above the silence after which the sender itself expects to be forgotten, and the time that a record may wait in the sender. */
+const EXPIRATION_MS = 150_000;
+const EXPIRY_CHECK_MS = 7000;
+/** When all faults are over everything is done in this time, slow retries of forbidden topics included. */
+const SETTLE_MS = 120_000;
+
+export interface Verdict {
+  readonly kind: VerdictKind;
+  readonly message: string;
+  readonly place: string | undefined;
+}
+
+export interface SeedResult {
+  readonly seed: number;
+  /** Undefined when all is well. */
+  readonly verdict: Verdict | undefined;
+  readonly records: number;
+  readonly simulatedMs: number;
+  /** Empty unless one was asked for. */
+  readonly trace: readonly string[];
+}
+
+/** @param traced the `topic-partition` whose story is wanted */
+export function runSeed(seed: number, traced?: string): SeedResult {
+  const chance = chanceOf(seed);
+  const plan = draw(chance);
+  const world = new SimulatedWorld({ nodes: 3, seed, config: plan.config, keepEffects: false });
+  const scene: Scene = {
+    ...{ world, chance, plan, slow: new Set(), fullDisks: new Set(), ignorant: new Set() },
+    refused: new Set(),
+    stuck: undefined,
+    lateUntilMs: -Infinity,
+  };
+  const manners = new Manners(world, plan);
+  const trace = new Trace(world, traced);
+  let verdict: Verdict | undefined;
+  try {
+    play(scene, manners);
+  } catch (error) {
+    verdict = verdictOf(error);
+  }
+  const records = world.sent.reduce((sum, { recordCount }) => sum + recordCount, 0);
+  return { seed, verdict, records, simulatedMs: world.nowMs, trace: trace.lines };
+}
+
+function verdictOf(error: unknown): Verdict {
+  if (error instanceof Fault) {
+    const { kind, message, place } = error;
+    return { kind, message, place };
+  }
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return {
+    kind: /it spins|come to rest/.test(message) ? 'hung' : 'broken',
+    message,
+    place: undefined,
+  };
+}
+
+function play(scene: Scene, manners: Manners): void {
+  const { world, plan } = scene;
+  setUp(scene);
+  world.start();
+  const endMs = CHAOS_MS + plan.quietMs;
+  planRecords(scene, manners);
+  planEpisodes(scene);
+  world.run(endMs);
+  if (plan.abandons) {
+    abandon(scene);
+  } else {
+    endTrouble(scene);
+    settle(scene, manners);
+    judgeMemory(world);
+    world.step({ type: 'closeRequested' });
+  }
+  demand(
+    world.run(10_000, () => world.closed),
+    'hung',
+    () => 'it does not close',
+  );
+  // What dead connections still hold comes out.
+  world.run(10_000);
+  manners.end();
+  judgeLogs(world, plan);
+  judgeReasons(scene);
+}
+
+/** Nothing is refused for good, or settled, that nobody gave a reason for. */
+function judgeReasons({ world, plan, refused }: Scene): void {
+  for (const [{ payload, topic, partition }, outcome] of world.outcomes) {
+    if (outcome.type !== 'rejected') continue;
+    const why = (): string => `rejected without a reason: ${outcome.error}`;
+    demand(refused.has((payload as Records).from), 'rude', why, `${topic}-${partition}`);
+  }
+  const settled = world.said('settleStarted')[0];
+  if (!plan.isCalm || settled === undefined) return;
+  const { topic, partition, cause } = settled;
+  throw new Fault('rude', `settled in a calm cluster: ${cause}`, `${topic}-${partition}`);
+}
+
+function setUp(scene: Scene): void {
+  const { world, chance, plan, ignorant } = scene;
+  const { cluster } = world;
+  for (const [topic, partitions] of Object.entries(topics)) {
+    cluster.createTopic(topic, partitions).logAppendTime = chance.random() < 0.25;
+  }
+  cluster.mutesThrottled = plan.mutesThrottled;
+  cluster.leaderHints = plan.leaderHints;
+  cluster.describeProducers = plan.hasDescribeProducers;
+  cluster.duplicateIsError = plan.duplicateIsError;
+  cluster.firstEpoch = plan.firstEpoch;
+  cluster.stale = () => chance.random() < plan.staleRate;
+  cluster.missing = (_, node) => ignorant.has(node);
+  if (plan.isStrictBroker) cluster.unknownProducer = 'OUT_OF_ORDER_SEQUENCE_NUMBER';
+  if (plan.isOldBroker) {
+    cluster.unknownProducer = 'UNKNOWN_PRODUCER_ID';
+    cluster.forgottenDuplicate = 'DUPLICATE_SEQUENCE_NUMBER';
+  }
+  if (plan.quietMs > 0) {
+    cluster.expirationMs = EXPIRATION_MS;
+    for (let atMs = 0; atMs < CHAOS_MS + plan.quietMs; atMs += EXPIRY_CHECK_MS) {
+      world.after(atMs, () => cluster.expireProducers(world.nowMs));
+    }
+  }
+  if (plan.beforeWrap !== undefined) startBeforeWrap(scene, plan.beforeWrap);
+  world.faults = faultsOf(scene);
+}
+
+/** As if two thousand million records had gone before. */
+function startBeforeWrap({ world: { state } }: Scene, records: number): void {
+  for (const [topic, partitions] of Object.entries(topics)) {
+    for (let partition = 0; partition < partitions; partition += 2) {
+      const { identity } = partitionOf(state, topicOf(state, topic), partition);
+      identity.counter = 2 ** 31 - records;
+      identity.ackedCounter = identity.counter;
+    }
+  }
+}
+
+/** Moments of trouble: half of them before the quiet, half after it. */
+function anyMs({ chance, plan }: Scene): number {
+  const atMs = chance.random() * CHAOS_MS;
+  return atMs < CHAOS_MS / 2 ? atMs : atMs + plan.quietMs;
+}
+
+function planRecords(scene: Scene, manners: Manners): void {
+  const { world, chance, plan } = scene;
+  const endMs = CHAOS_MS + plan.quietMs - 1;
+  let records = 0;
+  for (let flush = 1; records < RECORDS; flush++) {
+    const drawn = drawBatches(chance);
+    records += drawn.reduce((sum, { count }) => sum + count, 0);
+    const asksFlush = plan.flushes && chance.random() < 0.05;
+    world.after(anyMs(scene), () => {
+      const lateMs = Math.max(0, Math.min(scene.lateUntilMs, endMs) - world.nowMs);
+      world.after(lateMs, () => {
+        const batches = drawn.map(({ topic, partition, count, bytes, replayable }) =>
+          world.batch(topic, partition, count, { batchBytes: bytes, replayable }),
+        );
+        world.step({ type: 'batchesSealed', batches });
+        if (asksFlush) manners.flush(flush);
+      });
+    });
+  }
+}
+
+interface DrawnBatch {
+  readonly topic: string;
+  readonly partition: number | undefined;
+  readonly count: number;
+  readonly bytes: number;
+  readonly replayable: boolean;
+}
+
+function drawBatches({ random, below }: Chance): DrawnBatch[] {
+  const drawn: DrawnBatch[] = [];
+  const isKeyless = random() < 0.45;
+  // A burst goes to one partition, so that several are in flight there.
+  const burst = random() < 0.4 ? below(topics.keyed) : undefined;
+  for (let n = below(7); n >= 0; n--) {
+    drawn.push({
+      topic: isKeyless ? 'keyless' : 'keyed',
+      partition: isKeyless ? undefined : (burst ?? below(topics.keyed)),
+      count: random() < 0.1 ? 1 : 1 + below(24),
+      bytes: 200 + below(2500),
+      replayable: random() < 0.3,
+    });
+  }
+  return drawn;
+}
+
+function planEpisodes(scene: Scene): void {
+  const { world, plan, chance } = scene;
+  for (let atMs = 500; atMs < CHAOS_MS; atMs += 300 + chance.random() * plan.episodeGapMs) {
+    const isLate = atMs >= CHAOS_MS / 2;
+    world.after(isLate ? atMs + plan.quietMs : atMs, () => playEpisode(scene));
+  }
+  if (!plan.hasStuckPartition) return;
+  world.after(3000 + chance.random() * 10_000, () => {
+    scene.stuck = anyPartition(scene);
+    scene.stuck.moveTo(-1);
+    world.changed();
+  });
+}
+
+function endTrouble(scene: Scene): void {
+  const { world, chance, slow, fullDisks, ignorant } = scene;
+  world.faults = rulesOf(scene);
+  world.cluster.stale = () => false;
+  for (const set of [slow, fullDisks, ignorant]) set.clear();
+  const partitions = allPartitions(world);
+  for (const partition of partitions) {
+    if (partition.leader === -1 && partition !== scene.stuck) {
+      partition.moveTo(anyNode(world, chance));
+    }
+  }
+  heal(world, partitions);
+}
+
+/** First all but the partition that nobody leads, then that one. */
+function settle(scene: Scene, manners: Manners): void {
+  const { world, chance, stuck } = scene;
+  if (stuck !== undefined) {
+    const others = () =>
+      waiting(world.state).filter(({ topic, partition }) => {
+        return partition < 0 || world.cluster.partition(topic, partition) !== stuck;
+      });
+    const areDone = world.run(SETTLE_MS, () => others().length === 0 && !world.isStalled);
+    judgeDeadlines(scene);
+    demand(areDone, 'hung', () => `beside a partition without a leader: ${wait(scene)}`);
+    stuck.moveTo(anyNode(world, chance));
+    world.changed();
+  }
+  const isDone = world.run(SETTLE_MS, () => world.isSettled && manners.openFlushes === 0);
+  demand(isDone, 'hung', () => `${wait(scene)}, flushes ${manners.openFlushes}`, waitPlace(scene));
+}
+
+/** What was never sent has expired when its time is up, whatever its partition waits for. */
+function judgeDeadlines({ world }: Scene): void {
+  const { deliveryTimeoutMs } = world.state.config;
+  world.run(deliveryTimeoutMs === Infinity ? 0 : deliveryTimeoutMs + 1000);
+  for (const { topic, partition, queue } of partitionsOf(world.state)) {
+    for (const { id, replayable, createdMs } of queue) {
+      const isLate = !replayable && world.nowMs > createdMs + deliveryTimeoutMs + 500;
+      const late = (): string =>
+        `batch ${id} of ${Math.round(world.nowMs - createdMs)} ms should have expired`;
+      demand(!isLate, 'hung', late, `${topic.topic}-${partition}`);
+    }
+  }
+}
+
+function wait({ world }: Scene): string {
+  return waiting(world.state)
+    .map(({ topic, partition, batches, why }) => `${topic}-${partition}: ${batches} (${why})`)
+    .join(', ');
+}
+
+function waitPlace({ world }: Scene): string | undefined {
+  const first = waiting(world.state).find(({ partition }) => partition !== UNASSIGNED_PARTITION);
+  return first === undefined ? undefined : `${first.topic}-${first.partition}`;
+}
+
+/** No time is left: every batch gets its outcome in this very step. */
+function abandon({ world }: Scene): void {
+  world.step({ type: 'closeRequested' });
+  world.run(300);
+  world.step({ type: 'abandonRequested' });
+  const isOver = world.state.incomplete === 0 || world.isStalled;
+  demand(isOver, 'hung', () => 'closing left a batch without outcome');
+}
