@@ -49,10 +49,9 @@ const java: Reasons = {
   ),
   ...all('partitioner.ignore.keys', 'records have no key to ignore'),
   ...all('interceptor.classes', 'there is no Java class to load'),
-  ...all('transactional.id', 'transactions come in a later version'),
   ...all(
-    'transaction.timeout.ms transaction.two.phase.commit.enable',
-    'it belongs to transactions, which come in a later version',
+    'transactional.id transaction.timeout.ms transaction.two.phase.commit.enable',
+    'transactions are begun and committed by a program, with the library (docs/PRODUCER.md)',
   ),
   ...all('max.block.ms', 'nobody is kept waiting in a call: when memory is full, reading waits'),
   ...all(

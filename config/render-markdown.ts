@@ -1,4 +1,5 @@
 import { kafkaKeysNotApplicable, librdkafkaSynonyms } from './kafka-keys-elsewhere.ts';
+import { libraryKeys } from './library-keys.ts';
 import type { AnyNode, Nodes, Presence, Row, Section } from './rows.ts';
 import { rules } from './rules.ts';
 import { schema } from './schema.ts';
@@ -19,6 +20,8 @@ export function renderMarkdown(): string {
     ]),
     `## kafka\n\n${kafka.doc} Also as \`-X name=value\` on the command line.\n`,
     ...nodeTexts(kafka, ''),
+    '## Keys of the library alone\n\nOf Kafka too, for `new Producer` of [the library](PRODUCER.md). The daemon refuses them.\n',
+    ...Object.entries(libraryKeys).map(([key, row]) => rowText(key, row)),
     `## Rules between keys\n\n${rules.map(({ says }) => `- ${says}`).join('\n')}\n`,
     synonymTable(),
     notApplicableTable(),

@@ -1,9 +1,11 @@
 /** Rules between keys: as much a part of the table as the keys themselves. */
 import { bufferMemoryMin, RECORD_ROOM_BYTES } from './kafka-keys.ts';
-import type { Config, InputConfig } from './schema.ts';
+import type { LibraryConfig } from './library-keys.ts';
+import type { Config, InputConfig, KafkaConfig } from './schema.ts';
 
 /** What was read, before anyone knows whether it holds together: what had a fault of its own is not there. */
-export type Draft = Omit<Config, 'inputs' | 'notes'> & {
+export type Draft = Omit<Config, 'inputs' | 'notes' | 'kafka'> & {
+  readonly kafka: KafkaConfig & Partial<LibraryConfig>;
   readonly inputs: readonly (InputConfig | undefined)[] | undefined;
 };
 
@@ -38,6 +40,19 @@ export const rules: readonly Rule[] = [
     ({ maxInFlightRequestsPerConnection: count }) =>
       count <= 5 ? undefined : `max.in.flight.requests.per.connection=${count}`,
   ),
+  {
+    says: '`transactional.id` needs `enable.idempotence`.',
+    check({ kafka }) {
+      if (kafka.transactionalId === undefined || kafka.enableIdempotence) return [];
+      return [
+        {
+          keys: ['kafka.transactional.id', 'kafka.enable.idempotence'],
+          problem: 'kafka.transactional.id contradicts enable.idempotence=false',
+          fix: 'leave enable.idempotence out, or transactional.id',
+        },
+      ];
+    },
+  },
   {
     says: '`delivery.timeout.ms` is at least `linger.ms` and `request.timeout.ms` together.',
     check({ kafka }) {
@@ -142,13 +157,17 @@ export const rules: readonly Rule[] = [
 /** What the user should know although nothing is wrong. */
 export function notesOn(draft: Draft, isWritten: (path: string) => boolean): string[] {
   const codecs = ['gzip', 'lz4', 'zstd'] as const;
-  const { compressionType } = draft.kafka;
-  return codecs
+  const { compressionType, transactionalId } = draft.kafka;
+  const notes = codecs
     .filter((codec) => codec !== compressionType && isWritten(`kafka.compression.${codec}.level`))
     .map(
       (codec) =>
         `kafka.compression.${codec}.level has no effect while compression.type is ${compressionType}`,
     );
+  if (transactionalId === undefined && isWritten('kafka.transaction.timeout.ms')) {
+    notes.push('kafka.transaction.timeout.ms has no effect without transactional.id');
+  }
+  return notes;
 }
 
 function needsOfIdempotence(

@@ -35,7 +35,7 @@ export async function createEngineParts(
 
 /** @param topicWaitMaxMs how long a topic that cannot be used is waited for, before the sender stops for good */
 export function senderParts(
-  config: Pick<Config, 'kafka'>,
+  config: Parameters<typeof senderConfig>[0],
   { memory, arena, compressor }: EngineParts,
   topicWaitMaxMs: number,
 ): Pick<

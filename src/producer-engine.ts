@@ -23,7 +23,10 @@ import {
   type SealedProducerBatch,
   type SenderStats,
   type TopicView,
+  type TransactionWish,
 } from './send/network-client.ts';
+import type { TransactionFault } from './send/transaction-events.ts';
+import type { TransactionPhase } from './send/transaction-state.ts';
 import { later } from './shared/later.ts';
 import type { Telemetry } from './shared/telemetry.ts';
 import { batchBytesMax } from './stage-settings.ts';
@@ -117,15 +120,28 @@ export class ProducerEngine {
 
   /** Resolves when every record appended before is settled. */
   async flush(): Promise<void> {
+    await this.handOver();
+    await this.#sender.flush();
+  }
+
+  /** Resolves when every record appended before is with the sender: what ends a transaction comes after them. */
+  async handOver(): Promise<void> {
     this.#batches.flush();
     await this.#pool.idle();
-    await this.#sender.flush();
+  }
+
+  /** A call of transactions; all records of a transaction are handed over before the one that ends it. @returns what went wrong */
+  transact(call: TransactionWish): Promise<TransactionFault | undefined> {
+    return this.#sender.transact(call);
+  }
+
+  get transactionPhase(): TransactionPhase | undefined {
+    return this.#sender.transactionPhase;
   }
 
   /** Sends what is there, gives up the rest after `timeoutMs` (Infinity: never). */
   async close(timeoutMs: number): Promise<CloseResult> {
-    this.#batches.flush();
-    await this.#pool.idle();
+    await this.handOver();
     const result = await this.#sender.close(timeoutMs);
     await this.#pool.close();
     return result;

@@ -13,17 +13,22 @@ import {
   type SettingValue,
 } from '../config/producer-config.ts';
 import type { kafkaKeys } from '../config/kafka-keys.ts';
+import type { libraryKeys } from '../config/library-keys.ts';
 import { ProducerEngine } from './producer-engine.ts';
 import { RecordIntake } from './producer/record-intake.ts';
-import { KafkaError } from './producer/errors.ts';
+import { IllegalStateError, KafkaError } from './producer/errors.ts';
 import type { InterceptorFault } from './producer/interceptors.ts';
 import { kafkaError } from './producer/outcome-error.ts';
-import type { ProducerOwnSettings } from './producer/producer-config.ts';
+import { ownDefaults, type ProducerOwnSettings } from './producer/producer-config.ts';
 import type { ProducerRecord, RecordMetadata } from './producer/record.ts';
 import type { DeliveryCallback } from './producer/record-delivery.ts';
+import type { ConsumerGroupMetadata, TopicPartitionOffset } from './producer/transaction-offsets.ts';
+import { Transactions } from './producer/transactions.ts';
 import type { LineFields, Telemetry } from './shared/telemetry.ts';
 
-type KafkaSettings = { readonly [Name in keyof typeof kafkaKeys]?: SettingValue };
+type KafkaSettings = {
+  readonly [Name in keyof typeof kafkaKeys | keyof typeof libraryKeys]?: SettingValue;
+};
 
 /** Kafka's settings; values may be text, as in a properties file. */
 export type ProducerConfig<K, V> = KafkaSettings &
@@ -73,6 +78,7 @@ export interface ProducerMetrics {
 export class Producer<K = string | Uint8Array, V = string | Uint8Array> implements AsyncDisposable {
   readonly #events = new EventEmitter();
   readonly #intake: RecordIntake<K, V>;
+  readonly #transactions: Transactions | undefined;
   readonly #starting: Promise<ProducerEngine | undefined>;
   #engine: ProducerEngine | undefined;
   #fatal: KafkaError | undefined;
@@ -82,12 +88,19 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
   constructor(config: ProducerConfig<K, V>) {
     const { own, shared } = apart(config);
     const engineConfig = readProducerConfig(shared);
+    const { transactionalId } = engineConfig.kafka;
+    this.#transactions =
+      transactionalId === undefined ? undefined : this.#createTransactions(own['max.block.ms']);
     this.#intake = new RecordIntake<K, V>({
+      transactions: this.#transactions,
       kafka: engineConfig.kafka,
       settings: own,
       engine: () => this.#engine,
       fatal: () => this.#fatal,
-      onFailed: (error) => this.#emit('recordFailed', error),
+      onFailed: (error) => {
+        this.#transactions?.recordFailed(error);
+        this.#emit('recordFailed', error);
+      },
       onInterceptorFault: (fault) => this.#emit('interceptorFailed', fault),
     });
     this.#starting = this.#start(engineConfig);
@@ -180,6 +193,55 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
     await this.#engine?.flush();
   }
 
+  /**
+   * Before the first transaction, once: shuts out the producer that had the transactional.id before, and aborts what that left open. A
+   * TimeoutError after max.block.ms says to call it again.
+   *
+   * @throws {KafkaError} as a rejection; its `next` says what to do
+   */
+  async initTransactions(): Promise<void> {
+    await this.#transactional('initTransactions').init();
+  }
+
+  /** From here to its end all records belong to one transaction. @throws {KafkaError} */
+  beginTransaction(): void {
+    this.#transactional('beginTransaction').begin();
+  }
+
+  /**
+   * Commits the consumer's offsets with the open transaction: they count if it does. Of the next record to consume, for each partition. The
+   * consumer itself must not commit them.
+   *
+   * @param group its id, or better all of its metadata, so that a member that was put out of the group cannot commit
+   * @throws {KafkaError} as a rejection; its `next` says what to do
+   */
+  async sendOffsetsToTransaction(
+    offsets: Iterable<TopicPartitionOffset>,
+    group: string | ConsumerGroupMetadata,
+  ): Promise<void> {
+    await this.#transactional('sendOffsetsToTransaction').sendOffsets(offsets, group);
+  }
+
+  /**
+   * Sends what is left, and commits the transaction if every record of it is written. A TimeoutError after max.block.ms says to call it again:
+   * until it has ended nobody knows how.
+   *
+   * @throws {KafkaError} as a rejection: the error of the first record that failed, too; its `next` says what to do
+   */
+  async commitTransaction(): Promise<void> {
+    await this.#transactional('commitTransaction').commit();
+  }
+
+  /**
+   * Ends the transaction so that no reader of committed records sees any of it. Records that were not written yet fail with a
+   * TransactionAbortedError.
+   *
+   * @throws {KafkaError} as a rejection; its `next` says what to do
+   */
+  async abortTransaction(): Promise<void> {
+    await this.#transactional('abortTransaction').abort();
+  }
+
   /** Partitions of a topic, from 0. Waits for at most max.block.ms until the topic is known. @throws {KafkaError} */
   async partitionsFor(topic: string): Promise<number> {
     return await this.#intake.partitionsFor(topic);
@@ -201,7 +263,7 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
   }
 
   /**
-   * Takes no more records, sends what is there, and ends all threads and connections.
+   * Takes no more records, sends what is there, and ends all threads and connections. An open transaction is aborted.
    *
    * @param timeoutMs what is not delivered by then fails with fate `possiblyWritten` or `notSent`. Default: no limit but delivery.timeout.ms
    */
@@ -216,13 +278,37 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
 
   async #close(timeoutMs: number): Promise<void> {
     this.#intake.close();
+    if (this.#transactions?.close() === true) {
+      this.#notice('info', 'transactionAborted', 'closed in a transaction, which is aborted', {});
+    }
     await this.#starting;
     const deadlineMs = performance.now() + timeoutMs;
     await Promise.race([this.#intake.passed(), lateness(timeoutMs)]);
     this.#intake.abandon();
-    await this.#engine?.close(Math.max(0, deadlineMs - performance.now()));
+    const left = (): number => Math.max(0, deadlineMs - performance.now());
+    await Promise.race([this.#transactions?.handedOver(), lateness(left())]);
+    await this.#engine?.close(left());
     await this.#intake.closeInterceptors();
     this.#emit('closed');
+  }
+
+  #createTransactions(maxBlockMs: number = ownDefaults['max.block.ms']): Transactions {
+    return new Transactions({
+      maxBlockMs,
+      started: () => this.#starting,
+      passed: () => this.#intake.passed(),
+      changed: () => {
+        this.#intake.changed();
+      },
+      fatal: () => this.#fatal,
+    });
+  }
+
+  #transactional(call: string): Transactions {
+    if (this.#transactions !== undefined) return this.#transactions;
+    throw new IllegalStateError(`${call} needs transactional.id: give the producer one`, {
+      next: 'correctCall',
+    });
   }
 
   async #start(config: EngineConfig): Promise<ProducerEngine | undefined> {

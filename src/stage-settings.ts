@@ -1,6 +1,7 @@
 /** From the configuration to what each stage is told: every number that the stages share is decided here, once. */
 import { hostname } from 'node:os';
-import type { Config, InputConfig, KafkaConfig } from '../config/schema.ts';
+import type { LibraryConfig } from '../config/library-keys.ts';
+import type { InputConfig, KafkaConfig } from '../config/schema.ts';
 import { encodeFlags, RECORD_OVERHEAD_BYTES_MAX } from './encode/encode-task.ts';
 import type { RouteHeader, RouteSpec } from './input/route.ts';
 import type { CodecName } from './kafka/compression.ts';
@@ -77,9 +78,17 @@ function framingFlags(input: InputConfig): number {
 }
 
 /** @param topicWaitMaxMs how long a topic that cannot be used is waited for, before the sender stops for good */
-export function senderConfig(config: Pick<Config, 'kafka'>, topicWaitMaxMs: number): SenderConfig {
-  const { kafka } = config;
+export function senderConfig(
+  { kafka }: { readonly kafka: KafkaConfig & Partial<LibraryConfig> },
+  topicWaitMaxMs: number,
+): SenderConfig {
+  const { transactionalId, transactionTimeoutMs = 60_000 } = kafka;
+  const transactions =
+    transactionalId === undefined
+      ? {}
+      : { transactions: { transactionalId, transactionTimeoutMs } };
   return {
+    ...transactions,
     bootstrapServers: kafka.bootstrapServers,
     acks: kafka.acks,
     enableIdempotence: kafka.enableIdempotence,

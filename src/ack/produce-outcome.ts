@@ -57,6 +57,8 @@ export interface Failed extends At {
 export interface Abandoned extends At {
   readonly type: 'abandoned';
   readonly written: 'no' | 'perhaps';
+  /** Kafka's name of what came between; TRANSACTION_ABORTED and ILLEGAL_STATE are ours. Left out when it was closed. */
+  readonly error?: string;
   readonly message: string;
 }
 

@@ -4,6 +4,7 @@
  * Source: org.apache.kafka.common.errors, org.apache.kafka.common.protocol.Errors 4.1.
  */
 import { errors, type KafkaErrorName } from '../kafka/errors.ts';
+import type { NextStep } from '../send/transaction-events.ts';
 
 /**
  * What happened to the record:
@@ -13,12 +14,23 @@ import { errors, type KafkaErrorName } from '../kafka/errors.ts';
  */
 export type RecordFate = 'notSent' | 'possiblyWritten' | 'written';
 
+/**
+ * What a transactional producer needs before anything else works:
+ * - `retry`: the same call again. It goes on with what the first one began.
+ * - `abort`: abortTransaction, then another transaction.
+ * - `initialize`: mend what the message names, then initTransactions again.
+ * - `close`: it is of no use any more. Make another one.
+ * - `correctCall`: the call came at the wrong time, and has changed nothing.
+ */
+export type TransactionNext = 'retry' | NextStep;
+
 /** What an error is about, as far as it is about a record. */
 export interface ErrorAbout {
   readonly topic?: string | undefined;
   /** Left out, or -1, when the record had none yet. */
   readonly partition?: number | undefined;
   readonly fate?: RecordFate | undefined;
+  readonly next?: TransactionNext | undefined;
   readonly cause?: unknown;
 }
 
@@ -35,6 +47,8 @@ export class KafkaError extends Error {
   readonly partition: number | undefined;
   /** Undefined when it is not about a record. */
   readonly fate: RecordFate | undefined;
+  /** Of the calls of transactions: what has to be done. Undefined in other errors. */
+  readonly next: TransactionNext | undefined;
 
   constructor(message: string, about: ErrorAbout = {}, kafkaName?: KafkaErrorName) {
     super(message, 'cause' in about ? { cause: about.cause } : undefined);
@@ -45,6 +59,7 @@ export class KafkaError extends Error {
     this.topic = about.topic;
     this.partition = about.partition;
     this.fate = about.fate;
+    this.next = about.next;
   }
 }
 

@@ -1,11 +1,15 @@
 /** From what the sender says of a batch, and from what a broker answers, to the error that a caller sees. */
 import type { Acked, ProduceOutcome } from '../ack/produce-outcome.ts';
 import { errors, type KafkaErrorName } from '../kafka/errors.ts';
+import type { TransactionFault } from '../send/transaction-events.ts';
 import {
+  CommitFailedError,
   errorClasses,
+  IllegalStateError,
   InvalidRecordError,
   KafkaError,
   TimeoutError,
+  TransactionAbortedError,
   type ErrorAbout,
 } from './errors.ts';
 
@@ -33,9 +37,20 @@ function isRow(Class: object): Class is RowClass {
  * @param message says the thing, its place and the fix
  */
 export function kafkaError(name: string, message: string, about: ErrorAbout = {}): KafkaError {
+  if (name === 'TRANSACTION_ABORTED') return new TransactionAbortedError(message, about);
+  if (name === 'ILLEGAL_STATE') return new IllegalStateError(message, about);
+  if (name === 'CLOSED') return new KafkaError(message, about);
   const known = Object.hasOwn(errors, name) ? (name as KafkaErrorName) : 'UNKNOWN_SERVER_ERROR';
   const Class = classByRow.get(known);
   return Class === undefined ? new KafkaError(message, about, known) : new Class(message, about);
+}
+
+/** The error of a call of transactions. A member that was put out of its group is a CommitFailedError, as in the Java client. */
+export function transactionError({ error, message, next }: TransactionFault): KafkaError {
+  if (error !== 'UNKNOWN_MEMBER_ID' && error !== 'ILLEGAL_GENERATION') {
+    return kafkaError(error, message, { next });
+  }
+  return new CommitFailedError(message, { next });
 }
 
 /**
@@ -59,7 +74,8 @@ export function errorOf(
     case 'expired':
       return new TimeoutError(message, about);
     case 'abandoned':
-      return new KafkaError(message, about);
+      if (outcome.error === undefined) return new KafkaError(message, about);
+      return kafkaError(outcome.error, message, about);
     case 'failed':
       return kafkaError(outcome.error, message, about);
     case 'rejected':

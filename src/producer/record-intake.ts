@@ -41,6 +41,14 @@ export interface IntakeEngine {
   append(record: PlacedRecord, delivery: Delivery): boolean;
 }
 
+/** Whether records may go on. */
+export interface TransactionGate {
+  /** Why no record is taken now. */
+  refusal(): KafkaError | undefined;
+  /** Why what was taken before does not go on. */
+  obstacle(): KafkaError | undefined;
+}
+
 export interface RecordIntakeOptions<K, V> {
   readonly kafka: Pick<KafkaConfig, 'maxRequestSize' | 'bufferMemory'>;
   readonly settings: ProducerOwnSettings<K, V>;
@@ -48,6 +56,8 @@ export interface RecordIntakeOptions<K, V> {
   readonly engine: () => IntakeEngine | undefined;
   /** Why nothing can be sent any more. */
   readonly fatal: () => KafkaError | undefined;
+  /** Undefined without transactions. */
+  readonly transactions: TransactionGate | undefined;
   readonly onFailed: (error: KafkaError) => void;
   readonly onInterceptorFault: (fault: InterceptorFault) => void;
 }
@@ -132,7 +142,8 @@ export class RecordIntake<K, V> {
       );
     };
     try {
-      if (this.#isClosed) throw closedError();
+      const refusal = this.#isClosed ? closedError() : this.#options.transactions?.refusal();
+      if (refusal !== undefined) throw refusal;
       checkRecord(record);
       this.#checkTopic(record.topic);
       headers = headersOf(record);
@@ -265,7 +276,7 @@ export class RecordIntake<K, V> {
   #attempt(prepared: Prepared<K, V>): Attempt {
     const { record, key, value, headers, timestampMs, bytesMax, delivery } = prepared;
     const { topic } = record;
-    const end = this.#end();
+    const end = this.#end() ?? this.#options.transactions?.obstacle();
     const engine = this.#options.engine();
     if (end !== undefined) {
       delivery.fail(end, record.partition);

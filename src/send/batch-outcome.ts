@@ -42,12 +42,11 @@ export function complete(state: SenderState, batch: ProducerBatch, outcome: Prod
 /** A transaction that lacks a batch must not be committed. Why is looked at when the step that found out is done. */
 function noteFailure(state: SenderState, batch: ProducerBatch, outcome: ProduceOutcome): void {
   if (state.transactions === undefined || outcome.type === 'acked') return;
-  const error = 'error' in outcome ? outcome.error : failureNames[outcome.type];
+  const { error = 'TRANSACTION_ABORTED' } =
+    outcome.type === 'expired' ? { error: 'REQUEST_TIMED_OUT' } : outcome;
   const sequenced = batch.baseSequence !== NO_SEQUENCE;
   state.batchFailures.push({ error, message: outcome.message, sequenced, fatal: false });
 }
-
-const failureNames = { expired: 'REQUEST_TIMED_OUT', abandoned: 'TRANSACTION_ABORTED' } as const;
 
 export function requestFlush(state: SenderState, flush: number): void {
   state.flushes.push({ flush, before: state.nextOrdinal, remaining: state.incomplete });

@@ -26,6 +26,7 @@ import { step } from './sender.ts';
 import type { SenderConfig } from './sender-config.ts';
 import { createSender } from './sender-state.ts';
 import type { SendOffsetsToTransaction, TransactionFault } from './transaction-events.ts';
+import type { TransactionPhase } from './transaction-state.ts';
 import { WakeTimer } from './wake-timer.ts';
 
 export type SealedProducerBatch<Ranges> = ProducerBatch<BatchPayload<Ranges>>;
@@ -198,6 +199,11 @@ export class KafkaSender<Ranges = unknown> {
       this.#calls.set(operation, resolve);
       this.#take({ type: 'transactionCalled', call: { ...call, operation } });
     });
+  }
+
+  /** Where the transactional producer is; undefined without transactions. */
+  get transactionPhase(): TransactionPhase | undefined {
+    return this.#state.transactions?.phase;
   }
 
   /** Sends what is there, gives up the rest after `timeoutMs` (Infinity: never), and ends all connections. */

@@ -5,8 +5,6 @@
  * While a transaction is open nothing is settled, unlike without transactions: a batch is resent as it is, and where the leader does not know what
  * became of it, the transaction is aborted, which undoes whatever is in the logs.
  */
-import type { ProducerBatch } from '../accumulate/producer-batch.ts';
-import { at, complete } from './batch-outcome.ts';
 import { startRequest, canSend } from './in-flight-requests.ts';
 import { takeBrokers } from './metadata-answer.ts';
 import { pickAnyNode, wantConnection } from './node-connections.ts';
@@ -22,9 +20,9 @@ import {
   type PartitionState,
   type SenderState,
 } from './sender-state.ts';
-import { stopForGood } from './stop.ts';
+import { abandon, stopForGood } from './stop.ts';
+import { abortedFault, unsureOf } from './transaction-errors.ts';
 import type {
-  BatchFailure,
   TransactionEffect,
   TransactionEvent,
   TransactionFault,
@@ -34,7 +32,7 @@ import {
   transactionRequestSent,
   type RoutedRequest,
 } from './transaction-requests.ts';
-import { isEnded, isPartitionOpen, type TransactionState } from './transaction-state.ts';
+import { isEnded, isEndSent, isPartitionOpen, type TransactionState } from './transaction-state.ts';
 import { stepTransaction } from './transaction-step.ts';
 
 /** Something happened that is for the state machine. Without transactions nothing does. */
@@ -54,7 +52,7 @@ export function advanceTransactions(state: SenderState, nowMs: number): void {
   }
   takeFailures(state, nowMs);
   if (isFailing(transactions)) {
-    dropUnsent(state, transactions.fault?.message ?? 'the transaction is aborted');
+    dropUnsent(state, transactions.fault ?? abortedFault);
     takeFailures(state, nowMs);
   }
   if (state.phase === 'running' || state.phase === 'closing') askCoordinator(state, nowMs);
@@ -79,10 +77,17 @@ export function isTransactionOpen({ transactions }: SenderState): boolean {
 }
 
 /** Why a batch that comes in now belongs to no transaction; undefined when it does. */
-export function whyOutside({ transactions }: SenderState): string | undefined {
+export function whyOutside({
+  transactions,
+}: SenderState): Pick<TransactionFault, 'error' | 'message'> | undefined {
   if (transactions === undefined || transactions.phase === 'inTransaction') return undefined;
-  return transactions.fault?.message ?? 'no transaction is open: begin one before sending';
+  return transactions.fault ?? outside;
 }
+
+const outside = {
+  error: 'ILLEGAL_STATE',
+  message: 'no transaction is open: begin one before sending',
+} as const;
 
 /** The batch that comes next, once its partition belongs to the transaction. */
 export function isOpenFor(state: SenderState, partition: PartitionState, nowMs: number): boolean {
@@ -116,11 +121,17 @@ function endCalls(state: SenderState, nowMs: number): void {
   const { stopped, transactions } = state;
   state.batchFailures.length = 0;
   if (transactions?.phase === 'fatalError') return;
-  const error = stopped?.error ?? 'CLOSED';
-  const message = stopped?.message ?? 'the producer was closed';
-  const failure: BatchFailure = { error, message, sequenced: false, fatal: true };
-  tellTransactions(state, { type: 'batchFailed', ...failure }, nowMs);
+  const { error, message } = stopped ?? closedFault;
+  const isUnsure = transactions?.phase === 'committing' && isEndSent(transactions);
+  const failure = isUnsure ? unsureOf({ error, message, next: 'close' }) : { error, message };
+  tellTransactions(
+    state,
+    { type: 'batchFailed', ...failure, sequenced: false, fatal: true },
+    nowMs,
+  );
 }
+
+const closedFault = { error: 'CLOSED', message: 'the producer was closed' } as const;
 
 function carryOut(state: SenderState, effects: readonly TransactionEffect[]): void {
   for (const effect of effects) {
@@ -140,7 +151,7 @@ function carryOut(state: SenderState, effects: readonly TransactionEffect[]): vo
         }
         break;
       case 'batchesUnwanted':
-        dropUnsent(state, effect.fault.message);
+        dropUnsent(state, effect.fault);
         break;
       case 'coordinatorFound':
         takeBrokers(state, [effect]);
@@ -169,21 +180,16 @@ function renewIdentities(
 }
 
 /** What is not on the wire will not get there. What is must be answered before the transaction may end. */
-function dropUnsent(state: SenderState, message: string): void {
+function dropUnsent(state: SenderState, { error, message }: TransactionFault): void {
   for (const partition of partitionsOf(state)) {
     const { retries, splitting } = partition;
     const here = splitting === undefined ? retries : [splitting, ...retries];
     partition.retries = [];
     partition.splitting = undefined;
-    for (const batch of here) drop(state, batch, message);
+    for (const batch of here) abandon(state, batch, message, error);
   }
-  for (const batch of state.accumulator.takeAll()) drop(state, batch, message);
+  for (const batch of state.accumulator.takeAll()) abandon(state, batch, message, error);
   state.keylessTopics.clear();
-}
-
-function drop(state: SenderState, batch: ProducerBatch, message: string): void {
-  const written = batch.maybeAppended ? 'perhaps' : 'no';
-  complete(state, batch, { type: 'abandoned', written, ...at(batch), message });
 }
 
 /** Sends the next request to whom it is for, as soon as that one is connected. */

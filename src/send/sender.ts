@@ -243,12 +243,13 @@ function enqueue(state: SenderState, batch: ProducerBatch, nowMs: number): void 
   assert(state.phase !== 'closing' && state.phase !== 'closed', 'no batch comes after close');
   admit(state, batch);
   if (state.stopped !== undefined || state.phase === 'stopped') {
-    abandon(state, batch, state.stopped?.message ?? 'the sender is closed');
+    const { stopped } = state;
+    abandon(state, batch, stopped?.message ?? 'the sender is closed', stopped?.error);
     return;
   }
   const outside = whyOutside(state);
   if (outside !== undefined) {
-    abandon(state, batch, outside);
+    abandon(state, batch, outside.message, outside.error);
     return;
   }
   wantTopic(state, batch.topic, nowMs);

@@ -10,23 +10,23 @@ export function stopForGood(state: SenderState, error: string, message: string):
   state.stopped = { error, message };
   state.phase = 'stopped';
   report(state, { kind: 'fatal', error, message });
-  abandonAll(state, message);
+  abandonAll(state, message, error);
 }
 
 /** Every batch gets its outcome now. What was sent and not answered may be written. */
-export function abandonAll(state: SenderState, message: string): void {
+export function abandonAll(state: SenderState, message: string, error?: string): void {
   for (const partition of partitionsOf(state)) {
     const { inFlight, retries, splitting } = partition;
     for (const batch of inFlight) batch.maybeAppended = true;
     const here = splitting === undefined ? [] : [splitting];
-    for (const batch of [...inFlight, ...retries, ...here]) abandon(state, batch, message);
+    for (const batch of [...inFlight, ...retries, ...here]) abandon(state, batch, message, error);
     inFlight.length = 0;
     retries.length = 0;
     partition.splitting = undefined;
     partition.settle = undefined;
     partition.settleCause = undefined;
   }
-  for (const batch of state.accumulator.takeAll()) abandon(state, batch, message);
+  for (const batch of state.accumulator.takeAll()) abandon(state, batch, message, error);
   state.keylessTopics.clear();
   state.leaderless.clear();
   for (const node of state.nodes.values()) {
@@ -35,7 +35,14 @@ export function abandonAll(state: SenderState, message: string): void {
   }
 }
 
-export function abandon(state: SenderState, batch: ProducerBatch, message: string): void {
+/** @param error Kafka's name of the reason */
+export function abandon(
+  state: SenderState,
+  batch: ProducerBatch,
+  message: string,
+  error?: string,
+): void {
   const written = batch.maybeAppended ? 'perhaps' : 'no';
-  complete(state, batch, { type: 'abandoned', written, ...at(batch), message });
+  const why = error === undefined ? { message } : { error, message };
+  complete(state, batch, { type: 'abandoned', written, ...at(batch), ...why });
 }

@@ -212,17 +212,17 @@ function failed(
   const cannotBump = reaction === 'abortAndBump' && !state.raisesEpoch;
   // An abort that has to be aborted would go round for ever.
   if (reaction === 'fatal' || isEnding || cannotBump) {
-    endForGood(state, answerFault(api, error.code, 'close'), out);
+    endForGood(state, answerFault(request, error.code, 'close'), out);
     return;
   }
   if (reaction === 'refused' || state.phase === 'initializing') {
     const hasEnded = isEnded(state);
     state.phase = 'uninitialized';
-    answerWaiting(state, hasEnded ? undefined : answerFault(api, error.code, 'initialize'), out);
+    answerWaiting(state, hasEnded ? undefined : answerFault(request, error.code, 'initialize'), out);
     return;
   }
   if (reaction === 'abortAndBump' && !state.v2) state.bumpNeeded = true;
-  failTransaction(state, answerFault(api, error.code, 'abort'), out);
+  failTransaction(state, answerFault(request, error.code, 'abort'), out);
 }
 
 function isNeededToEnd(request: TransactionRequest): boolean {

@@ -3,7 +3,13 @@
  * Source: KIP-98, KIP-588 (PRODUCER_FENCED), KIP-890 (TRANSACTION_ABORTABLE), KIP-1050; the behaviour is the Java client's.
  */
 import { errorOf, errors, type KafkaError, type KafkaErrorName } from '../kafka/errors.ts';
-import type { NextStep, TransactionApi, TransactionFault } from './transaction-events.ts';
+import type {
+  NextStep,
+  TopicPartition,
+  TransactionApi,
+  TransactionFault,
+  TransactionRequest,
+} from './transaction-events.ts';
 
 /**
  * - `done`: no error.
@@ -105,13 +111,49 @@ export function faultOf(error: string, what: string, next: NextStep): Transactio
 
 /** A fault that a broker's answer is the cause of. */
 export function answerFault(
-  api: TransactionApi,
+  request: TransactionRequest,
   errorCode: number,
   next: NextStep,
 ): TransactionFault {
   const { name, meaning } = errorOf(errorCode);
-  return faultOf(name, `${api} was answered ${name}: ${meaning}`, next);
+  const permission = permissionFor(request, name);
+  const what = permission === undefined ? meaning : `${meaning}: allow its user ${permission}`;
+  return faultOf(name, `${request.api} was answered ${name}: ${what}`, next);
 }
+
+/** The ACL that is missing, as kafka-acls has it. */
+function permissionFor(request: TransactionRequest, error: KafkaErrorName): string | undefined {
+  switch (error) {
+    case 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED': {
+      const id = request.api === 'FindCoordinator' ? request.key : request.transactionalId;
+      return `Write and Describe on TransactionalId ${id}`;
+    }
+    case 'GROUP_AUTHORIZATION_FAILED':
+      return `Read on Group ${groupOf(request)}`;
+    case 'TOPIC_AUTHORIZATION_FAILED':
+      return request.api === 'TxnOffsetCommit'
+        ? `Read on ${topicsOf(request.offsets)}`
+        : `Write on ${topicsOf('partitions' in request ? request.partitions : [])}`;
+    default:
+      return undefined;
+  }
+}
+
+function groupOf(request: TransactionRequest): string {
+  if (request.api === 'FindCoordinator') return request.key;
+  if (request.api === 'TxnOffsetCommit') return request.group.groupId;
+  return request.api === 'AddOffsetsToTxn' ? request.groupId : '';
+}
+
+function topicsOf(places: readonly TopicPartition[]): string {
+  return `Topic ${[...new Set(places.map(({ topic }) => topic))].join(', ')}`;
+}
+
+export const abortedFault: TransactionFault = {
+  error: 'TRANSACTION_ABORTED',
+  message: 'the transaction was aborted',
+  next: 'correctCall',
+};
 
 /** The first EndTxn had no answer, and the next one came too late to tell. */
 export function unsureOf(fault: TransactionFault): TransactionFault {

@@ -192,6 +192,11 @@ export function isEnded({ phase, waitingFor }: TransactionState): boolean {
   return phase === 'initializing' && waitingFor !== 'initTransactions';
 }
 
+/** EndTxn is on its way, or was lost there: the coordinator may have carried it out. */
+export function isEndSent({ request, endLost }: TransactionState): boolean {
+  return endLost || request?.api === 'EndTxn';
+}
+
 /** The identity of all that is sent from now on. */
 export function takeIdentity(
   state: TransactionState,

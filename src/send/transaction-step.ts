@@ -9,7 +9,7 @@
  * stays; in the second the brokers tell it themselves, and the answer to EndTxn brings the next epoch, so that nothing late of one transaction
  * can get into the next.
  */
-import { faultOf } from './transaction-errors.ts';
+import { abortedFault, faultOf } from './transaction-errors.ts';
 import { takeTransactionAnswer } from './transaction-answers.ts';
 import type {
   BatchFailure,
@@ -140,8 +140,7 @@ function addOffsets(
 }
 
 function abort(state: TransactionState, call: TransactionCall, out: TransactionEffect[]): void {
-  const fault =
-    state.fault ?? faultOf('TRANSACTION_ABORTED', 'the transaction was aborted', 'correctCall');
+  const fault = state.fault ?? abortedFault;
   state.phase = 'aborting';
   state.newPartitions.clear();
   failOffsets(state, fault, out);

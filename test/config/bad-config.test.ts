@@ -141,7 +141,7 @@ test('what cannot be had yet, or ever, is refused with the reason', () => {
       '  fix: write 9, or leave the key out',
       '1:114: kafka.send.buffer.bytes: "131072" is not supported: Node.js cannot set SO_SNDBUF of a TCP socket',
       '  fix: write -1, or leave the key out',
-      '1:122: kafka.transactional.id does not apply: transactions come in a later version',
+      '1:122: kafka.transactional.id does not apply: transactions are begun and committed by a program, with the library (docs/PRODUCER.md)',
       '  fix: take it out',
     ],
   );

@@ -67,8 +67,8 @@ export const bugsOfSequences: readonly Mutation[] = [
     ticket: 'KAFKA-12152, Dekaf #3342',
     bug: 'a new epoch goes on with the old sequence',
     file: 'src/send/producer-state.ts',
-    find: '    this.baseCounter = this.counter;\n',
-    replace: '',
+    find: '  bump(): void {\n    this.baseCounter = this.counter;\n',
+    replace: '  bump(): void {\n',
   },
   {
     name: 'epochs-without-end',

@@ -1,5 +1,7 @@
 /** Many seeds one after the other. */
-import { runSeed, type SeedResult } from './story.ts';
+import type { SeedResult } from './fault.ts';
+import { runSeed } from './story.ts';
+import { runTransactions } from './transactional-story.ts';
 
 export interface CampaignOptions {
   readonly first: number;
@@ -36,13 +38,16 @@ export function runCampaign(options: CampaignOptions): CampaignTotals {
   let totals = noTotals;
   for (let seed = first; seed < first + seeds; seed += stride) {
     onSeed(seed);
-    const result = runSeed(seed);
-    const { records, simulatedMs } = result;
-    const failed = result.verdict === undefined ? 0 : 1;
-    totals = addTotals(totals, { seeds: 1, failed, records, simulatedMs });
-    if (failed === 0) continue;
-    onFault(result);
-    if (stopsAtFault) return totals;
+    for (const run of [runSeed, runTransactions]) {
+      const result = run(seed);
+      const { story, records, simulatedMs } = result;
+      const seeds = story === 'batches' ? 1 : 0;
+      const failed = result.verdict === undefined ? 0 : 1;
+      totals = addTotals(totals, { seeds, failed, records, simulatedMs });
+      if (failed === 0) continue;
+      onFault(result);
+      if (stopsAtFault) return totals;
+    }
   }
   return totals;
 }
@@ -50,16 +55,20 @@ export function runCampaign(options: CampaignOptions): CampaignTotals {
 const TRACE_LINES_MAX = 120;
 
 /** What failed, how to see it again, and the story of the partition. */
-export function explain({ seed, verdict }: SeedResult, mutation: string | undefined): string {
+export function explain(
+  { story, seed, verdict }: SeedResult,
+  mutation: string | undefined,
+): string {
   if (verdict === undefined) return `seed ${seed}: nothing is wrong`;
   const { kind, message, place } = verdict;
   const planted = mutation === undefined ? '' : ` --mutation ${mutation}`;
   const lines = [
-    `seed ${seed}: ${kind}${place === undefined ? '' : ` in ${place}`}: ${message}`,
+    `seed ${seed}, ${story}: ${kind}${place === undefined ? '' : ` in ${place}`}: ${message}`,
     `  again: npm run sim -- --first ${seed} --seeds 1${planted}`,
   ];
   if (place !== undefined && !place.startsWith('deleted')) {
-    const { trace } = runSeed(seed, place);
+    const run = story === 'batches' ? runSeed : runTransactions;
+    const { trace } = run(seed, place);
     lines.push(`  the last ${Math.min(trace.length, TRACE_LINES_MAX)} lines of ${place}:`);
     lines.push(...trace.slice(-TRACE_LINES_MAX).map((line) => `  ${line}`));
   }

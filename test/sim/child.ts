@@ -2,7 +2,7 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { CampaignTotals } from './campaign.ts';
-import type { Verdict } from './story.ts';
+import type { Verdict } from './fault.ts';
 
 /** What a child tells. */
 export type ChildMessage =

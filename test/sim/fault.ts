@@ -2,6 +2,7 @@
 export const verdictKinds = {
   lost: 'acknowledged, and not in the log',
   duplicated: 'in the log twice',
+  torn: 'a transaction can be read in part, or although it was not committed',
   reordered: 'in the log behind a record that was sent after it',
   hung: 'no outcome, although all faults were over',
   leaked: 'memory is not given back, or given back while it is in use',
@@ -33,4 +34,38 @@ export function demand(
   place?: string,
 ): asserts condition {
   if (!condition) throw new Fault(kind, message(), place);
+}
+
+export interface Verdict {
+  readonly kind: VerdictKind;
+  readonly message: string;
+  readonly place: string | undefined;
+}
+
+/** What one seed came to. */
+export interface SeedResult {
+  readonly story: 'batches' | 'transactions';
+  readonly seed: number;
+  /** Undefined when all is well. */
+  readonly verdict: Verdict | undefined;
+  readonly records: number;
+  readonly simulatedMs: number;
+  /** Empty unless one was asked for. */
+  readonly trace: readonly string[];
+}
+
+/** @returns undefined when the story comes to its end and nothing is wrong with it */
+export function verdictOf(play: () => void): Verdict | undefined {
+  try {
+    play();
+    return undefined;
+  } catch (error) {
+    if (error instanceof Fault) {
+      const { kind, message, place } = error;
+      return { kind, message, place };
+    }
+    const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    const kind = /it spins|come to rest/.test(message) ? 'hung' : 'broken';
+    return { kind, message, place: undefined };
+  }
 }

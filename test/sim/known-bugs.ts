@@ -1,9 +1,14 @@
 import { bugsOfDelivery } from './bugs-of-delivery.ts';
 import { bugsOfSequences } from './bugs-of-sequences.ts';
+import { bugsOfTransactions } from './bugs-of-transactions.ts';
 import type { Mutation } from './mutation.ts';
 
 /** Every bug that can be planted. */
-export const knownBugs: readonly Mutation[] = [...bugsOfSequences, ...bugsOfDelivery];
+export const knownBugs: readonly Mutation[] = [
+  ...bugsOfSequences,
+  ...bugsOfDelivery,
+  ...bugsOfTransactions,
+];
 
 /** @throws {Error} for a name that is not in the table */
 export function knownBug(name: string): Mutation {

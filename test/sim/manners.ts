@@ -3,7 +3,6 @@ import type { ProducerBatch } from '../../src/accumulate/producer-batch.ts';
 import type { SenderEffect, SenderEvent } from '../../src/send/events.ts';
 import type { SimulatedWorld } from '../support/simulated-world.ts';
 import { demand } from './fault.ts';
-import type { Plan } from './plan.ts';
 import { Wire } from './wire.ts';
 
 /** The shortest backoffs allow 13 refreshes of metadata and 25 connects to a broker in a second. */
@@ -31,9 +30,9 @@ export class Manners {
   readonly #second = new Map<string, number>();
   #secondMs = 0;
 
-  constructor(world: SimulatedWorld, { config }: Plan) {
+  constructor(world: SimulatedWorld, inFlightMax: number) {
     this.#world = world;
-    this.#inFlightMax = config.maxInFlightRequestsPerConnection;
+    this.#inFlightMax = inFlightMax;
     world.observer = {
       event: (event) => this.#event(event),
       effect: (effect) => this.#effect(effect),
@@ -111,6 +110,7 @@ export class Manners {
       case 'sendDescribeProducers':
       case 'sendListOffsets':
       case 'readHeaders':
+      case 'sendTransactionRequest':
         this.#request(effect.request, effect.connection);
         return;
       case 'release':
@@ -123,6 +123,7 @@ export class Manners {
       case 'outcome':
       case 'splitBatch':
       case 'report':
+      case 'transactionCallEnded':
       case 'closed':
       case 'wakeAt':
     }

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { runChild } from './child.ts';
 import { knownBugs } from './known-bugs.ts';
 import type { Mutation } from './mutation.ts';
-import type { Verdict } from './story.ts';
+import type { Verdict } from './fault.ts';
 
 export interface Caught {
   readonly mutation: Mutation;

@@ -5,7 +5,7 @@ import { waiting } from '../../src/send/wait-status.ts';
 import { chanceOf, type Chance } from '../support/seeded-random.ts';
 import type { Records } from '../support/simulated-partition.ts';
 import { SimulatedWorld } from '../support/simulated-world.ts';
-import { demand, Fault, type VerdictKind } from './fault.ts';
+import { demand, Fault, verdictOf, type SeedResult } from './fault.ts';
 import { judgeLogs } from './judge-logs.ts';
 import { judgeMemory } from './judge-memory.ts';
 import { Manners } from './manners.ts';
@@ -31,22 +31,6 @@ const EXPIRY_CHECK_MS = 7000;
 /** When all faults are over everything is done in this time, slow retries of forbidden topics included. */
 const SETTLE_MS = 120_000;
 
-export interface Verdict {
-  readonly kind: VerdictKind;
-  readonly message: string;
-  readonly place: string | undefined;
-}
-
-export interface SeedResult {
-  readonly seed: number;
-  /** Undefined when all is well. */
-  readonly verdict: Verdict | undefined;
-  readonly records: number;
-  readonly simulatedMs: number;
-  /** Empty unless one was asked for. */
-  readonly trace: readonly string[];
-}
-
 /** @param traced the `topic-partition` whose story is wanted */
 export function runSeed(seed: number, traced?: string): SeedResult {
   const chance = chanceOf(seed);
@@ -58,29 +42,14 @@ export function runSeed(seed: number, traced?: string): SeedResult {
     stuck: undefined,
     lateUntilMs: -Infinity,
   };
-  const manners = new Manners(world, plan);
+  const manners = new Manners(world, plan.config.maxInFlightRequestsPerConnection);
   const trace = new Trace(world, traced);
-  let verdict: Verdict | undefined;
-  try {
+  const verdict = verdictOf(() => {
     play(scene, manners);
-  } catch (error) {
-    verdict = verdictOf(error);
-  }
+  });
   const records = world.sent.reduce((sum, { recordCount }) => sum + recordCount, 0);
-  return { seed, verdict, records, simulatedMs: world.nowMs, trace: trace.lines };
-}
-
-function verdictOf(error: unknown): Verdict {
-  if (error instanceof Fault) {
-    const { kind, message, place } = error;
-    return { kind, message, place };
-  }
-  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return {
-    kind: /it spins|come to rest/.test(message) ? 'hung' : 'broken',
-    message,
-    place: undefined,
-  };
+  const { nowMs: simulatedMs } = world;
+  return { story: 'batches', seed, verdict, records, simulatedMs, trace: trace.lines };
 }
 
 function play(scene: Scene, manners: Manners): void {

@@ -45,6 +45,8 @@ export class SimulatedCoordinator {
   readonly fencedMembers = new Set<string>();
   onMarker: (marker: Marker) => void = () => undefined;
   readonly #ids = new Map<string, TransactionalId>();
+  /** The epoch that a new id is handed out with. */
+  firstEpoch = 0;
   #nextProducerId = 5000n;
 
   constructor(options: { node?: number; transactionVersion?: number } = {}) {
@@ -120,7 +122,7 @@ export class SimulatedCoordinator {
   ): TransactionAnswer {
     const known = this.#ids.get(request.transactionalId);
     if (known === undefined) {
-      const created = newId(this.#nextProducerId++);
+      const created = { ...newId(this.#nextProducerId++), epoch: this.firstEpoch };
       this.#ids.set(request.transactionalId, created);
       return identityAnswer('InitProducerId', created);
     }

@@ -20,6 +20,7 @@ export class TransactionalWorld {
     seed?: number;
     partitions?: number;
     config?: Partial<SenderConfig>;
+    firstEpoch?: number;
   }) {
     const transactions = { transactionalId: 'shop', transactionTimeoutMs: 60_000 };
     this.world = new SimulatedWorld({
@@ -28,6 +29,7 @@ export class TransactionalWorld {
       config: { ...options.config, transactions },
     });
     this.world.cluster.coordinator.transactionVersion = options.version;
+    this.world.cluster.coordinator.firstEpoch = options.firstEpoch ?? 0;
     this.world.cluster.createTopic('logs', options.partitions ?? 2);
     this.world.start();
     assert.equal(this.call('initTransactions'), undefined);

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import type { EmbeddedCluster } from '../../../src/broker/embedded-broker.ts';
 import { loseAnswer, once } from '../../../src/broker/faults.ts';
-import { recordsOf } from '../../../src/broker/stored-records.ts';
 import type { SenderConfig } from '../../../src/send/sender-config.ts';
+import { committed } from '../../support/committed.ts';
 import { embeddedCluster } from '../../support/embedded-cluster.ts';
 import { groupOf, offsetsOf } from '../../support/transaction-driver.ts';
 import { endpointsOf, numbered, sending, until, type Sending } from './sending.ts';
@@ -26,27 +26,6 @@ async function succeeds(
   call: 'beginTransaction' | 'commitTransaction' | 'abortTransaction',
 ): Promise<void> {
   assert.equal(await sender.transact({ call }), undefined, call);
-}
-
-/** What a reader of committed transactions gets. */
-function committed(cluster: EmbeddedCluster, topic: string, index: number): string[] {
-  const partition = cluster.partition(topic, index);
-  const { log, lastStableOffset } = partition;
-  const aborted = partition.abortedBetween(0, lastStableOffset);
-  const isAborted = (producerId: bigint, offset: number): boolean =>
-    aborted.some((one) => {
-      const end = log.batches.find(
-        ({ marker, producerId: id, baseOffset }) =>
-          marker === 'abort' && id === one.producerId && baseOffset >= one.firstOffset,
-      );
-      const isWithin = offset >= one.firstOffset && offset < (end?.baseOffset ?? 0);
-      return one.producerId === producerId && isWithin;
-    });
-  return log.batches
-    .filter(({ lastOffset }) => lastOffset < lastStableOffset)
-    .filter(({ producerId, baseOffset }) => !isAborted(producerId, baseOffset))
-    .flatMap((batch) => [...recordsOf(batch)])
-    .map(({ value }) => Buffer.from(value ?? []).toString());
 }
 
 for (const transactionVersion of [0, 2]) {

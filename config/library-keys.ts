@@ -1,0 +1,34 @@
+/** Kafka's keys that mean something in the library alone: the daemon refuses them with the reason. */
+import { optional, setting, type Nodes, type Section, type ValueOf } from './rows.ts';
+import { choice, integer, text } from './value-types.ts';
+
+export const libraryKeys = {
+  'transactional.id': optional(text(8191), 'none, and no transactions', {
+    importance: 'medium',
+    doc: 'Name of this producer for transactions, the same after a restart, and its own: whoever starts with it shuts out the one before. Permission to it is Write and Describe on the TransactionalId.',
+  }),
+  'transaction.timeout.ms': setting(integer(1, 2_147_483_647), '60000', {
+    importance: 'medium',
+    doc: 'How long a transaction may be open. Then the coordinator aborts it and shuts its producer out. Brokers take at most their transaction.max.timeout.ms, 15 minutes by default.',
+    differs: '0 and less, which brokers refuse, is refused here.',
+  }),
+  'transaction.two.phase.commit.enable': setting(
+    choice(['false'], {
+      true: 'taking part in the transactions of another system (KIP-939) is not there',
+    }),
+    'false',
+    {
+      importance: 'low',
+      doc: 'Leaves the end of transactions to another system, for however long that takes.',
+      differs: 'Only false can be had.',
+    },
+  ),
+} as const;
+
+const section = {
+  kind: 'section',
+  doc: 'What the library takes besides.',
+  rows: libraryKeys,
+} as const satisfies Section<Nodes>;
+
+export type LibraryConfig = ValueOf<typeof section>;
