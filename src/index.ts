@@ -23,6 +23,9 @@ export type {
   ProducerRecord,
   RecordMetadata,
 } from './producer/record.ts';
-export type { ConsumerGroupMetadata, TopicPartitionOffset } from './producer/transaction-offsets.ts';
+export type {
+  ConsumerGroupMetadata,
+  TopicPartitionOffset,
+} from './producer/transaction-offsets.ts';
 export { serializers, type Serializer, type TypeOf } from './producer/serializers.ts';
 export { ConfigError, SetupError, type ConfigFault } from './shared/errors.ts';

@@ -22,7 +22,10 @@ import { kafkaError } from './producer/outcome-error.ts';
 import { ownDefaults, type ProducerOwnSettings } from './producer/producer-config.ts';
 import type { ProducerRecord, RecordMetadata } from './producer/record.ts';
 import type { DeliveryCallback } from './producer/record-delivery.ts';
-import type { ConsumerGroupMetadata, TopicPartitionOffset } from './producer/transaction-offsets.ts';
+import type {
+  ConsumerGroupMetadata,
+  TopicPartitionOffset,
+} from './producer/transaction-offsets.ts';
 import { Transactions } from './producer/transactions.ts';
 import type { LineFields, Telemetry } from './shared/telemetry.ts';
 

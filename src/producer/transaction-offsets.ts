@@ -72,8 +72,12 @@ function shown(value: unknown): string {
 export function consumerGroup(given: string | ConsumerGroupMetadata): ConsumerGroup {
   const group: unknown = given;
   const isNamed = typeof given === 'string' || (typeof group === 'object' && group !== null);
-  const { groupId, generationId = -1, memberId = '', groupInstanceId = null } =
-    typeof given === 'string' || !isNamed ? { groupId: given as string } : given;
+  const {
+    groupId,
+    generationId = -1,
+    memberId = '',
+    groupInstanceId = null,
+  } = typeof given === 'string' || !isNamed ? { groupId: given as string } : given;
   if (typeof groupId !== 'string' || groupId === '') {
     throw new IllegalArgumentError('group: write the id of the consumer group, or { groupId, … }');
   }

@@ -218,7 +218,11 @@ function failed(
   if (reaction === 'refused' || state.phase === 'initializing') {
     const hasEnded = isEnded(state);
     state.phase = 'uninitialized';
-    answerWaiting(state, hasEnded ? undefined : answerFault(request, error.code, 'initialize'), out);
+    answerWaiting(
+      state,
+      hasEnded ? undefined : answerFault(request, error.code, 'initialize'),
+      out,
+    );
     return;
   }
   if (reaction === 'abortAndBump' && !state.v2) state.bumpNeeded = true;

@@ -178,7 +178,11 @@ test('without transactional.id there are no transactions, and the settings that 
     { 'transaction.two.phase.commit.enable': true },
     { 'transactional.id': '' },
   ]) {
-    assert.throws(() => new Producer({ ...settings, ...wrong }), ConfigError, JSON.stringify(wrong));
+    assert.throws(
+      () => new Producer({ ...settings, ...wrong }),
+      ConfigError,
+      JSON.stringify(wrong),
+    );
   }
 });
 
@@ -268,7 +272,9 @@ test('a call that takes longer than max.block.ms goes on, and the same call wait
 });
 
 test('a commit does not wait for linger.ms', async (t) => {
-  const { cluster, producer } = await ready(t, { producer: { 'linger.ms': 60_000, 'delivery.timeout.ms': 120_000 } });
+  const { cluster, producer } = await ready(t, {
+    producer: { 'linger.ms': 60_000, 'delivery.timeout.ms': 120_000 },
+  });
   producer.beginTransaction();
   const sent = producer.send(record('one'));
   const beganMs = performance.now();

@@ -171,8 +171,8 @@ export const bugsOfDelivery: readonly Mutation[] = [
     also: [
       {
         file: 'src/send/produce-answer.ts',
-        find: '  requestUpdate(state);\n  if (!state.config.enableIdempotence) {',
-        replace: '  if (!state.config.enableIdempotence) {',
+        find: '  requestUpdate(state);\n  if (state.transactions !== undefined) {',
+        replace: '  if (state.transactions !== undefined) {',
       },
     ],
   },

@@ -24,7 +24,8 @@ export const bugsOfTransactions: readonly Mutation[] = [
     bug: 'a transaction is committed although one of its batches has failed',
     file: 'src/send/batch-outcome.ts',
     find: '  state.batchFailures.push({ error, message: outcome.message, sequenced, fatal: false });',
-    replace: '  if (sequenced === undefined) state.batchFailures.push({ error, message: outcome.message, sequenced, fatal: false });',
+    replace:
+      '  if (sequenced === undefined) state.batchFailures.push({ error, message: outcome.message, sequenced, fatal: false });',
   },
   {
     name: 'abort-keeps-unsent',
@@ -57,8 +58,9 @@ export const bugsOfTransactions: readonly Mutation[] = [
     ticket: 'librdkafka #3221',
     bug: 'a commit does not wait for offsets that are on their way',
     file: 'src/send/transaction-requests.ts',
-    find: "  if (phase === 'inTransaction' || phase === 'committing') {",
-    replace: "  if (phase === 'inTransaction') {",
+    find: '  if (next === undefined) return undefined;\n  const { group,',
+    replace:
+      "  if (next === undefined || state.phase === 'committing') return undefined;\n  const { group,",
   },
   {
     name: 'epoch-of-the-end-ignored',
@@ -113,7 +115,8 @@ export const bugsOfTransactions: readonly Mutation[] = [
     bug: 'CONCURRENT_TRANSACTIONS, which passes, is the end of the transaction',
     file: 'src/send/transaction-errors.ts',
     find: '  return table[error.name] ?? (error.retriable ?',
-    replace: "  return table[error.name] ?? (error.retriable && error.name !== 'CONCURRENT_TRANSACTIONS' ?",
+    replace:
+      "  return table[error.name] ?? (error.retriable && error.name !== 'CONCURRENT_TRANSACTIONS' ?",
   },
   {
     name: 'abort-of-nothing-is-fatal',

@@ -66,6 +66,7 @@ export function runTransactions(seed: number, traced?: string): SeedResult {
 function play(scene: Scene, manners: Manners): void {
   const { producer, chance } = scene;
   const { world } = producer;
+  world.faults.request = (effect) => stillEnding(effect, chance.random);
   if (!scene.isCalm) makeTrouble(scene);
   for (let n = 0; n < TRANSACTIONS && !scene.isFenced && !scene.isUnsure; n++) {
     if (!scene.isCalm) disturb(scene);
@@ -103,7 +104,8 @@ function makeTrouble({ producer, chance: { random, below } }: Scene): void {
   const bytesMax = random() < 0.2 ? 400 + below(500) : Infinity;
   world.cluster.leaderHints = random() < 0.5;
   world.cluster.mutesThrottled = random() < 0.5;
-  world.faults.request = (effect) => (random() < rate ? faultOf(effect, random) : undefined);
+  world.faults.request = (effect) =>
+    random() < rate ? faultOf(effect, random) : stillEnding(effect, random);
   world.faults.afterAppend = () => (random() < rate / 4 ? 'REQUEST_TIMED_OUT' : undefined);
   world.faults.refusal = ({ batchBytes }) => {
     if (batchBytes > bytesMax) return 'MESSAGE_TOO_LARGE';
@@ -111,6 +113,13 @@ function makeTrouble({ producer, chance: { random, below } }: Scene): void {
     if (luck < rate / 4) return 'NOT_ENOUGH_REPLICAS';
     return luck < rate / 3 ? 'INVALID_RECORD' : undefined;
   };
+}
+
+/** The coordinator writes the markers of the last transaction yet: no fault, it takes a moment. */
+function stillEnding(effect: RequestEffect, random: () => number): RequestFault | undefined {
+  if (effect.type !== 'sendTransactionRequest' || random() > 0.1) return undefined;
+  const { api } = effect.content;
+  return api === 'FindCoordinator' ? undefined : { error: 'CONCURRENT_TRANSACTIONS' };
 }
 
 function faultOf(effect: RequestEffect, random: () => number): RequestFault {
@@ -148,10 +157,7 @@ function disturb({ producer: { world }, chance: { random, below } }: Scene): voi
 }
 
 /** @returns whether it was committed */
-function oneTransaction(
-  scene: Scene,
-  { isCommit = scene.chance.random() < 0.75 } = {},
-): boolean {
+function oneTransaction(scene: Scene, { isCommit = scene.chance.random() < 0.75 } = {}): boolean {
   const { producer, chance, isCalm } = scene;
   const { random } = chance;
   if (!mayBegin(scene)) return false;
@@ -161,7 +167,11 @@ function oneTransaction(
   producer.world.run(random() * 30);
   const fault = call(scene, isCommit ? 'commitTransaction' : 'abortTransaction');
   const isCommitted = isCommit && fault === undefined;
-  demand(!isCalm || fault === undefined, 'rude', () => `fails for no reason: ${fault?.message ?? ''}`);
+  demand(
+    !isCalm || fault === undefined,
+    'rude',
+    () => `fails for no reason: ${fault?.message ?? ''}`,
+  );
   if (isCommitted) {
     for (const batch of sent) scene.committed[batch.partition]?.push(batch);
     if (withOffset) scene.committedOffset = scene.offset;
