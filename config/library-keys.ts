@@ -1,5 +1,5 @@
 /** Kafka's keys that mean something in the library alone: the daemon refuses them with the reason. */
-import { optional, setting, type Nodes, type Section, type ValueOf } from './rows.ts';
+import { optional, setting, type Section, type ValueOf } from './rows.ts';
 import { choice, integer, text } from './value-types.ts';
 
 export const libraryKeys = {
@@ -25,10 +25,4 @@ export const libraryKeys = {
   ),
 } as const;
 
-const section = {
-  kind: 'section',
-  doc: 'What the library takes besides.',
-  rows: libraryKeys,
-} as const satisfies Section<Nodes>;
-
-export type LibraryConfig = ValueOf<typeof section>;
+export type LibraryConfig = ValueOf<Section<typeof libraryKeys>>;

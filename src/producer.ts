@@ -19,7 +19,7 @@ import { RecordIntake } from './producer/record-intake.ts';
 import { IllegalStateError, KafkaError } from './producer/errors.ts';
 import type { InterceptorFault } from './producer/interceptors.ts';
 import { kafkaError } from './producer/outcome-error.ts';
-import { ownDefaults, type ProducerOwnSettings } from './producer/producer-config.ts';
+import { apart, ownDefaults, type ProducerOwnSettings } from './producer/producer-config.ts';
 import type { ProducerRecord, RecordMetadata } from './producer/record.ts';
 import type { DeliveryCallback } from './producer/record-delivery.ts';
 import type {
@@ -89,7 +89,7 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
 
   /** Begins to connect. Brokers that cannot be reached are waited for: the event `notice` says so. @throws {ConfigError} with every fault */
   constructor(config: ProducerConfig<K, V>) {
-    const { own, shared } = apart(config);
+    const { own, shared } = apart<K, V>(config);
     const engineConfig = readProducerConfig(shared);
     const { transactionalId } = engineConfig.kafka;
     this.#transactions =
@@ -366,29 +366,6 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
   #notice(level: ProducerNotice['level'], code: string, message: string, fields: LineFields): void {
     this.#emit('notice', { level, code, message, fields });
   }
-}
-
-const ownNames: Readonly<Record<keyof ProducerOwnSettings<unknown, unknown>, true>> = {
-  'key.serializer': true,
-  'value.serializer': true,
-  'partitioner.class': true,
-  'partitioner.ignore.keys': true,
-  'interceptor.classes': true,
-  'max.block.ms': true,
-  'max.block.records': true,
-};
-
-/** Settings of the library alone, and those that go through the table of keys. */
-function apart<K, V>(
-  config: ProducerConfig<K, V>,
-): {
-  readonly own: ProducerOwnSettings<K, V>;
-  readonly shared: Readonly<Record<string, SettingValue>>;
-} {
-  const entries = Object.entries(config);
-  const own = Object.fromEntries(entries.filter(([name]) => name in ownNames));
-  const shared = Object.fromEntries(entries.filter(([name]) => !(name in ownNames)));
-  return { own, shared };
 }
 
 function ignore(): void {

@@ -13,10 +13,10 @@ const RECORDS_MAX = 100;
 
 const [bootstrap = '', input = '', output = '', groupId = '', transactionalId = ''] =
   process.argv.slice(2);
-let isStopping = false;
+const stop = new AbortController();
 let stream: MessagesStream<Buffer, Buffer, Buffer, Buffer> | undefined;
 process.once('SIGTERM', () => {
-  isStopping = true;
+  stop.abort();
   void stream?.close();
 });
 
@@ -33,7 +33,7 @@ const consumer = new Consumer({
   autocommit: false,
   ...{ sessionTimeout: 6000, heartbeatInterval: 1000, retries: true },
 });
-while (!isStopping) {
+while (!stop.signal.aborted) {
   stream = await consumer.consume({ topics: [input], mode: 'committed', fallbackMode: 'earliest' });
   try {
     await processAll(stream);

@@ -1,4 +1,5 @@
 /** What `new Producer` is told: Kafka's keys by Kafka's names, and the functions that stand where Java has classes. */
+import type { SettingValue } from '../../config/producer-config.ts';
 import type { Partitioner } from './partitioners.ts';
 import type { ProducerInterceptor } from './interceptors.ts';
 import type { Serializer, SerializerName } from './serializers.ts';
@@ -24,3 +25,26 @@ export const ownDefaults = {
   'max.block.ms': 60_000,
   'max.block.records': 10_000,
 } as const;
+
+const ownNames: Readonly<Record<keyof ProducerOwnSettings<unknown, unknown>, true>> = {
+  'key.serializer': true,
+  'value.serializer': true,
+  'partitioner.class': true,
+  'partitioner.ignore.keys': true,
+  'interceptor.classes': true,
+  'max.block.ms': true,
+  'max.block.records': true,
+};
+
+/** Settings of the library alone, and those that go through the table of keys. */
+export function apart<K, V>(
+  config: object,
+): {
+  readonly own: ProducerOwnSettings<K, V>;
+  readonly shared: Readonly<Record<string, SettingValue>>;
+} {
+  const entries = Object.entries(config);
+  const own = Object.fromEntries(entries.filter(([name]) => name in ownNames));
+  const shared = Object.fromEntries(entries.filter(([name]) => !(name in ownNames)));
+  return { own, shared };
+}

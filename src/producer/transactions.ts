@@ -8,9 +8,9 @@ import type { TransactionFault } from '../send/transaction-events.ts';
 import type { TransactionPhase } from '../send/transaction-state.ts';
 import {
   IllegalStateError,
-  KafkaError,
   TimeoutError,
   TransactionAbortedError,
+  type KafkaError,
   type TransactionNext,
 } from './errors.ts';
 import { transactionError } from './outcome-error.ts';
@@ -95,7 +95,8 @@ export class Transactions {
     const call = 'sendOffsetsToTransaction';
     const wish = { group: consumerGroup(group), offsets: offsetsToCommit(offsets) };
     this.#check(call, 'open');
-    if (this.#failure !== undefined) throw failedBy(this.#failure, call);
+    const failed = this.#failed(call);
+    if (failed !== undefined) throw failed;
     if (wish.offsets.length === 0 || this.#engine === undefined) return;
     const fault = await this.#withinTime(call, this.#engine.transact({ call, ...wish }));
     if (fault === undefined) return;
@@ -107,14 +108,14 @@ export class Transactions {
   /** @throws {KafkaError} as a rejection */
   async commit(): Promise<void> {
     await this.#await('commitTransaction', 'open', async () => {
-      if (this.#failure !== undefined) return failedBy(this.#failure, 'commitTransaction');
+      const early = this.#failed('commitTransaction');
+      if (early !== undefined) return early;
       this.#phase = 'committing';
       await this.#handOver();
-      if (this.#failure !== undefined) {
-        this.#phase = 'open';
-        return failedBy(this.#failure, 'commitTransaction');
-      }
-      return await this.#end('commitTransaction');
+      const late = this.#failed('commitTransaction');
+      if (late === undefined) return await this.#end('commitTransaction');
+      this.#phase = 'open';
+      return late;
     });
   }
 
@@ -131,13 +132,12 @@ export class Transactions {
   /** Why `send` takes no record now. */
   refusal(): KafkaError | undefined {
     if (this.#phase !== 'open') return illegal('send', this.#phase, 'notSent');
-    return this.#failure === undefined ? undefined : failedBy(this.#failure, 'send', 'notSent');
+    return this.#failed('send', 'notSent');
   }
 
   /** Why a record that was taken before does not go on. */
   obstacle(): KafkaError | undefined {
-    if (this.#failure !== undefined) return failedBy(this.#failure, 'send', 'notSent');
-    if (this.#phase !== 'aborting') return undefined;
+    if (this.#phase !== 'aborting') return this.#failed('send', 'notSent');
     return new TransactionAbortedError('the transaction was aborted', { fate: 'notSent' });
   }
 
@@ -179,6 +179,14 @@ export class Transactions {
     this.#phase = 'open';
     this.#fail(error);
     return error;
+  }
+
+  /** The transaction has failed already. */
+  #failed(call: string, fate?: 'notSent'): KafkaError | undefined {
+    const failure = this.#failure;
+    if (failure === undefined) return undefined;
+    const why = `the transaction has failed and can only be aborted: ${failure.message}`;
+    return repeated(failure, `${call}: ${why}`, { fate, next: 'abort' });
   }
 
   #fail(error: KafkaError): void {
@@ -259,12 +267,6 @@ const whyNot: Readonly<Record<Phase, string>> = {
 function illegal(call: string, phase: Phase, fate?: 'notSent'): IllegalStateError {
   const why = phase === 'ready' && call === 'initTransactions' ? 'twice' : whyNot[phase];
   return new IllegalStateError(`${call} cannot be called ${why}`, { fate, next: 'correctCall' });
-}
-
-/** The transaction has failed already. */
-function failedBy(failure: KafkaError, call: string, fate?: 'notSent'): KafkaError {
-  const message = `${call}: the transaction has failed and can only be aborted: ${failure.message}`;
-  return repeated(failure, message, { fate, next: 'abort' });
 }
 
 /** Another error of the same class and code. */

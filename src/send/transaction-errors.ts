@@ -123,20 +123,14 @@ export function answerFault(
 
 /** The ACL that is missing, as kafka-acls has it. */
 function permissionFor(request: TransactionRequest, error: KafkaErrorName): string | undefined {
-  switch (error) {
-    case 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED': {
-      const id = request.api === 'FindCoordinator' ? request.key : request.transactionalId;
-      return `Write and Describe on TransactionalId ${id}`;
-    }
-    case 'GROUP_AUTHORIZATION_FAILED':
-      return `Read on Group ${groupOf(request)}`;
-    case 'TOPIC_AUTHORIZATION_FAILED':
-      return request.api === 'TxnOffsetCommit'
-        ? `Read on ${topicsOf(request.offsets)}`
-        : `Write on ${topicsOf('partitions' in request ? request.partitions : [])}`;
-    default:
-      return undefined;
+  if (error === 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED') {
+    const id = request.api === 'FindCoordinator' ? request.key : request.transactionalId;
+    return `Write and Describe on TransactionalId ${id}`;
   }
+  if (error === 'GROUP_AUTHORIZATION_FAILED') return `Read on Group ${groupOf(request)}`;
+  if (error !== 'TOPIC_AUTHORIZATION_FAILED') return undefined;
+  if (request.api === 'TxnOffsetCommit') return `Read on ${topicsOf(request.offsets)}`;
+  return `Write on ${topicsOf('partitions' in request ? request.partitions : [])}`;
 }
 
 function groupOf(request: TransactionRequest): string {

@@ -172,7 +172,7 @@ export function assertFault(
   error: string,
   next: TransactionFault['next'],
 ): void {
-  assert.ok(typeof outcome === 'object', `a fault, not ${outcome ?? 'success'}`);
+  if (typeof outcome !== 'object') assert.fail(`a fault, not ${outcome ?? 'success'}`);
   assert.deepEqual([outcome.error, outcome.next], [error, next], outcome.message);
 }
 
