@@ -26,8 +26,9 @@ import {
   type TransactionState,
 } from './transaction-state.ts';
 
-/** The previous transaction is still being ended: that takes a few milliseconds (KAFKA-5482). */
+/** The previous transaction is still being ended: that takes a few milliseconds (KAFKA-5482), unless a broker is gone. */
 const FIRST_ADD_RETRY_MS = 20;
+const FIRST_ADD_TRIES = 10;
 
 type AnswerOf<Api> = Extract<TransactionAnswer, { readonly api: Api }>;
 
@@ -55,7 +56,8 @@ export function takeTransactionAnswer(
       return;
     case 'retry':
       backOffRequest(state, nowMs);
-      if (isFirstAdd(state, request, error)) state.retryAtMs = nowMs + FIRST_ADD_RETRY_MS;
+      if (state.attempts > FIRST_ADD_TRIES || !isFirstAdd(state, request, error)) return;
+      state.retryAtMs = nowMs + FIRST_ADD_RETRY_MS;
       return;
     case 'lookUp':
       lookUpAgain(state, nowMs);
@@ -124,16 +126,15 @@ function isNothingToAbort(
   );
 }
 
+/** What may begin the transaction, before it is known to have begun. In version 2 that is any of them. */
 function isFirstAdd(
-  { partitions }: TransactionState,
+  { started, v2 }: TransactionState,
   { api }: TransactionRequest,
   error: KafkaError,
 ): boolean {
-  return (
-    api === 'AddPartitionsToTxn' &&
-    error === errors.CONCURRENT_TRANSACTIONS &&
-    partitions.size === 0
-  );
+  const isAdd =
+    api === 'AddPartitionsToTxn' || api === 'AddOffsetsToTxn' || api === 'TxnOffsetCommit';
+  return isAdd && error === errors.CONCURRENT_TRANSACTIONS && (v2 || started !== 'yes');
 }
 
 function succeeded(

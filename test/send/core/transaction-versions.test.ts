@@ -42,6 +42,25 @@ test('version 1: the previous transaction is still ending: the first partition i
   assert.ok(driver.nowMs - fromMs < 30, `after ${String(driver.nowMs - fromMs)} ms`);
 });
 
+for (const transactionVersion of [1, 2]) {
+  test(`version ${String(transactionVersion)}: the previous transaction is still ending: the first offsets are tried again after 20 ms`, () => {
+    const driver = TransactionDriver.ready({ transactionVersion });
+    driver.call('beginTransaction');
+    const api = transactionVersion === 1 ? 'AddOffsetsToTxn' : 'TxnOffsetCommit';
+    driver.next(api, 'CONCURRENT_TRANSACTIONS', 'CONCURRENT_TRANSACTIONS');
+    const fromMs = driver.nowMs;
+    assert.equal(driver.sendOffsets(groupOf('readers'), offsetsOf('input', 1n)), undefined);
+    assert.equal(driver.count(api), 3);
+    assert.ok(driver.nowMs - fromMs < 60, `after ${String(driver.nowMs - fromMs)} ms`);
+    driver.call('commitTransaction');
+    driver.call('beginTransaction');
+    driver.next(api, ...Array<'CONCURRENT_TRANSACTIONS'>(15).fill('CONCURRENT_TRANSACTIONS'));
+    const laterMs = driver.nowMs;
+    driver.sendOffsets(groupOf('readers'), offsetsOf('input', 2n));
+    assert.ok(driver.nowMs - laterMs > 2000, 'not for ever so fast');
+  });
+}
+
 test('version 1: a topic without permission, and partitions held back for it: abort', () => {
   const driver = TransactionDriver.ready({ transactionVersion: 1 });
   driver.call('beginTransaction');
