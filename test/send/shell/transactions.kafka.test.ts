@@ -14,7 +14,8 @@ const PARTITIONS = 3;
 let kafka: KafkaCluster;
 
 before(async () => {
-  kafka = await startKafka({ brokers: 3 });
+  // The records of these tests are some years old: Kafka would delete them half a minute after it was started.
+  kafka = await startKafka({ brokers: 3, properties: { 'log.retention.ms': '-1' } });
   await kafka.createTopic('input', { partitions: 1 });
 });
 after(() => kafka.stop());
