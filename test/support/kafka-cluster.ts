@@ -54,6 +54,11 @@ export class KafkaCluster {
     return this.#node(id).port;
   }
 
+  /** Where a broker keeps the segments of a partition. */
+  logFolder(id: number, topic: string, partition: number): string {
+    return join(this.#node(id).folder, 'data', `${topic}-${String(partition)}`);
+  }
+
   async startNode(id: number): Promise<void> {
     const node = this.#node(id);
     const java = ['java', ...JVM_FLAGS, '-cp', this.#classpath, 'kafka.Kafka', node.properties];
@@ -117,26 +122,50 @@ export class KafkaCluster {
     return Buffer.concat(stdout);
   }
 
+  /** @param options.assignment the brokers of each partition, the preferred leader first, in place of `partitions` and `replicas` */
   async createTopic(
     topic: string,
-    options: { partitions: number; replicas?: number; config?: Readonly<Record<string, string>> },
+    options: (
+      { partitions: number; replicas?: number } | { assignment: readonly (readonly number[])[] }
+    ) & { config?: Readonly<Record<string, string>> },
   ): Promise<void> {
-    const replicas = options.replicas ?? this.#nodes.length;
     const config = Object.entries(options.config ?? {}).flatMap(([k, v]) => [
       '--config',
       `${k}=${v}`,
     ]);
-    const counts = [
-      '--partitions',
-      String(options.partitions),
-      '--replication-factor',
-      String(replicas),
-    ];
-    await this.#topics('--create', '--topic', topic, ...counts, ...config);
+    const where =
+      'assignment' in options
+        ? ['--replica-assignment', options.assignment.map((ids) => ids.join(':')).join(',')]
+        : [
+            ...['--partitions', String(options.partitions)],
+            ...['--replication-factor', String(options.replicas ?? this.#nodes.length)],
+          ];
+    await this.#topics('--create', '--topic', topic, ...where, ...config);
   }
 
   async deleteTopic(topic: string): Promise<void> {
     await this.#topics('--delete', '--topic', topic);
+  }
+
+  async addPartitions(topic: string, partitions: number): Promise<void> {
+    await this.#topics('--alter', '--topic', topic, '--partitions', String(partitions));
+  }
+
+  /**
+   * Changes settings that Kafka takes while it runs, by kafka-configs.sh.
+   *
+   * @param entity such as `['--entity-type', 'clients', '--entity-name', 'loader']`
+   * @param settings by name; undefined takes one back
+   */
+  async configure(
+    entity: readonly string[],
+    settings: Readonly<Record<string, string | undefined>>,
+  ): Promise<void> {
+    const changes = Object.entries(settings).flatMap(([name, value]) =>
+      value === undefined ? ['--delete-config', name] : ['--add-config', `${name}=${value}`],
+    );
+    const server = ['--bootstrap-server', this.bootstrap];
+    await this.tool('kafka.admin.ConfigCommand', [...server, '--alter', ...entity, ...changes]);
   }
 
   /** Leader of each partition, by partition number, as the cluster itself describes it. */
@@ -166,10 +195,20 @@ export class KafkaCluster {
     await this.tool('org.apache.kafka.tools.LeaderElectionCommand', [...server, ...elect]);
   }
 
-  /** Partitions of all topics that lack a replica in sync, or a leader. */
-  async underReplicated(): Promise<number> {
-    const text = await this.#topics('--describe', '--under-replicated-partitions');
+  /** Partitions of all topics that lack a replica in sync, or a leader; `under-min-isr`: so many that acks=all is refused. */
+  async underReplicated(
+    which: 'under-replicated' | 'under-min-isr' = 'under-replicated',
+  ): Promise<number> {
+    const text = await this.#topics('--describe', `--${which}-partitions`);
     return [...text.matchAll(/Partition: \d+/g)].length;
+  }
+
+  /** Waits until every replica is in sync: a broker may go only when the others have what it has. */
+  async untilInSync(timeoutMs = 60_000): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    while ((await this.underReplicated()) > 0) {
+      if (Date.now() > deadline) throw new Error('the replicas do not come back in sync');
+    }
   }
 
   logTail(id: number): string {
