@@ -41,9 +41,16 @@ function program(
       ...[node24, path, bootstrap, topic, codec, style, isKeyed ? 'keyed' : 'keyless'],
       ...[String(valueBytes), String(records)],
     ],
-    figures: (printed) => JSON.parse(printed.trim().split('\n').at(-1) ?? '') as LoadFigures,
+    figures: figuresIn,
     warmUp: (records) => Math.ceil(records / 10),
   };
+}
+
+/** The last line that a program printed. */
+function figuresIn(printed: string): LoadFigures {
+  const line = printed.trim().split('\n').at(-1) ?? '';
+  // JSON has no NaN.
+  return JSON.parse(line, (_, value: unknown) => (value === null ? NaN : value)) as LoadFigures;
 }
 
 export const loadContenders: readonly LoadContender[] = [

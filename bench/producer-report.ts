@@ -17,7 +17,14 @@ const figures: readonly Figure[] = [
 
 /** Medians and ranges, a row for each client in each cell; behind the CPU of the others, how many times ours it is. */
 export function producerTable(samples: readonly LoadSample[]): string {
-  const head = ['records', 'style', 'client', ...figures.map(({ title }) => title), 'CPU', 'stored'];
+  const head = [
+    'records',
+    'style',
+    'client',
+    ...figures.map(({ title }) => title),
+    'CPU',
+    'stored',
+  ];
   const groups = new Map<string, LoadSample[]>();
   for (const sample of samples) {
     const name = `${nameOf(sample.cell)}\t${sample.contender}`;

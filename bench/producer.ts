@@ -61,7 +61,8 @@ async function one(
   const topic = 'bench';
   const { bootstrap } = cluster;
   const { promisesMax = Infinity, warmUp, name } = contender;
-  const records = wanted.style === 'promise' ? Math.min(promisesMax, wanted.records) : wanted.records;
+  const records =
+    wanted.style === 'promise' ? Math.min(promisesMax, wanted.records) : wanted.records;
   await cluster.createTopic(topic, { partitions: PARTITIONS });
   await sleep(300);
   const cell = { ...wanted, records };

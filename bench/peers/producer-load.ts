@@ -2,6 +2,7 @@
  * The load of the producer bench, the same loops for every client: it hands out records, waits as the style asks, and prints what that cost
  * this process, all its threads included, once the client has warmed up.
  */
+import { present } from '../../src/shared/assert.ts';
 import { logLines } from '../../test/support/log-lines.ts';
 import { spread } from '../statistics.ts';
 import type { LoadFigures, LoadStyle } from '../producer-load-style.ts';
@@ -86,33 +87,39 @@ async function carry(
   next: () => LoadRecord,
   count: number,
 ): Promise<number[]> {
-  const { batch, send, fire, flush } = client;
+  const { flush } = client;
+  const why = `the client has a call for ${load.style}`;
   switch (load.style) {
     case 'batch': {
+      const batch = present(client.batch, why);
       const size = batchRecords(load.valueBytes);
       for (let left = count; left > 0; left -= size) {
-        await batch?.(Array.from({ length: Math.min(size, left) }, next));
+        await batch(Array.from({ length: Math.min(size, left) }, next));
       }
       return [];
     }
-    case 'promise':
+    case 'promise': {
+      const send = present(client.send, why);
       for (let left = count; left > 0; left -= WINDOW) {
-        const window = Array.from({ length: Math.min(WINDOW, left) }, () => send?.(next()));
-        await Promise.all(window);
+        await Promise.all(Array.from({ length: Math.min(WINDOW, left) }, () => send(next())));
       }
       return [];
-    case 'fire':
+    }
+    case 'fire': {
+      const fire = present(client.fire, why);
       for (let left = count; left > 0; left -= 1) {
-        const room = fire?.(next());
+        const room = fire(next());
         if (room !== undefined) await room;
       }
       await flush?.();
       return [];
+    }
     case 'single': {
+      const send = present(client.send, why);
       const latencies: number[] = [];
       for (let left = count; left > 0; left -= 1) {
         const sentMs = performance.now();
-        await send?.(next());
+        await send(next());
         latencies.push(performance.now() - sentMs);
       }
       return latencies;

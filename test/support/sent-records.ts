@@ -98,9 +98,10 @@ export class SentRecords {
     await flowing;
   }
 
-  /** Numbers of the records that were acknowledged. */
+  /** Numbers of the records that were acknowledged, in ascending order. */
   get acked(): number[] {
-    return [...this.ends].flatMap(([number, end]) => ('metadata' in end ? [number] : []));
+    const acked = [...this.ends].flatMap(([number, end]) => ('metadata' in end ? [number] : []));
+    return acked.sort((a, b) => a - b);
   }
 
   get errors(): KafkaError[] {
