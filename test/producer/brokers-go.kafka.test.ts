@@ -67,7 +67,7 @@ test('too few replicas: records wait and are written when the brokers are back, 
   // Two of three would leave the controllers without a majority, and nobody could say that replicas are missing.
   await kafka.signal(3, 'SIGKILL');
   for (const sent of [waits, timesOut]) sent.send(300, keyedAndKeyless);
-  await until(async () => (await kafka.underReplicated('under-min-isr')) >= 6);
+  await until(async () => (await kafka.underMinIsr()) >= 6);
   const refused = timesOut.count;
   timesOut.send(300, keyedAndKeyless);
   const sinceMs = performance.now();

@@ -136,10 +136,11 @@ test('brokers forget an idle producer id: what is sent then arrives once and in 
   await kafka.configure(brokers, { 'producer.id.expiration.ms': '1500' });
   const producer = newProducer(t, kafka, { 'batch.size': 16_384, 'linger.ms': 0 });
   const sent = new SentRecords(producer, kafka.bootstrap, topic, 200);
+  const [leader = 0] = await kafka.leaders(topic);
   for (let pause = 0; pause < 2; pause += 1) {
     sent.send(1000, keyedAndKeyless);
     await producer.flush();
-    await until(async () => (await producersOf(topic)).length === 0);
+    await until(async () => (await producersOf(leader, topic)).length === 0);
   }
   sent.send(1000, keyedAndKeyless);
   await producer.flush();
@@ -148,9 +149,8 @@ test('brokers forget an idle producer id: what is sent then arrives once and in 
   assert.deepEqual(await sent.verdict(), nothingWrong);
 });
 
-/** Producer ids that the leader of partition 0 remembers, as Kafka's own tool tells. */
-async function producersOf(topic: string): Promise<string[]> {
-  const leader = (await kafka.leaders(topic))[0] ?? 0;
+/** Producer ids that a broker remembers of partition 0, as Kafka's own tool tells. */
+async function producersOf(leader: number, topic: string): Promise<string[]> {
   const server = ['--bootstrap-server', kafka.bootstrap, 'describe-producers'];
   const which = ['--broker-id', String(leader), '--topic', topic, '--partition', '0'];
   const text = await kafka.tool('org.apache.kafka.tools.TransactionsCommand', [

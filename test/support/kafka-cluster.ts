@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { kafkaJars } from './kafka-jars.ts';
+import { kcatPartitions } from './kcat.ts';
 
 const JVM_FLAGS = ['-Xmx512m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto'];
 
@@ -195,19 +196,20 @@ export class KafkaCluster {
     await this.tool('org.apache.kafka.tools.LeaderElectionCommand', [...server, ...elect]);
   }
 
-  /** Partitions of all topics that lack a replica in sync, or a leader; `under-min-isr`: so many that acks=all is refused. */
-  async underReplicated(
-    which: 'under-replicated' | 'under-min-isr' = 'under-replicated',
-  ): Promise<number> {
-    const text = await this.#topics('--describe', `--${which}-partitions`);
+  /** Partitions of all topics with fewer replicas in sync than min.insync.replicas asks for. */
+  async underMinIsr(): Promise<number> {
+    const text = await this.#topics('--describe', '--under-min-isr-partitions');
     return [...text.matchAll(/Partition: \d+/g)].length;
   }
 
   /** Waits until every replica is in sync: a broker may go only when the others have what it has. */
   async untilInSync(timeoutMs = 60_000): Promise<void> {
     const deadline = Date.now() + timeoutMs;
-    while ((await this.underReplicated()) > 0) {
+    for (;;) {
+      const partitions = await kcatPartitions(this.bootstrap);
+      if (partitions.every(({ replicas, inSync }) => inSync.length === replicas.length)) return;
       if (Date.now() > deadline) throw new Error('the replicas do not come back in sync');
+      await sleep(100);
     }
   }
 
