@@ -65,6 +65,9 @@ export interface ProducerMetrics {
   readonly connectionsOpen: number;
   readonly networkBytesSent: number;
   readonly networkBytesReceived: number;
+  /** What brokers asked to be left alone for, because of a quota, in ms: all of it, and the most at once. */
+  readonly throttleMs: number;
+  readonly throttleMaxMs: number;
   readonly bufferBytesTotal: number;
   readonly bufferBytesFree: number;
 }
@@ -195,6 +198,8 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
       connectionsOpen: stats?.connectionsOpen ?? 0,
       networkBytesSent: stats?.bytesSent ?? 0,
       networkBytesReceived: stats?.bytesReceived ?? 0,
+      throttleMs: stats?.throttleMs ?? 0,
+      throttleMaxMs: stats?.throttleMaxMs ?? 0,
       bufferBytesTotal: stats?.bytesTotal ?? 0,
       bufferBytesFree: stats?.bytesFree ?? 0,
     };

@@ -61,6 +61,9 @@ export interface SenderStats extends ChannelCounts, RequestCounts {
   /** Batches appended, pieces of split ones not counted. */
   readonly batchesAppended: number;
   readonly outcomes: Readonly<Record<ProduceOutcome['type'], number>>;
+  /** What brokers asked to be left alone for (KIP-219), in ms: all of it, and the most at once. */
+  readonly throttleMs: number;
+  readonly throttleMaxMs: number;
 }
 
 /** A topic as the brokers say. */
@@ -94,6 +97,8 @@ export class KafkaSender<Ranges = unknown> {
   #appended: ProducerBatch[] = [];
   #nextBatchId = 0;
   #batchesAppended = 0;
+  #throttleMs = 0;
+  #throttleMaxMs = 0;
   readonly #outcomes = { acked: 0, rejected: 0, expired: 0, failed: 0, abandoned: 0 };
   readonly #flushes = new Map<number, () => void>();
   #nextFlush = 0;
@@ -184,6 +189,8 @@ export class KafkaSender<Ranges = unknown> {
       ...this.#requests.counts(),
       batchesAppended: this.#batchesAppended,
       outcomes: { ...this.#outcomes },
+      throttleMs: this.#throttleMs,
+      throttleMaxMs: this.#throttleMaxMs,
     };
   }
 
@@ -224,6 +231,10 @@ export class KafkaSender<Ranges = unknown> {
 
   #report(report: SenderReport): void {
     const { onFatal, telemetry } = this.#options;
+    if (report.kind === 'throttled') {
+      this.#throttleMs += report.throttleMs;
+      this.#throttleMaxMs = Math.max(this.#throttleMaxMs, report.throttleMs);
+    }
     if (report.kind === 'fatal' && onFatal !== undefined) onFatal(report.error, report.message);
     else sayReport(telemetry, report);
   }
