@@ -3,12 +3,16 @@ import { ConfigError, type ConfigFault } from '../src/shared/errors.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import type { PlacedEntry } from './placed.ts';
 import { SettingsReader } from './read-settings.ts';
+import { libraryKeys } from './library-keys.ts';
 import { notesOn, rules, type Draft } from './rules.ts';
 import { schema, type Config } from './schema.ts';
-import type { Nodes, Section } from './rows.ts';
+import type { Nodes, Section, ValueOf } from './rows.ts';
 
 /** What both the daemon and the library are told. */
 export type EngineConfig = Pick<Config, 'workers' | 'kafka' | 'notes'>;
+
+/** What the library is told, besides functions. */
+export type LibraryConfig = EngineConfig & Omit<ValueOf<typeof section>, keyof EngineConfig>;
 
 /** Values as JavaScript has them: `5`, `'5'`, `true`, a list of brokers. Undefined: as if it were not there. */
 export type SettingValue = string | number | boolean | readonly string[] | undefined;
@@ -18,21 +22,21 @@ const PLACE = 'new Producer';
 const section = {
   kind: 'section',
   doc: 'A producer.',
-  rows: { workers: schema.rows.workers, kafka: schema.rows.kafka },
+  rows: { workers: schema.rows.workers, kafka: schema.rows.kafka, ...libraryKeys },
 } as const satisfies Section<Nodes>;
 
 /**
- * @param settings Kafka's names, and `workers`
+ * @param settings Kafka's names, and those of the library
  * @throws {ConfigError} with every fault
  */
-export function readProducerConfig(settings: Readonly<Record<string, SettingValue>>): EngineConfig {
+export function readProducerConfig(settings: Readonly<Record<string, SettingValue>>): LibraryConfig {
   const entries = new Map<string, PlacedEntry>();
   const own = new Map<string, PlacedEntry>();
   for (const [name, value] of Object.entries(settings)) {
     if (value === undefined) continue;
     const text = Array.isArray(value) ? value.join(',') : String(value);
     const node = { kind: 'scalar', place: PLACE, folder: process.cwd(), text } as const;
-    (name === 'workers' ? own : entries).set(name, { place: PLACE, node });
+    (isOwn(name) ? own : entries).set(name, { place: PLACE, node });
   }
   own.set('kafka', { place: PLACE, node: { kind: 'map', place: PLACE, entries } });
   const reader = new SettingsReader(Object.keys(schema.rows.kafka.rows));
@@ -45,5 +49,9 @@ export function readProducerConfig(settings: Readonly<Record<string, SettingValu
   }
   if (faults.length > 0) throw new ConfigError(faults);
   const notes = [...reader.notes, ...notesOn(whole, (path) => reader.places.has(path))];
-  return deepFreeze({ ...draft, notes }) as EngineConfig;
+  return deepFreeze({ ...draft, notes }) as LibraryConfig;
+}
+
+function isOwn(name: string): boolean {
+  return name !== 'kafka' && Object.hasOwn(section.rows, name);
 }

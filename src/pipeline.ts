@@ -26,12 +26,12 @@ import { allocateSharedMemory } from './ring/shared-memory.ts';
 import { KafkaSender, type SealedProducerBatch } from './send/network-client.ts';
 import { createCounters, type Counters } from './shared/counters.ts';
 import { SetupError } from './shared/errors.ts';
-import { packageVersion } from './shared/package.ts';
 import type { Telemetry } from './shared/telemetry.ts';
 import {
   batchBytesMax,
   chunkBytesMax,
   compressionLevel,
+  connectionSettings,
   inlineBytesMax,
   recordBytesMax,
   routeSpec,
@@ -98,9 +98,7 @@ export class Pipeline {
     this.#lost = new LostRecords(telemetry);
     this.#sender = new KafkaSender<Origin>({
       config: senderConfig(config, options.topicWaitMaxMs ?? Infinity),
-      software: { clientId: config.kafka.clientId, version: packageVersion() },
-      setupTimeoutMs: config.kafka.socketConnectionSetupTimeoutMs,
-      setupTimeoutMaxMs: config.kafka.socketConnectionSetupTimeoutMaxMs,
+      ...connectionSettings(config.kafka),
       memory,
       arena,
       compressionLevel: compressor.level,

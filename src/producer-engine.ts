@@ -28,9 +28,8 @@ import {
   type TopicView,
 } from './send/network-client.ts';
 import { later } from './shared/later.ts';
-import { packageVersion } from './shared/package.ts';
 import type { Telemetry } from './shared/telemetry.ts';
-import { batchBytesMax, compressionLevel, senderConfig } from './stage-settings.ts';
+import { batchBytesMax, compressionLevel, connectionSettings, senderConfig } from './stage-settings.ts';
 
 /** Deliveries of a batch's records, in their order. */
 type Deliveries = readonly Delivery[];
@@ -77,9 +76,7 @@ export class ProducerEngine {
     this.#arena = arena;
     this.#sender = new KafkaSender<Deliveries>({
       config: senderConfig(config, Infinity),
-      software: { clientId: kafka.clientId, version: packageVersion() },
-      setupTimeoutMs: kafka.socketConnectionSetupTimeoutMs,
-      setupTimeoutMaxMs: kafka.socketConnectionSetupTimeoutMaxMs,
+      ...connectionSettings(kafka),
       compressionLevel: compressor.level,
       cutRanges: cutDeliveries,
       onOutcome: settle,

@@ -13,6 +13,7 @@ import {
   type SettingValue,
 } from '../config/producer-config.ts';
 import type { kafkaKeys } from '../config/kafka-keys.ts';
+import type { libraryKeys } from '../config/library-keys.ts';
 import { ProducerEngine } from './producer-engine.ts';
 import { RecordIntake } from './producer/record-intake.ts';
 import { KafkaError } from './producer/errors.ts';
@@ -23,7 +24,9 @@ import type { ProducerRecord, RecordMetadata } from './producer/record.ts';
 import type { DeliveryCallback } from './producer/record-delivery.ts';
 import type { LineFields, Telemetry } from './shared/telemetry.ts';
 
-type KafkaSettings = { readonly [Name in keyof typeof kafkaKeys]?: SettingValue };
+type KafkaSettings = {
+  readonly [Name in keyof typeof kafkaKeys | keyof typeof libraryKeys]?: SettingValue;
+};
 
 /** Kafka's settings; values may be text, as in a properties file. */
 export type ProducerConfig<K, V> = KafkaSettings &
@@ -85,6 +88,7 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
     this.#intake = new RecordIntake<K, V>({
       kafka: engineConfig.kafka,
       settings: own,
+      config: engineConfig,
       engine: () => this.#engine,
       fatal: () => this.#fatal,
       onFailed: (error) => this.#emit('recordFailed', error),
@@ -290,20 +294,14 @@ function apart<K, V>(
     'key.serializer': keySerializer,
     'value.serializer': valueSerializer,
     'partitioner.class': partitioner,
-    'partitioner.ignore.keys': ignoreKeys,
     'interceptor.classes': interceptors,
-    'max.block.ms': maxBlockMs,
-    'max.block.records': maxBlockRecords,
     ...shared
   } = config;
   const own = {
     'key.serializer': keySerializer,
     'value.serializer': valueSerializer,
     'partitioner.class': partitioner,
-    'partitioner.ignore.keys': ignoreKeys,
     'interceptor.classes': interceptors,
-    'max.block.ms': maxBlockMs,
-    'max.block.records': maxBlockRecords,
   };
   return { own, shared: shared };
 }

@@ -5,7 +5,10 @@ import { encodeFlags, RECORD_OVERHEAD_BYTES_MAX } from './encode/encode-task.ts'
 import type { RouteHeader, RouteSpec } from './input/route.ts';
 import type { CodecName } from './kafka/compression.ts';
 import { BATCH_HEADER_BYTES } from './kafka/record-batch.ts';
+import type { KafkaSenderOptions } from './send/network-client.ts';
+import { canonicalAddresses } from './send/resolve.ts';
 import type { SenderConfig } from './send/sender-config.ts';
+import { packageVersion } from './shared/package.ts';
 
 /** Of a Produce request, what is not batches: header, topic name, array lengths, for one batch at least. */
 const REQUEST_ROOM_BYTES = 1024;
@@ -70,6 +73,25 @@ function framingFlags(input: InputConfig): number {
   return long | empty | (input.stripCr ? encodeFlags.STRIP_CR : 0);
 }
 
+/** What the sender's shell is told, the same for the daemon and the library. */
+export function connectionSettings(
+  kafka: KafkaConfig,
+): Pick<
+  KafkaSenderOptions<unknown>,
+  'software' | 'setupTimeoutMs' | 'setupTimeoutMaxMs' | 'resolveBootstrap' | 'metricsLabels'
+> {
+  const isCanonical = kafka.clientDnsLookup === 'resolve_canonical_bootstrap_servers_only';
+  const labels: Record<string, string> = {};
+  if (kafka.clientRack !== '') labels['client_rack'] = kafka.clientRack;
+  return {
+    software: { clientId: kafka.clientId, version: packageVersion() },
+    setupTimeoutMs: kafka.socketConnectionSetupTimeoutMs,
+    setupTimeoutMaxMs: kafka.socketConnectionSetupTimeoutMaxMs,
+    resolveBootstrap: isCanonical ? canonicalAddresses : undefined,
+    metricsLabels: kafka.enableMetricsPush ? labels : undefined,
+  };
+}
+
 /** @param topicWaitMaxMs how long a topic that cannot be used is waited for, before the sender stops for good */
 export function senderConfig(config: Pick<Config, 'kafka'>, topicWaitMaxMs: number): SenderConfig {
   const { kafka } = config;
@@ -85,13 +107,17 @@ export function senderConfig(config: Pick<Config, 'kafka'>, topicWaitMaxMs: numb
     reconnectBackoffMaxMs: kafka.reconnectBackoffMaxMs,
     requestTimeoutMs: kafka.requestTimeoutMs,
     deliveryTimeoutMs: kafka.deliveryTimeoutMs,
-    connectionsMaxIdleMs: kafka.connectionsMaxIdleMs,
+    connectionsMaxIdleMs: kafka.connectionsMaxIdleMs < 0 ? Infinity : kafka.connectionsMaxIdleMs,
     metadataMaxAgeMs: kafka.metadataMaxAgeMs,
     metadataMaxIdleMs: kafka.metadataMaxIdleMs,
+    metadataRecoveryStrategy: kafka.metadataRecoveryStrategy,
+    metadataRecoveryRebootstrapTriggerMs: kafka.metadataRecoveryRebootstrapTriggerMs,
     maxRequestSize: kafka.maxRequestSize,
     batchSize: kafka.batchSize,
     partitionerAdaptivePartitioningEnable: kafka.partitionerAdaptivePartitioningEnable,
     partitionerAvailabilityTimeoutMs: kafka.partitionerAvailabilityTimeoutMs,
+    partitionerRackAware: kafka.partitionerRackAware,
+    clientRack: kafka.clientRack,
     allowAutoCreateTopics: kafka.allowAutoCreateTopics,
     topicWaitMaxMs,
   };

@@ -18,7 +18,7 @@ import { InOrder } from './in-order.ts';
 import { ProducerInterceptors, type InterceptorFault } from './interceptors.ts';
 import type { PlacedRecord } from './open-batches.ts';
 import { createPartitioner, type ChoosePartition } from './partitioners.ts';
-import { ownDefaults, type ProducerOwnSettings } from './producer-config.ts';
+import type { IntakeConfig, ProducerOwnSettings } from './producer-config.ts';
 import {
   checkRecord,
   checkTopic,
@@ -50,6 +50,7 @@ export interface KnownTopic {
 export interface RecordIntakeOptions<K, V> {
   readonly kafka: Pick<KafkaConfig, 'maxRequestSize' | 'bufferMemory'>;
   readonly settings: ProducerOwnSettings<K, V>;
+  readonly config: IntakeConfig;
   /** Undefined until it has started. */
   readonly engine: () => IntakeEngine | undefined;
   /** Why nothing can be sent any more. */
@@ -96,19 +97,19 @@ export class RecordIntake<K, V> {
 
   constructor(options: RecordIntakeOptions<K, V>) {
     this.#options = options;
-    const { settings } = options;
+    const { settings, config } = options;
     this.#keySerializer = serializerOf<K>(settings['key.serializer']);
     this.#valueSerializer = serializerOf<V>(settings['value.serializer']);
     this.#choose = createPartitioner({
       partitioner: settings['partitioner.class'],
-      ignoreKeys: settings['partitioner.ignore.keys'] ?? false,
+      ignoreKeys: config.partitionerIgnoreKeys,
     });
     this.#interceptors = new ProducerInterceptors(
       settings['interceptor.classes'] ?? [],
       options.onInterceptorFault,
     );
-    this.#maxBlockMs = settings['max.block.ms'] ?? ownDefaults['max.block.ms'];
-    this.#maxBlockRecords = settings['max.block.records'] ?? ownDefaults['max.block.records'];
+    this.#maxBlockMs = config.maxBlockMs;
+    this.#maxBlockRecords = config.maxBlockRecords;
     this.#line = new WaitingLine({
       nowMs: () => performance.now(),
       after: later,

@@ -21,6 +21,8 @@ export interface KafkaOptions {
   readonly autoCreateTopics?: boolean;
   /** Further broker properties. */
   readonly properties?: Readonly<Record<string, string>>;
+  /** Folder of classes that the brokers' properties name. */
+  readonly plugins?: string;
 }
 
 interface KafkaNode {
@@ -205,7 +207,8 @@ export class KafkaCluster {
 
 /** Starts one or three brokers and waits until they answer. The caller stops them; if it dies, so do they. */
 export async function startKafka(options: KafkaOptions): Promise<KafkaCluster> {
-  const { classpath } = await kafkaJars();
+  const { classpath: jars } = await kafkaJars();
+  const classpath = options.plugins === undefined ? jars : `${options.plugins}:${jars}`;
   const folder = mkdtempSync(join(tmpdir(), 'millrace-kafka-'));
   const ids = Array.from({ length: options.brokers }, (_, index) => index + 1);
   const ports = await freePorts(ids.length * 2);
