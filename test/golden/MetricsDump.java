@@ -15,7 +15,7 @@ import org.apache.kafka.shaded.io.opentelemetry.proto.metrics.v1.ScopeMetrics;
 
 /**
  * Reads OpenTelemetry's MetricsData with the classes of Kafka's own client: one JSON object a metric. From standard input: a line with the id of a
- * codec and the packed bytes in hex; each is answered with its metrics and an empty line. See README.md.
+ * codec and the packed bytes in hex; each is answered with its metrics and a dot. See README.md.
  */
 public class MetricsDump {
     public static void main(String[] args) throws Exception {
@@ -25,7 +25,7 @@ public class MetricsDump {
             ByteBuffer packed = ByteBuffer.wrap(HexFormat.of().parseHex(parts[1]));
             CompressionType codec = CompressionType.forId(Integer.parseInt(parts[0]));
             describe(ClientTelemetryUtils.decompress(packed, codec)).forEach(System.out::println);
-            System.out.println();
+            System.out.println(".");
         }
     }
 

@@ -25,7 +25,8 @@ async function readByJava(
 ): Promise<Dumped[][]> {
   const { classpath } = await kafkaJars();
   const source = join(projectRoot, 'test/golden/MetricsDump.java');
-  const java = spawn('java', ['-XX:TieredStopAtLevel=1', '-cp', classpath, source]);
+  const flags = ['-XX:TieredStopAtLevel=1', '-Dfile.encoding=UTF-8'];
+  const java = spawn('java', [...flags, '-cp', classpath, source]);
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   java.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
@@ -36,7 +37,7 @@ async function readByJava(
   java.stdin.end();
   const [code] = (await once(java, 'close')) as [number];
   assert.equal(code, 0, Buffer.concat(stderr).toString());
-  const texts = Buffer.concat(stdout).toString().split('\n\n').slice(0, -1);
+  const texts = Buffer.concat(stdout).toString().split(/^\.\n/m).slice(0, -1);
   return texts.map((text) =>
     text
       .split('\n')
