@@ -70,6 +70,20 @@ test('when the broker of our rack is gone others are used, and it again when it 
   assert.deepEqual(placesOf(world, 100), new Set([1, 4]));
 });
 
+test('a broker of our rack that cannot be reached is not waited for, though it leads as far as is known', () => {
+  const world = zones();
+  // Nobody tells us that it is gone.
+  world.faults.request = ({ type }) => (type === 'sendMetadata' ? { delayMs: 5000 } : undefined);
+  world.cluster.up.set(1, false);
+  world.cutAll(false);
+  world.run(100);
+  const batches = Array.from({ length: 20 }, () => world.send('logs', undefined));
+  world.run(500);
+  // Half of them stand behind the question for metadata, on the same connection.
+  assert.ok(batches.some((batch) => world.outcomes.get(batch)?.type === 'acked'));
+  for (const { partition } of batches) assert.ok(![1, 4].includes(partition), String(partition));
+});
+
 test('a partition of our rack that takes nothing holds up no record', () => {
   const world = zones();
   const local = [1, 4];
