@@ -168,7 +168,8 @@ const network = {
   'socket.connection.setup.timeout.ms': setting(integer(1, INT32_MAX), '10000', {
     importance: 'medium',
     doc: 'How long a connection may take until it is ready; it doubles with each failure.',
-    differs: "Counts until the broker has answered ApiVersions; Java's ends with the TCP connect. At least 1.",
+    differs:
+      "Counts until the broker has answered ApiVersions; Java's ends with the TCP connect. At least 1.",
   }),
   'socket.connection.setup.timeout.max.ms': setting(integer(1, INT32_MAX), '30000', {
     importance: 'medium',

@@ -29,7 +29,9 @@ const section = {
  * @param settings Kafka's names, and those of the library
  * @throws {ConfigError} with every fault
  */
-export function readProducerConfig(settings: Readonly<Record<string, SettingValue>>): LibraryConfig {
+export function readProducerConfig(
+  settings: Readonly<Record<string, SettingValue>>,
+): LibraryConfig {
   const entries = new Map<string, PlacedEntry>();
   const own = new Map<string, PlacedEntry>();
   for (const [name, value] of Object.entries(settings)) {

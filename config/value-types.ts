@@ -93,7 +93,8 @@ export function text(charactersMax: number, { empty = false } = {}): ValueType<s
     says: 'text',
     jsonSchema: { type: 'string', minLength: empty ? 0 : 1, maxLength: charactersMax },
     parse(value) {
-      if (value === '' && !empty) return { problem: 'is empty', fix: 'write a text, or leave the key out' };
+      if (value === '' && !empty)
+        return { problem: 'is empty', fix: 'write a text, or leave the key out' };
       if (value.length <= charactersMax) return { value };
       const problem = `is ${value.length} characters long`;
       return { problem, fix: `write at most ${charactersMax} characters` };

@@ -29,7 +29,12 @@ import {
 } from './send/network-client.ts';
 import { later } from './shared/later.ts';
 import type { Telemetry } from './shared/telemetry.ts';
-import { batchBytesMax, compressionLevel, connectionSettings, senderConfig } from './stage-settings.ts';
+import {
+  batchBytesMax,
+  compressionLevel,
+  connectionSettings,
+  senderConfig,
+} from './stage-settings.ts';
 
 /** Deliveries of a batch's records, in their order. */
 type Deliveries = readonly Delivery[];

@@ -192,7 +192,8 @@ function nodeToConnect(state: SenderState, nowMs: number): NodeState | undefined
   const known = state.metadata.rebootstrap ? [] : down.filter((node) => !isBootstrap(node));
   const healthy = known.filter(({ failures }) => failures === 0);
   // A known broker that is busy answers sooner or later; only when all are gone the names are asked again.
-  const isAlone = state.metadata.rebootstrap || (mayRebootstrap(state) && !hasKnown(state, 'ready'));
+  const isAlone =
+    state.metadata.rebootstrap || (mayRebootstrap(state) && !hasKnown(state, 'ready'));
   const others = isAlone ? [...known, ...down.filter(isBootstrap)] : known;
   const candidates = healthy.length > 0 ? healthy : others;
   const rested = candidates.filter(({ retryAtMs }) => retryAtMs <= nowMs);

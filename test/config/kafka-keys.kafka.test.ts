@@ -49,7 +49,9 @@ function javaRange({ type, validator }: JavaKey): Range | undefined {
 function ourRange(schema: JsonSchema): Range | undefined {
   if (typeof schema['const'] === 'number') return { min: schema['const'], max: schema['const'] };
   if (Array.isArray(schema['anyOf'])) {
-    const parts = (schema['anyOf'] as JsonSchema[]).map(ourRange).filter((one) => one !== undefined);
+    const parts = (schema['anyOf'] as JsonSchema[])
+      .map(ourRange)
+      .filter((one) => one !== undefined);
     return {
       min: Math.min(...parts.map(({ min }) => min)),
       max: Math.max(...parts.map(({ max }) => max)),
@@ -95,7 +97,8 @@ test('every number that Java takes is taken, or the key says why not; and none b
     const ours = ourRange(row.type.jsonSchema);
     assert.ok(ours !== undefined, `${name} is a number in Java`);
     compared.push(name);
-    if (ours.min !== theirs.min || ours.max !== theirs.max) mustSayWhy(name, 'the range', theirs, ours);
+    if (ours.min !== theirs.min || ours.max !== theirs.max)
+      mustSayWhy(name, 'the range', theirs, ours);
   }
   assert.ok(compared.length > 20, compared.join());
 });

@@ -65,7 +65,10 @@ test('batch.size: a batch is full at so many bytes', async (t) => {
 });
 
 test('max.request.size: a longer record is refused before it is sent', async (t) => {
-  const { cluster, producer } = await scene(t, { 'max.request.size': 65_536, 'batch.size': 16_384 });
+  const { cluster, producer } = await scene(t, {
+    'max.request.size': 65_536,
+    'batch.size': 16_384,
+  });
   const value = 'x'.repeat(65_536);
   await assert.rejects(producer.send({ topic: 'logs', value }), RecordTooLargeError);
   await producer.send({ topic: 'logs', value: value.slice(0, 60_000) });
@@ -135,7 +138,11 @@ test('every key that the sender goes by reaches it', () => {
   const settings: Record<string, SettingValue> = {
     ...{ 'bootstrap.servers': 'k1:1,k2:2', acks: 1, 'enable.idempotence': false },
     ...{ 'max.in.flight.requests.per.connection': 101, retries: 102, 'retry.backoff.ms': 103 },
-    ...{ 'retry.backoff.max.ms': 104, 'reconnect.backoff.ms': 105, 'reconnect.backoff.max.ms': 106 },
+    ...{
+      'retry.backoff.max.ms': 104,
+      'reconnect.backoff.ms': 105,
+      'reconnect.backoff.max.ms': 106,
+    },
     ...{ 'request.timeout.ms': 107, 'delivery.timeout.ms': 108_000 },
     ...{ 'connections.max.idle.ms': 10_900, 'metadata.max.age.ms': 110 },
     ...{ 'metadata.max.idle.ms': 11_100, 'metadata.recovery.strategy': 'none' },

@@ -21,6 +21,8 @@ export interface KafkaOptions {
   readonly autoCreateTopics?: boolean;
   /** Further broker properties. */
   readonly properties?: Readonly<Record<string, string>>;
+  /** broker.rack of each broker. */
+  readonly racks?: readonly string[];
   /** Folder of classes that the brokers' properties name. */
   readonly plugins?: string;
 }
@@ -267,6 +269,7 @@ function nodeProperties(
     'broker.heartbeat.interval.ms': '500',
     'broker.session.timeout.ms': '3000',
     'log.segment.bytes': '134217728',
+    'broker.rack': options.racks?.[id - 1] ?? 'here',
     ...options.properties,
   };
   return Object.entries(properties)

@@ -87,8 +87,7 @@ test('a bootstrap name that leads nowhere is not the end: the known brokers are 
   const config = { metadataRecoveryRebootstrapTriggerMs: 10_000, requestTimeoutMs: 5000 };
   const world = SimulatedWorld.warm({ nodes: 2, config });
   let isMute = true;
-  world.faults.request = ({ type }) =>
-    isMute && type === 'sendMetadata' ? 'silent' : undefined;
+  world.faults.request = ({ type }) => (isMute && type === 'sendMetadata' ? 'silent' : undefined);
   world.faults.connect = (node) => node >= 0;
   world.state.metadata.wanted = true;
   world.step({ type: 'tick' });

@@ -97,9 +97,9 @@ test('Kafka takes our figures: at each interval, then the last ones at close, wh
     assert.ok(names.has(name), name);
   }
   const latency = last?.metrics.find(({ name }) => name.endsWith('node.request.latency.avg'));
-  assert.deepEqual(latency?.tags, { node_id: 'node-1' });
-  assert.ok((latency?.value ?? 0) > 0);
-  assert.deepEqual(latency?.labels, { client_rack: 'zone-b' });
+  assert.ok(latency !== undefined && latency.value > 0);
+  assert.deepEqual(latency.tags, { node_id: 'node-1' });
+  assert.deepEqual(latency.labels, { client_rack: 'zone-b' });
 
   // Kafka asks for deltas: together they are the whole.
   const totals = pushes.map((push) => valuesOf(push).get('record.send.total') ?? 0);
