@@ -283,27 +283,24 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
   }
 }
 
-/** Settings of the library alone, and those that go through the table of keys. */
+const ownNames: Readonly<Record<keyof ProducerOwnSettings<unknown, unknown>, true>> = {
+  'key.serializer': true,
+  'value.serializer': true,
+  'partitioner.class': true,
+  'interceptor.classes': true,
+};
+
+/** Functions and names of ours, and what goes through the tables of keys. */
 function apart<K, V>(
   config: ProducerConfig<K, V>,
 ): {
   readonly own: ProducerOwnSettings<K, V>;
   readonly shared: Readonly<Record<string, SettingValue>>;
 } {
-  const {
-    'key.serializer': keySerializer,
-    'value.serializer': valueSerializer,
-    'partitioner.class': partitioner,
-    'interceptor.classes': interceptors,
-    ...shared
-  } = config;
-  const own = {
-    'key.serializer': keySerializer,
-    'value.serializer': valueSerializer,
-    'partitioner.class': partitioner,
-    'interceptor.classes': interceptors,
-  };
-  return { own, shared: shared };
+  const entries = Object.entries(config);
+  const own = Object.fromEntries(entries.filter(([name]) => name in ownNames));
+  const shared = Object.fromEntries(entries.filter(([name]) => !(name in ownNames)));
+  return { own, shared };
 }
 
 function ignore(): void {

@@ -5,14 +5,14 @@ import { encodeFlags, RECORD_OVERHEAD_BYTES_MAX } from './encode/encode-task.ts'
 import type { RouteHeader, RouteSpec } from './input/route.ts';
 import type { CodecName } from './kafka/compression.ts';
 import { BATCH_HEADER_BYTES } from './kafka/record-batch.ts';
-import type { KafkaSenderOptions } from './send/network-client.ts';
-import { canonicalAddresses } from './send/resolve.ts';
 import type { SenderConfig } from './send/sender-config.ts';
-import { packageVersion } from './shared/package.ts';
 
 /** Of a Produce request, what is not batches: header, topic name, array lengths, for one batch at least. */
 const REQUEST_ROOM_BYTES = 1024;
-const CHUNK_BYTES_MAX = 1024 * 1024;
+/** What a worker's scratch holds as records; see docs/decisions/cpu-per-gigabyte.md for what longer chunks save. */
+const CHUNK_BYTES_MAX = 1900 * 1024;
+/** Lines at most so much longer than `batch.size` become one batch when they are compressed; lines that shrink less become two. */
+const COMPRESSED_FILL = 2;
 /** Lines become records, which are longer: a chunk this much shorter than a batch leaves no sliver behind. */
 const UNCOMPRESSED_FILL = 0.85;
 
@@ -23,7 +23,10 @@ export function batchBytesMax(kafka: KafkaConfig): number {
 
 /** Longest chunk under backlog, in bytes. */
 export function chunkBytesMax(kafka: KafkaConfig, codec: CodecName): number {
-  const aim = codec === 'none' ? Math.floor(kafka.batchSize * UNCOMPRESSED_FILL) : kafka.batchSize;
+  const aim =
+    codec === 'none'
+      ? Math.floor(kafka.batchSize * UNCOMPRESSED_FILL)
+      : COMPRESSED_FILL * kafka.batchSize;
   return Math.min(CHUNK_BYTES_MAX, aim);
 }
 
@@ -71,25 +74,6 @@ function framingFlags(input: InputConfig): number {
   }[input.longLines];
   const empty = input.emptyLines === 'skip' ? encodeFlags.SKIP_EMPTY : 0;
   return long | empty | (input.stripCr ? encodeFlags.STRIP_CR : 0);
-}
-
-/** What the sender's shell is told, the same for the daemon and the library. */
-export function connectionSettings(
-  kafka: KafkaConfig,
-): Pick<
-  KafkaSenderOptions<unknown>,
-  'software' | 'setupTimeoutMs' | 'setupTimeoutMaxMs' | 'resolveBootstrap' | 'metricsLabels'
-> {
-  const isCanonical = kafka.clientDnsLookup === 'resolve_canonical_bootstrap_servers_only';
-  const labels: Record<string, string> = {};
-  if (kafka.clientRack !== '') labels['client_rack'] = kafka.clientRack;
-  return {
-    software: { clientId: kafka.clientId, version: packageVersion() },
-    setupTimeoutMs: kafka.socketConnectionSetupTimeoutMs,
-    setupTimeoutMaxMs: kafka.socketConnectionSetupTimeoutMaxMs,
-    resolveBootstrap: isCanonical ? canonicalAddresses : undefined,
-    metricsLabels: kafka.enableMetricsPush ? labels : undefined,
-  };
 }
 
 /** @param topicWaitMaxMs how long a topic that cannot be used is waited for, before the sender stops for good */

@@ -2,8 +2,10 @@
  * From `send` to a record in an open batch: interceptors, checks, serializers, partitioner, and the wait for topic and memory.
  * Source: org.apache.kafka.clients.producer.KafkaProducer.doSend.
  */
+import { isPromise } from 'node:util/types';
 import type { KafkaConfig } from '../../config/schema.ts';
 import { UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
+import type { TopicView } from '../send/network-client.ts';
 import { later } from '../shared/later.ts';
 import type { Delivery } from './delivery.ts';
 import {
@@ -35,16 +37,8 @@ import { WaitingLine, type Attempt } from './waiting-line.ts';
 /** What the intake needs of the engine. */
 export interface IntakeEngine {
   /** What is known of a topic; asks for it when that is not enough. */
-  topic(name: string): KnownTopic | undefined;
+  topic(name: string): TopicView | undefined;
   append(record: PlacedRecord, delivery: Delivery): boolean;
-}
-
-export interface KnownTopic {
-  /** 0 when there is a problem. */
-  readonly partitionCount: number;
-  readonly problem: 'missing' | 'notAuthorized' | 'invalidName' | 'noSuchPartition' | undefined;
-  /** Partitions with a leader, in ascending order. */
-  readonly available: () => readonly number[];
 }
 
 export interface RecordIntakeOptions<K, V> {
@@ -366,7 +360,7 @@ function closedError(): IllegalStateError {
 }
 
 /** What no waiting would mend. */
-function refusalOf(topic: string, known: KnownTopic | undefined): KafkaError | undefined {
+function refusalOf(topic: string, known: TopicView | undefined): KafkaError | undefined {
   const about = { topic, fate: 'notSent' } as const;
   if (known?.problem === 'notAuthorized') {
     return new TopicAuthorizationError(
@@ -387,8 +381,4 @@ function asKafkaError(error: unknown): KafkaError {
   if (error instanceof KafkaError) return error;
   const message = error instanceof Error ? error.message : kindOf(error);
   return new KafkaError(message, { cause: error, fate: 'notSent' });
-}
-
-function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
-  return value instanceof Promise;
 }
