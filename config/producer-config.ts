@@ -2,16 +2,15 @@
 import { ConfigError } from '../src/shared/errors.ts';
 import { checkSettings } from './check-settings.ts';
 import { deepFreeze } from './deep-freeze.ts';
+import { libraryKeys, type LibraryConfig } from './library-keys.ts';
 import type { PlacedEntry } from './placed.ts';
-import { libraryKeys } from './library-keys.ts';
-import { schema, type Config } from './schema.ts';
-import type { Nodes, Section, ValueOf } from './rows.ts';
+import { schema, type Config, type KafkaConfig } from './schema.ts';
+import type { Nodes, Section } from './rows.ts';
 
-/** What both the daemon and the library are told. */
-export type EngineConfig = Pick<Config, 'workers' | 'kafka' | 'notes'>;
-
-/** What the library is told, besides functions. */
-export type LibraryConfig = EngineConfig & Omit<ValueOf<typeof section>, keyof EngineConfig>;
+/** What the library is told: as the daemon, and the keys that are its own. */
+export type EngineConfig = Pick<Config, 'workers' | 'notes'> & {
+  readonly kafka: KafkaConfig & LibraryConfig;
+};
 
 /** Values as JavaScript has them: `5`, `'5'`, `true`, a list of brokers. Undefined: as if it were not there. */
 export type SettingValue = string | number | boolean | readonly string[] | undefined;
@@ -21,23 +20,24 @@ const PLACE = 'new Producer';
 const section = {
   kind: 'section',
   doc: 'A producer.',
-  rows: { workers: schema.rows.workers, kafka: schema.rows.kafka, ...libraryKeys },
+  rows: {
+    workers: schema.rows.workers,
+    kafka: { ...schema.rows.kafka, rows: { ...schema.rows.kafka.rows, ...libraryKeys } },
+  },
 } as const satisfies Section<Nodes>;
 
 /**
- * @param settings Kafka's names, and those of the library
+ * @param settings Kafka's names, and `workers`
  * @throws {ConfigError} with every fault
  */
-export function readProducerConfig(
-  settings: Readonly<Record<string, SettingValue>>,
-): LibraryConfig {
+export function readProducerConfig(settings: Readonly<Record<string, SettingValue>>): EngineConfig {
   const entries = new Map<string, PlacedEntry>();
   const own = new Map<string, PlacedEntry>();
   for (const [name, value] of Object.entries(settings)) {
     if (value === undefined) continue;
     const text = Array.isArray(value) ? value.join(',') : String(value);
     const node = { kind: 'scalar', place: PLACE, folder: process.cwd(), text } as const;
-    (isOwn(name) ? own : entries).set(name, { place: PLACE, node });
+    (name === 'workers' ? own : entries).set(name, { place: PLACE, node });
   }
   own.set('kafka', { place: PLACE, node: { kind: 'map', place: PLACE, entries } });
   const { draft, notes, faults } = checkSettings(section, {
@@ -46,14 +46,7 @@ export function readProducerConfig(
     entries: own,
   });
   if (faults.length > 0) throw new ConfigError(faults);
-  const read = draft as unknown as ValueOf<typeof section>;
-  const { workers, kafka, partitionerIgnoreKeys, maxBlockMs, maxBlockRecords } = read;
-  return deepFreeze({
-    ...{ workers, kafka, notes },
-    ...{ partitionerIgnoreKeys, maxBlockMs, maxBlockRecords },
-  });
-}
-
-function isOwn(name: string): boolean {
-  return name !== 'kafka' && Object.hasOwn(section.rows, name);
+  const { workers, kafka } = draft;
+  // All keys of the section have been read.
+  return deepFreeze({ workers, kafka: kafka as EngineConfig['kafka'], notes });
 }

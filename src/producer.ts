@@ -88,7 +88,6 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
     this.#intake = new RecordIntake<K, V>({
       kafka: engineConfig.kafka,
       settings: own,
-      config: engineConfig,
       engine: () => this.#engine,
       fatal: () => this.#fatal,
       onFailed: (error) => this.#emit('recordFailed', error),

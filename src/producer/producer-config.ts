@@ -13,12 +13,3 @@ export interface ProducerOwnSettings<K, V> {
   readonly 'partitioner.class'?: 'roundRobin' | Partitioner<K, V> | undefined;
   readonly 'interceptor.classes'?: readonly ProducerInterceptor<K, V>[] | undefined;
 }
-
-/** Settings of the library that have a value; checked. */
-export interface IntakeConfig {
-  readonly partitionerIgnoreKeys: boolean;
-  /** How long a record waits for its topic to be known and for memory. */
-  readonly maxBlockMs: number;
-  /** Records that may wait so at once. */
-  readonly maxBlockRecords: number;
-}

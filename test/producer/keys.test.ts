@@ -130,7 +130,7 @@ test('keys of the library alone are checked as the others are', () => {
   );
   const { maxBlockMs, maxBlockRecords, partitionerIgnoreKeys } = readProducerConfig({
     'bootstrap.servers': 'k',
-  });
+  }).kafka;
   assert.deepEqual([maxBlockMs, maxBlockRecords, partitionerIgnoreKeys], [60_000, 10_000, false]);
 });
 

@@ -269,7 +269,7 @@ function nodeProperties(
     'broker.heartbeat.interval.ms': '500',
     'broker.session.timeout.ms': '3000',
     'log.segment.bytes': '134217728',
-    'broker.rack': options.racks?.[id - 1] ?? 'here',
+    ...(options.racks === undefined ? {} : { 'broker.rack': options.racks[id - 1] ?? '' }),
     ...options.properties,
   };
   return Object.entries(properties)
