@@ -6,7 +6,7 @@
 // A block that would not shrink is stored raw, with the high bit of its size set.
 
 import { copy } from './copy';
-import { hashOf, matchEnd, prepareTable, SKIP_TRIGGER } from './match';
+import { copyLiterals, hashOf, matchEnd, prepareTable, SKIP_TRIGGER } from './match';
 
 const BLOCK_BYTES: usize = 65536;
 const STORED_RAW: u32 = 0x80000000;
@@ -79,14 +79,7 @@ export function lz4Block(source: usize, length: usize, target: usize, targetEnd:
         tokenValue = 15 << 4;
         out = putLength(out, literals - 15);
       }
-      let from = anchor;
-      const literalsEnd = out + literals;
-      do {
-        v128.store(out, v128.load(from));
-        out += 16;
-        from += 16;
-      } while (out < literalsEnd);
-      out = literalsEnd;
+      out = copyLiterals(anchor, out, literals);
 
       for (;;) {
         store<u16>(out, <u32>(at - match));

