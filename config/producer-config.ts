@@ -2,12 +2,15 @@
 import { ConfigError } from '../src/shared/errors.ts';
 import { checkSettings } from './check-settings.ts';
 import { deepFreeze } from './deep-freeze.ts';
+import { libraryKeys, type LibraryConfig } from './library-keys.ts';
 import type { PlacedEntry } from './placed.ts';
-import { schema, type Config } from './schema.ts';
+import { schema, type Config, type KafkaConfig } from './schema.ts';
 import type { Nodes, Section } from './rows.ts';
 
-/** What both the daemon and the library are told. */
-export type EngineConfig = Pick<Config, 'workers' | 'kafka' | 'notes'>;
+/** What the library is told: as the daemon, and the keys that are its own. */
+export type EngineConfig = Pick<Config, 'workers' | 'notes'> & {
+  readonly kafka: KafkaConfig & LibraryConfig;
+};
 
 /** Values as JavaScript has them: `5`, `'5'`, `true`, a list of brokers. Undefined: as if it were not there. */
 export type SettingValue = string | number | boolean | readonly string[] | undefined;
@@ -17,7 +20,10 @@ const PLACE = 'new Producer';
 const section = {
   kind: 'section',
   doc: 'A producer.',
-  rows: { workers: schema.rows.workers, kafka: schema.rows.kafka },
+  rows: {
+    workers: schema.rows.workers,
+    kafka: { ...schema.rows.kafka, rows: { ...schema.rows.kafka.rows, ...libraryKeys } },
+  },
 } as const satisfies Section<Nodes>;
 
 /**
@@ -41,5 +47,6 @@ export function readProducerConfig(settings: Readonly<Record<string, SettingValu
   });
   if (faults.length > 0) throw new ConfigError(faults);
   const { workers, kafka } = draft;
-  return deepFreeze({ workers, kafka, notes });
+  // All keys of the section have been read.
+  return deepFreeze({ workers, kafka: kafka as EngineConfig['kafka'], notes });
 }

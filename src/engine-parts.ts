@@ -1,11 +1,12 @@
 /** What the daemon's pipeline and the library's stand on alike: memory, kernel, codec, and what the sender is told. */
-import type { Config } from '../config/schema.ts';
+import type { Config, KafkaConfig } from '../config/schema.ts';
 import { loadKernel, type Kernel } from './encode/kernel.ts';
 import { createCompressor, type Compressor } from './kafka/compression.ts';
 import { Arena } from './ring/arena.ts';
 import { layoutMemory, type MemoryLayout } from './ring/memory-layout.ts';
 import { allocateSharedMemory, type SharedMemory } from './ring/shared-memory.ts';
 import type { KafkaSenderOptions } from './send/network-client.ts';
+import { canonicalAddresses } from './send/resolve.ts';
 import { packageVersion } from './shared/package.ts';
 import { compressionLevel, senderConfig } from './stage-settings.ts';
 
@@ -47,8 +48,11 @@ export function senderParts(
   | 'memory'
   | 'arena'
   | 'compressionLevel'
+  | 'resolveBootstrap'
+  | 'metricsLabels'
 > {
   const { kafka } = config;
+  const isCanonical = kafka.clientDnsLookup === 'resolve_canonical_bootstrap_servers_only';
   return {
     config: senderConfig(config, topicWaitMaxMs),
     software: { clientId: kafka.clientId, version: packageVersion() },
@@ -57,7 +61,14 @@ export function senderParts(
     memory,
     arena,
     compressionLevel: compressor.level,
+    resolveBootstrap: isCanonical ? canonicalAddresses : undefined,
+    metricsLabels: kafka.enableMetricsPush ? metricsLabels(kafka) : undefined,
   };
+}
+
+/** What pushed metrics say of the producer as a whole, by the names of KIP-714. */
+function metricsLabels({ clientRack }: KafkaConfig): Readonly<Record<string, string>> {
+  return clientRack === '' ? {} : { client_rack: clientRack };
 }
 
 /** Tests run the real thing with every canary checked. */

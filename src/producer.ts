@@ -13,6 +13,7 @@ import {
   type SettingValue,
 } from '../config/producer-config.ts';
 import type { kafkaKeys } from '../config/kafka-keys.ts';
+import type { libraryKeys } from '../config/library-keys.ts';
 import { ProducerEngine } from './producer-engine.ts';
 import { RecordIntake } from './producer/record-intake.ts';
 import { KafkaError } from './producer/errors.ts';
@@ -23,7 +24,9 @@ import type { ProducerRecord, RecordMetadata } from './producer/record.ts';
 import type { DeliveryCallback } from './producer/record-delivery.ts';
 import type { LineFields, Telemetry } from './shared/telemetry.ts';
 
-type KafkaSettings = { readonly [Name in keyof typeof kafkaKeys]?: SettingValue };
+type KafkaSettings = {
+  readonly [Name in keyof typeof kafkaKeys | keyof typeof libraryKeys]?: SettingValue;
+};
 
 /** Kafka's settings; values may be text, as in a properties file. */
 export type ProducerConfig<K, V> = KafkaSettings &
@@ -288,13 +291,10 @@ const ownNames: Readonly<Record<keyof ProducerOwnSettings<unknown, unknown>, tru
   'key.serializer': true,
   'value.serializer': true,
   'partitioner.class': true,
-  'partitioner.ignore.keys': true,
   'interceptor.classes': true,
-  'max.block.ms': true,
-  'max.block.records': true,
 };
 
-/** Settings of the library alone, and those that go through the table of keys. */
+/** Functions and names of ours, and what goes through the tables of keys. */
 function apart<K, V>(
   config: ProducerConfig<K, V>,
 ): {

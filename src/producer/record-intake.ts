@@ -3,6 +3,7 @@
  * Source: org.apache.kafka.clients.producer.KafkaProducer.doSend.
  */
 import { isPromise } from 'node:util/types';
+import type { LibraryConfig } from '../../config/library-keys.ts';
 import type { KafkaConfig } from '../../config/schema.ts';
 import { UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
 import type { TopicView } from '../send/network-client.ts';
@@ -20,7 +21,7 @@ import { InOrder } from './in-order.ts';
 import { ProducerInterceptors, type InterceptorFault } from './interceptors.ts';
 import type { PlacedRecord } from './open-batches.ts';
 import { createPartitioner, type ChoosePartition } from './partitioners.ts';
-import { ownDefaults, type ProducerOwnSettings } from './producer-config.ts';
+import type { ProducerOwnSettings } from './producer-config.ts';
 import {
   checkRecord,
   checkTopic,
@@ -42,7 +43,7 @@ export interface IntakeEngine {
 }
 
 export interface RecordIntakeOptions<K, V> {
-  readonly kafka: Pick<KafkaConfig, 'maxRequestSize' | 'bufferMemory'>;
+  readonly kafka: Pick<KafkaConfig, 'maxRequestSize' | 'bufferMemory'> & LibraryConfig;
   readonly settings: ProducerOwnSettings<K, V>;
   /** Undefined until it has started. */
   readonly engine: () => IntakeEngine | undefined;
@@ -90,19 +91,19 @@ export class RecordIntake<K, V> {
 
   constructor(options: RecordIntakeOptions<K, V>) {
     this.#options = options;
-    const { settings } = options;
+    const { settings, kafka } = options;
     this.#keySerializer = serializerOf<K>(settings['key.serializer']);
     this.#valueSerializer = serializerOf<V>(settings['value.serializer']);
     this.#choose = createPartitioner({
       partitioner: settings['partitioner.class'],
-      ignoreKeys: settings['partitioner.ignore.keys'] ?? false,
+      ignoreKeys: kafka.partitionerIgnoreKeys,
     });
     this.#interceptors = new ProducerInterceptors(
       settings['interceptor.classes'] ?? [],
       options.onInterceptorFault,
     );
-    this.#maxBlockMs = settings['max.block.ms'] ?? ownDefaults['max.block.ms'];
-    this.#maxBlockRecords = settings['max.block.records'] ?? ownDefaults['max.block.records'];
+    this.#maxBlockMs = kafka.maxBlockMs;
+    this.#maxBlockRecords = kafka.maxBlockRecords;
     this.#line = new WaitingLine({
       nowMs: () => performance.now(),
       after: later,

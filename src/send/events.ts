@@ -106,6 +106,8 @@ export interface PartitionProduced {
 
 export interface BrokerNode extends Endpoint {
   readonly nodeId: number;
+  /** broker.rack; null or left out: none. */
+  readonly rack?: string | null;
 }
 
 export interface MetadataAnswered extends Answer {

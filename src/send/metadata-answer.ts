@@ -1,7 +1,14 @@
 /** What an answer to Metadata changes. Sequences are never forgotten for it: a broker that restarts may say that a topic is missing. */
 import { errorOf, errors, type KafkaError } from '../kafka/errors.ts';
 import { at, complete } from './batch-outcome.ts';
-import { isBusy, loseLeader, metadataDone, requestUpdate, setLeader } from './cluster-metadata.ts';
+import {
+  isBusy,
+  loseLeader,
+  metadataDone,
+  rebootstrap,
+  requestUpdate,
+  setLeader,
+} from './cluster-metadata.ts';
 import type { BrokerNode, MetadataAnswered, TopicMetadata } from './events.ts';
 import { recreated, takeBackKeyless } from './recreated-topic.ts';
 import { problemText, type TopicProblem } from './reports.ts';
@@ -34,7 +41,8 @@ export function takeMetadata(
 ): Fault | undefined {
   const { metadata } = state;
   if (answer.errorCode !== errors.NONE.code || answer.brokers.length === 0) {
-    if (answer.errorCode === errors.REBOOTSTRAP_REQUIRED.code) metadata.rebootstrap = true;
+    const isTold = answer.errorCode === errors.REBOOTSTRAP_REQUIRED.code;
+    if (isTold) rebootstrap(state, 'a broker asks for it (REBOOTSTRAP_REQUIRED)', nowMs);
     requestUpdate(state);
     metadataDone(state, false, nowMs);
     return undefined;
@@ -45,6 +53,7 @@ export function takeMetadata(
   }
   metadata.clusterId ??= clusterId;
   metadata.rebootstrap = false;
+  metadata.askingSinceMs = Infinity;
   metadata.answeredCount = refresh;
   metadata.lastAnswerMs = nowMs;
   takeBrokers(state, answer.brokers);
@@ -94,15 +103,14 @@ function waitedTooLong(
 
 /** Brokers named in any answer. */
 export function takeBrokers(state: SenderState, brokers: readonly BrokerNode[]): void {
-  for (const { nodeId, host, port } of brokers) {
-    const node = state.nodes.get(nodeId);
-    if (node === undefined) {
-      state.nodes.set(nodeId, createNode(nodeId, host, port));
-    } else if (node.host !== host || node.port !== port) {
-      node.host = host;
-      node.port = port;
-      node.failures = 0;
-    }
+  for (const { nodeId, host, port, rack } of brokers) {
+    const node = state.nodes.get(nodeId) ?? createNode(nodeId, host, port);
+    state.nodes.set(nodeId, node);
+    node.rack = rack ?? '';
+    if (node.host === host && node.port === port) continue;
+    node.host = host;
+    node.port = port;
+    node.failures = 0;
   }
 }
 

@@ -25,6 +25,7 @@ import type {
   SendListOffsets,
   SendProduce,
 } from './events.ts';
+import type { ProducerMeters } from './producer-meters.ts';
 import {
   fetchVersionMax,
   headersRequest,
@@ -40,6 +41,7 @@ export interface RequestSenderOptions {
   readonly nowMs: () => number;
   readonly wallMs: () => number;
   readonly emit: (event: SenderEvent) => void;
+  readonly meters: ProducerMeters;
 }
 
 export interface RequestCounts {
@@ -108,10 +110,14 @@ export class RequestSender {
   }
 
   #sendProduce(channel: BrokerChannel, effect: SendProduce): void {
-    const { memory, nowMs, wallMs, emit } = this.#options;
+    const { memory, nowMs, wallMs, emit, meters } = this.#options;
     const { entries, request, acks } = effect;
+    const sentMs = nowMs();
     this.#produceRequestsSent += 1;
     this.#batchesSent += entries.length;
+    for (const { batch } of entries) {
+      meters.batchSent(batch.recordCount, sentMs - batch.createdMs, sentMs);
+    }
     const message = produceRequest(effect, ({ batch, freshTimestamp }) =>
       memory.frame(batch, freshTimestamp ? wallMs() : undefined),
     );
@@ -121,14 +127,15 @@ export class RequestSender {
     };
     const versionMax = produceVersionMax(entries);
     if (acks === 0) return channel.request(produce, message, { versionMax, written });
-    const sentMs = nowMs();
     this.#requestsInFlight += 1;
     channel.request(produce, message, {
       versionMax,
       written,
       answered: (response) => {
         this.#requestsInFlight -= 1;
-        this.#noteLatency(nowMs() - sentMs);
+        const latencyMs = nowMs() - sentMs;
+        this.#noteLatency(latencyMs);
+        meters.answered(effect.node, latencyMs, response.throttleTimeMs, nowMs());
         emit(produceAnswered(request, entries, response));
       },
       lost: () => {

@@ -55,6 +55,8 @@ export interface NodeState {
   readonly id: number;
   host: string;
   port: number;
+  /** broker.rack, '' for none. */
+  rack: string;
   status: 'disconnected' | 'connecting' | 'ready' | 'closing';
   connection: number;
   /** Oldest first. */
@@ -152,8 +154,10 @@ export interface MetadataState {
   notBeforeMs: number;
   /** Refreshes in a row that were asked for and did not help. */
   fruitless: number;
-  /** REBOOTSTRAP_REQUIRED: known brokers are not to be asked. */
+  /** The bootstrap servers alone are to be asked: REBOOTSTRAP_REQUIRED, or the known brokers gave nothing for too long. */
   rebootstrap: boolean;
+  /** When whom to ask was last decided or confirmed by an answer; `Infinity` while none is needed. */
+  askingSinceMs: number;
 }
 
 /**
@@ -180,6 +184,7 @@ export function createSender(config: SenderConfig, random: () => number): Sender
       notBeforeMs: -Infinity,
       fruitless: 0,
       rebootstrap: false,
+      askingSinceMs: Infinity,
     },
     producer: new ProducerIds(),
     dirtyNodes: new Set(),
@@ -208,6 +213,7 @@ export function createNode(id: number, host: string, port: number): NodeState {
     id,
     host,
     port,
+    rack: '',
     status: 'disconnected',
     connection: 0,
     inFlight: [],

@@ -22,6 +22,10 @@ export interface KafkaOptions {
   readonly autoCreateTopics?: boolean;
   /** Further broker properties. */
   readonly properties?: Readonly<Record<string, string>>;
+  /** broker.rack of each broker. */
+  readonly racks?: readonly string[];
+  /** Folder of classes that the brokers' properties name. */
+  readonly plugins?: string;
 }
 
 interface KafkaNode {
@@ -246,7 +250,8 @@ export class KafkaCluster {
 
 /** Starts one or three brokers and waits until they answer. The caller stops them; if it dies, so do they. */
 export async function startKafka(options: KafkaOptions): Promise<KafkaCluster> {
-  const { classpath } = await kafkaJars();
+  const { classpath: jars } = await kafkaJars();
+  const classpath = options.plugins === undefined ? jars : `${options.plugins}:${jars}`;
   const folder = mkdtempSync(join(tmpdir(), 'millrace-kafka-'));
   const ids = Array.from({ length: options.brokers }, (_, index) => index + 1);
   const ports = await freePorts(ids.length * 2);
@@ -305,6 +310,7 @@ function nodeProperties(
     'broker.heartbeat.interval.ms': '500',
     'broker.session.timeout.ms': '3000',
     'log.segment.bytes': '134217728',
+    ...(options.racks === undefined ? {} : { 'broker.rack': options.racks[id - 1] ?? '' }),
     ...options.properties,
   };
   return Object.entries(properties)

@@ -8,6 +8,8 @@ import { apiVersions } from './18-api-versions.ts';
 import { createTopics } from './19-create-topics.ts';
 import { initProducerId } from './22-init-producer-id.ts';
 import { describeProducers } from './61-describe-producers.ts';
+import { getTelemetrySubscriptions } from './71-get-telemetry-subscriptions.ts';
+import { pushTelemetry } from './72-push-telemetry.ts';
 
 /** Every API that millrace has a table of, in the order of the keys. */
 export const messageSpecs: readonly MessageSpec[] = [
@@ -20,6 +22,8 @@ export const messageSpecs: readonly MessageSpec[] = [
   createTopics,
   initProducerId,
   describeProducers,
+  getTelemetrySubscriptions,
+  pushTelemetry,
 ];
 
 const byKey = new Map(messageSpecs.map((spec) => [spec.apiKey, spec]));
