@@ -76,7 +76,7 @@ export class ProducerEngine {
     const compressor = createCompressor(kafka.compressionType, compressionLevel(kafka));
     this.#arena = arena;
     this.#sender = new KafkaSender<Deliveries>({
-      config: senderConfig(config, Infinity),
+      config: senderConfig(config, Infinity, 'caller'),
       software: { clientId: kafka.clientId, version: packageVersion() },
       setupTimeoutMs: kafka.socketConnectionSetupTimeoutMs,
       setupTimeoutMaxMs: kafka.socketConnectionSetupTimeoutMaxMs,

@@ -9,10 +9,8 @@ import type { Delivery } from './delivery.ts';
 import {
   BufferExhaustedError,
   IllegalStateError,
-  InvalidTopicError,
   KafkaError,
   TimeoutError,
-  TopicAuthorizationError,
 } from './errors.ts';
 import { InOrder } from './in-order.ts';
 import { ProducerInterceptors, type InterceptorFault } from './interceptors.ts';
@@ -30,6 +28,7 @@ import {
 import { RecordDelivery, type DeliveryCallback } from './record-delivery.ts';
 import { checkSize } from './record-size.ts';
 import { serialize, serializers, type Serialized, type Serializer } from './serializers.ts';
+import { refusalOf, type KnownTopic, type PermissionWait } from './topic-refusal.ts';
 import { WaitingLine, type Attempt } from './waiting-line.ts';
 
 /** What the intake needs of the engine. */
@@ -37,14 +36,6 @@ export interface IntakeEngine {
   /** What is known of a topic; asks for it when that is not enough. */
   topic(name: string): KnownTopic | undefined;
   append(record: PlacedRecord, delivery: Delivery): boolean;
-}
-
-export interface KnownTopic {
-  /** 0 when there is a problem. */
-  readonly partitionCount: number;
-  readonly problem: 'missing' | 'notAuthorized' | 'invalidName' | 'noSuchPartition' | undefined;
-  /** Partitions with a leader, in ascending order. */
-  readonly available: () => readonly number[];
 }
 
 export interface RecordIntakeOptions<K, V> {
@@ -74,6 +65,7 @@ interface Prepared<K, V> {
   readonly timestampMs: number;
   readonly bytesMax: number;
   readonly delivery: RecordDelivery;
+  readonly permission: PermissionWait;
 }
 
 export class RecordIntake<K, V> {
@@ -220,6 +212,7 @@ export class RecordIntake<K, V> {
   /** @throws {KafkaError} */
   async partitionsFor(topic: string): Promise<number> {
     this.#checkTopic(topic);
+    const permission: PermissionWait = { answersBefore: undefined };
     return await new Promise<number>((resolve, reject) => {
       this.#line.enter({
         topic,
@@ -231,7 +224,7 @@ export class RecordIntake<K, V> {
             return 'done';
           }
           const known = this.#options.engine()?.topic(topic);
-          const refusal = refusalOf(topic, known);
+          const refusal = refusalOf(topic, known, permission);
           if (refusal !== undefined) reject(refusal);
           else if (known === undefined || known.partitionCount === 0) return 'noTopic';
           else resolve(known.partitionCount);
@@ -245,7 +238,7 @@ export class RecordIntake<K, V> {
   }
 
   #enter(
-    serialized: Omit<Prepared<K, V>, 'delivery' | 'bytesMax'>,
+    serialized: Omit<Prepared<K, V>, 'delivery' | 'bytesMax' | 'permission'>,
     callback: DeliveryCallback,
   ): void {
     const { record, key, value, headers, timestampMs } = serialized;
@@ -254,7 +247,8 @@ export class RecordIntake<K, V> {
     try {
       if (this.#line.length >= this.#maxBlockRecords) throw this.#exhausted(topic);
       const bytesMax = checkSize(topic, key, value, headers, this.#options.kafka);
-      const prepared = { ...serialized, delivery, bytesMax };
+      const permission: PermissionWait = { answersBefore: undefined };
+      const prepared = { ...serialized, delivery, bytesMax, permission };
       this.#line.enter({
         topic,
         deadlineMs: performance.now() + this.#maxBlockMs,
@@ -269,7 +263,7 @@ export class RecordIntake<K, V> {
   }
 
   #attempt(prepared: Prepared<K, V>): Attempt {
-    const { record, key, value, headers, timestampMs, bytesMax, delivery } = prepared;
+    const { record, key, value, headers, timestampMs, bytesMax, delivery, permission } = prepared;
     const { topic } = record;
     const end = this.#end();
     const engine = this.#options.engine();
@@ -278,7 +272,7 @@ export class RecordIntake<K, V> {
       return 'done';
     }
     const known = engine?.topic(topic);
-    const refusal = refusalOf(topic, known);
+    const refusal = refusalOf(topic, known, permission);
     if (refusal !== undefined) {
       delivery.fail(refusal, record.partition);
       return 'done';
@@ -362,19 +356,6 @@ export class RecordIntake<K, V> {
 
 function closedError(): IllegalStateError {
   return new IllegalStateError('the producer is closed: make another one', { fate: 'notSent' });
-}
-
-/** What no waiting would mend. */
-function refusalOf(topic: string, known: KnownTopic | undefined): KafkaError | undefined {
-  const about = { topic, fate: 'notSent' } as const;
-  if (known?.problem === 'notAuthorized') {
-    return new TopicAuthorizationError(
-      `${topic}: no permission to describe or write it: allow both to the user of this producer`,
-      about,
-    );
-  }
-  if (known?.problem !== 'invalidName') return undefined;
-  return new InvalidTopicError(`${topic}: the brokers do not take this name`, about);
 }
 
 function serializerOf<T>(given: ProducerOwnSettings<T, T>['key.serializer']): Serializer<T> {

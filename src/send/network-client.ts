@@ -71,6 +71,8 @@ export interface TopicView {
   readonly available: () => readonly number[];
   /** Why it cannot be used now. */
   readonly problem: TopicProblem | undefined;
+  /** Answers in a row that told of the problem: it may be over since the last. */
+  readonly problemAnswers: number;
 }
 
 /** How the sender ended. */
@@ -154,11 +156,14 @@ export class KafkaSender<Ranges = unknown> {
       const { partitionCount, partitions } = topic;
       const isLed = (partition: number): boolean => (partitions[partition]?.leaderId ?? -1) >= 0;
       const all = (): number[] => Array.from({ length: partitionCount }, (_, index) => index);
-      return { partitionCount, problem: undefined, available: () => all().filter(isLed) };
+      const available = (): number[] => all().filter(isLed);
+      return { partitionCount, problem: undefined, problemAnswers: 0, available };
     }
     this.#take({ type: 'topicWanted', topic: name });
     const problem = topic?.reported;
-    return problem === undefined ? undefined : { partitionCount: 0, problem, available: () => [] };
+    if (topic === undefined || problem === undefined) return undefined;
+    const { missingCount: problemAnswers } = topic;
+    return { partitionCount: 0, problem, problemAnswers, available: () => [] };
   }
 
   /** Resolves when every batch appended before has its outcome. */

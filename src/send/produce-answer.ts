@@ -9,6 +9,8 @@ import { errorOf, errors, type KafkaError } from '../kafka/errors.ts';
 import { assert } from '../shared/assert.ts';
 import {
   acknowledge,
+  actionOf,
+  deny,
   fatalMessage,
   giveUp,
   isCorruptAgain,
@@ -134,7 +136,7 @@ function takeIdempotent(
     insertRetry(partition, batch);
     return;
   }
-  const { action } = error;
+  const action = actionOf(state, error);
   if (action === 'fatal' || action === 'abort' || isCorruptAgain(batch, error)) {
     insertRetry(partition, batch);
     stopForGood(state, error.name, fatalMessage(batch, error));
@@ -157,7 +159,7 @@ function refused(
   answered: PartitionProduced,
   nowMs: number,
 ): void {
-  const { action } = error;
+  const action = actionOf(state, error);
   if (isMaybeAppended(error)) batch.maybeAppended = true;
   batch.corruptOnce ||= action === 'retryThenFatal';
   if (action === 'settle' || (batch.maybeAppended && (action === 'split' || action === 'fail'))) {
@@ -168,6 +170,7 @@ function refused(
     park(state, partition, error, nowMs);
     return;
   }
+  if (error.action === 'park') deny(state, partition, error);
   sayRetry(state, batch, error);
   backOff(state, partition, nowMs);
   if (error.refreshMetadata) requestUpdate(state);
