@@ -2,12 +2,11 @@
 import { readFileSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { ConfigError, type ConfigFault } from '../src/shared/errors.ts';
+import { checkSettings } from './check-settings.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import { applyOverrides, type Overrides } from './overrides.ts';
 import type { PlacedEntry } from './placed.ts';
 import { readYamlFile, readYamlValue } from './read-yaml.ts';
-import { SettingsReader } from './read-settings.ts';
-import { notesOn, rules, type Draft } from './rules.ts';
 import { schema, type Config } from './schema.ts';
 
 const FILE_BYTES_MAX = 1024 * 1024;
@@ -25,22 +24,10 @@ export function loadConfig(file: string | undefined, overrides: Overrides = {}):
       : readYamlFile(file, readText(file), faults);
   faults.push(...applyOverrides(root, overrides, schema, readYamlValue));
 
-  const reader = new SettingsReader(Object.keys(schema.rows.kafka.rows));
-  const draft = reader.section(schema, root, '') as Draft;
-  faults.push(...reader.faults, ...brokenRules(draft, reader, root.place));
+  const { draft, notes, faults: broken } = checkSettings(schema, root);
+  faults.push(...broken);
   if (faults.length > 0) throw new ConfigError(faults.sort(byPlace));
-  const notes = [...reader.notes, ...notesOn(draft, (path) => reader.places.has(path))];
   return deepFreeze({ ...draft, notes }) as Config;
-}
-
-function brokenRules(draft: Draft, reader: SettingsReader, filePlace: string): ConfigFault[] {
-  return rules
-    .flatMap((rule) => rule.check(draft))
-    .filter(({ keys }) => !keys.some((key) => reader.isFaulty(key)))
-    .map(({ keys, problem, fix }) => {
-      const written = keys.find((key) => reader.places.has(key));
-      return { place: reader.places.get(written ?? '') ?? filePlace, problem, fix };
-    });
 }
 
 /** @throws {ConfigError} when the file cannot be read */

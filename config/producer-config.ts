@@ -1,9 +1,8 @@
 /** Reads the settings of a library producer: Kafka's keys, checked against the same table and rules as the daemon's. */
-import { ConfigError, type ConfigFault } from '../src/shared/errors.ts';
+import { ConfigError } from '../src/shared/errors.ts';
+import { checkSettings } from './check-settings.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import type { PlacedEntry } from './placed.ts';
-import { SettingsReader } from './read-settings.ts';
-import { notesOn, rules, type Draft } from './rules.ts';
 import { schema, type Config } from './schema.ts';
 import type { Nodes, Section } from './rows.ts';
 
@@ -35,15 +34,12 @@ export function readProducerConfig(settings: Readonly<Record<string, SettingValu
     (name === 'workers' ? own : entries).set(name, { place: PLACE, node });
   }
   own.set('kafka', { place: PLACE, node: { kind: 'map', place: PLACE, entries } });
-  const reader = new SettingsReader(Object.keys(schema.rows.kafka.rows));
-  const draft = reader.section(section, { kind: 'map', place: PLACE, entries: own }, '');
-  const faults: ConfigFault[] = [...reader.faults];
-  // Rules on inputs find none.
-  const whole = { ...draft, inputs: undefined } as unknown as Draft;
-  for (const { keys, problem, fix } of rules.flatMap((rule) => rule.check(whole))) {
-    if (!keys.some((key) => reader.isFaulty(key))) faults.push({ place: PLACE, problem, fix });
-  }
+  const { draft, notes, faults } = checkSettings(section, {
+    kind: 'map',
+    place: PLACE,
+    entries: own,
+  });
   if (faults.length > 0) throw new ConfigError(faults);
-  const notes = [...reader.notes, ...notesOn(whole, (path) => reader.places.has(path))];
-  return deepFreeze({ ...draft, notes }) as EngineConfig;
+  const { workers, kafka } = draft;
+  return deepFreeze({ workers, kafka, notes });
 }

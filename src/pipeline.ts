@@ -12,30 +12,24 @@ import { DeliveryTracker } from './ack/delivery-tracker.ts';
 import type { ProduceOutcome } from './ack/produce-outcome.ts';
 import { EncoderPool } from './encode/encoder-pool.ts';
 import type { EncodedPart } from './encode/encode-order.ts';
-import { loadKernel } from './encode/kernel.ts';
+import { createEngineParts, senderParts, type EngineParts } from './engine-parts.ts';
 import { rangesOf, type Chunk } from './input/chunk.ts';
 import { Chunkers } from './input/chunkers.ts';
 import { systemClock } from './input/clock.ts';
 import type { Input, InputCounters, InputGate, InputNotice } from './input/input.ts';
 import type { SourceRange } from './input/source.ts';
-import { createCompressor } from './kafka/compression.ts';
 import { LostRecords } from './lost-records.ts';
-import { Arena } from './ring/arena.ts';
-import { layoutMemory } from './ring/memory-layout.ts';
-import { allocateSharedMemory } from './ring/shared-memory.ts';
+import type { Arena } from './ring/arena.ts';
 import { KafkaSender, type SealedProducerBatch } from './send/network-client.ts';
 import { createCounters, type Counters } from './shared/counters.ts';
 import { SetupError } from './shared/errors.ts';
-import { packageVersion } from './shared/package.ts';
 import type { Telemetry } from './shared/telemetry.ts';
 import {
   batchBytesMax,
   chunkBytesMax,
-  compressionLevel,
   inlineBytesMax,
   recordBytesMax,
   routeSpec,
-  senderConfig,
 } from './stage-settings.ts';
 
 /** What a batch stands for in its sources. The pieces of a split batch share it: which piece holds which position is not known. */
@@ -80,16 +74,10 @@ export class Pipeline {
   /** @throws {SetupError} when the memory cannot be had */
   static async create(options: PipelineOptions): Promise<Pipeline> {
     const { config } = options;
-    const { kafka } = config;
-    const memory = allocateSharedMemory(kafka.bufferMemory);
-    const layout = layoutMemory(kafka.bufferMemory, config.workers, recordBytesMax(config.inputs));
-    const arena = new Arena(memory, { ...layout.arena, guard: guardMode() });
-    const kernel = await loadKernel(memory.memory);
-    const compressor = createCompressor(kafka.compressionType, compressionLevel(kafka));
-    return new Pipeline(options, { memory, layout, arena, kernel, compressor });
+    return new Pipeline(options, await createEngineParts(config, recordBytesMax(config.inputs)));
   }
 
-  private constructor(options: PipelineOptions, parts: Parts) {
+  private constructor(options: PipelineOptions, parts: EngineParts) {
     const { config, telemetry } = options;
     const { memory, arena, kernel, compressor } = parts;
     this.#options = options;
@@ -97,13 +85,7 @@ export class Pipeline {
     this.#tracker = new DeliveryTracker();
     this.#lost = new LostRecords(telemetry);
     this.#sender = new KafkaSender<Origin>({
-      config: senderConfig(config, options.topicWaitMaxMs ?? Infinity),
-      software: { clientId: config.kafka.clientId, version: packageVersion() },
-      setupTimeoutMs: config.kafka.socketConnectionSetupTimeoutMs,
-      setupTimeoutMaxMs: config.kafka.socketConnectionSetupTimeoutMaxMs,
-      memory,
-      arena,
-      compressionLevel: compressor.level,
+      ...senderParts(config, parts, options.topicWaitMaxMs ?? Infinity, 'source'),
       onOutcome: (batch, outcome) => this.#settle(batch, outcome),
       cutRanges: (batch, counts) => shareOrigin(batch.payload.ranges, counts.length),
       onFatal: (error, message) => options.onFault(senderFault(error, message)),
@@ -284,23 +266,10 @@ export class Pipeline {
   }
 }
 
-interface Parts {
-  readonly memory: ReturnType<typeof allocateSharedMemory>;
-  readonly layout: ReturnType<typeof layoutMemory>;
-  readonly arena: Arena;
-  readonly kernel: Awaited<ReturnType<typeof loadKernel>>;
-  readonly compressor: Awaited<ReturnType<typeof createCompressor>>;
-}
-
 /** Nothing can be sent any more. */
 function senderFault(error: string, message: string): SetupError {
   const isForbidden = /_AUTHORIZATION_FAILED$|^SASL_/.test(error);
   return new SetupError(isForbidden ? 'noPermission' : 'unavailable', message);
-}
-
-/** Tests run the real daemon with every canary checked. */
-function guardMode(): 'off' | 'check' {
-  return process.env['MILLRACE_ARENA'] === 'check' ? 'check' : 'off';
 }
 
 function shareOrigin(origin: Origin, pieces: number): Origin[] {

@@ -11,15 +11,12 @@ import type { ProduceOutcome } from './ack/produce-outcome.ts';
 import type { ChunkToEncode, EncodedPart } from './encode/encode-order.ts';
 import { encodeFlags } from './encode/encode-task.ts';
 import { EncoderPool } from './encode/encoder-pool.ts';
-import { loadKernel } from './encode/kernel.ts';
-import { createCompressor } from './kafka/compression.ts';
+import { createEngineParts, senderParts, type EngineParts } from './engine-parts.ts';
 import { BATCH_HEADER_BYTES } from './kafka/record-batch.ts';
 import type { Delivery } from './producer/delivery.ts';
 import type { OpenBatch } from './producer/open-batch.ts';
 import { OpenBatches, type PlacedRecord } from './producer/open-batches.ts';
-import { Arena } from './ring/arena.ts';
-import { layoutMemory } from './ring/memory-layout.ts';
-import { allocateSharedMemory } from './ring/shared-memory.ts';
+import type { Arena } from './ring/arena.ts';
 import {
   KafkaSender,
   type CloseResult,
@@ -28,9 +25,8 @@ import {
   type TopicView,
 } from './send/network-client.ts';
 import { later } from './shared/later.ts';
-import { packageVersion } from './shared/package.ts';
 import type { Telemetry } from './shared/telemetry.ts';
-import { batchBytesMax, compressionLevel, senderConfig } from './stage-settings.ts';
+import { batchBytesMax } from './stage-settings.ts';
 
 /** Deliveries of a batch's records, in their order. */
 type Deliveries = readonly Delivery[];
@@ -61,32 +57,23 @@ export class ProducerEngine {
 
   /** @throws {SetupError} when the memory cannot be had */
   static async create(options: ProducerEngineOptions): Promise<ProducerEngine> {
-    const { kafka, workers } = options.config;
-    const memory = allocateSharedMemory(kafka.bufferMemory);
-    const kernel = await loadKernel(memory.memory);
-    const layout = layoutMemory(kafka.bufferMemory, workers, 0);
-    return new ProducerEngine(options, { memory, kernel, layout });
+    return new ProducerEngine(options, await createEngineParts(options.config, 0));
   }
 
-  private constructor(options: ProducerEngineOptions, parts: Parts) {
+  private constructor(options: ProducerEngineOptions, parts: EngineParts) {
     const { config, telemetry, onFatal, onFault, onMetadata, onRoom } = options;
     const { kafka } = config;
-    const { memory, kernel, layout } = parts;
-    const arena = new Arena(memory, layout.arena);
-    const compressor = createCompressor(kafka.compressionType, compressionLevel(kafka));
+    const { memory, arena, kernel } = parts;
     this.#arena = arena;
     this.#sender = new KafkaSender<Deliveries>({
-      config: senderConfig(config, Infinity, 'caller'),
-      software: { clientId: kafka.clientId, version: packageVersion() },
-      setupTimeoutMs: kafka.socketConnectionSetupTimeoutMs,
-      setupTimeoutMaxMs: kafka.socketConnectionSetupTimeoutMaxMs,
-      compressionLevel: compressor.level,
+      ...senderParts(config, parts, Infinity, 'caller'),
       cutRanges: cutDeliveries,
       onOutcome: settle,
-      ...{ memory, arena, telemetry, onMetadata, onFatal },
+      ...{ telemetry, onMetadata, onFatal },
     });
     this.#pool = new EncoderPool<RecordChunk>({
-      ...{ memory, layout, arena, kernel, compressor, onFault },
+      ...parts,
+      onFault,
       batchBytesMax: batchBytesMax(kafka),
       onPart: (part) => this.#accumulate(part),
     });
@@ -174,12 +161,6 @@ export class ProducerEngine {
       }),
     );
   }
-}
-
-interface Parts {
-  readonly memory: ReturnType<typeof allocateSharedMemory>;
-  readonly kernel: Awaited<ReturnType<typeof loadKernel>>;
-  readonly layout: ReturnType<typeof layoutMemory>;
 }
 
 function cutDeliveries(

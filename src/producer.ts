@@ -278,6 +278,16 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
   }
 }
 
+const ownNames: Readonly<Record<keyof ProducerOwnSettings<unknown, unknown>, true>> = {
+  'key.serializer': true,
+  'value.serializer': true,
+  'partitioner.class': true,
+  'partitioner.ignore.keys': true,
+  'interceptor.classes': true,
+  'max.block.ms': true,
+  'max.block.records': true,
+};
+
 /** Settings of the library alone, and those that go through the table of keys. */
 function apart<K, V>(
   config: ProducerConfig<K, V>,
@@ -285,26 +295,10 @@ function apart<K, V>(
   readonly own: ProducerOwnSettings<K, V>;
   readonly shared: Readonly<Record<string, SettingValue>>;
 } {
-  const {
-    'key.serializer': keySerializer,
-    'value.serializer': valueSerializer,
-    'partitioner.class': partitioner,
-    'partitioner.ignore.keys': ignoreKeys,
-    'interceptor.classes': interceptors,
-    'max.block.ms': maxBlockMs,
-    'max.block.records': maxBlockRecords,
-    ...shared
-  } = config;
-  const own = {
-    'key.serializer': keySerializer,
-    'value.serializer': valueSerializer,
-    'partitioner.class': partitioner,
-    'partitioner.ignore.keys': ignoreKeys,
-    'interceptor.classes': interceptors,
-    'max.block.ms': maxBlockMs,
-    'max.block.records': maxBlockRecords,
-  };
-  return { own, shared: shared };
+  const entries = Object.entries(config);
+  const own = Object.fromEntries(entries.filter(([name]) => name in ownNames));
+  const shared = Object.fromEntries(entries.filter(([name]) => !(name in ownNames)));
+  return { own, shared };
 }
 
 function ignore(): void {

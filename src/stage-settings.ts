@@ -9,7 +9,10 @@ import type { SenderConfig } from './send/sender-config.ts';
 
 /** Of a Produce request, what is not batches: header, topic name, array lengths, for one batch at least. */
 const REQUEST_ROOM_BYTES = 1024;
-const CHUNK_BYTES_MAX = 1024 * 1024;
+/** What a worker's scratch holds as records; see docs/decisions/cpu-per-gigabyte.md for what longer chunks save. */
+const CHUNK_BYTES_MAX = 1900 * 1024;
+/** Lines at most so much longer than `batch.size` become one batch when they are compressed; lines that shrink less become two. */
+const COMPRESSED_FILL = 2;
 /** Lines become records, which are longer: a chunk this much shorter than a batch leaves no sliver behind. */
 const UNCOMPRESSED_FILL = 0.85;
 
@@ -20,7 +23,10 @@ export function batchBytesMax(kafka: KafkaConfig): number {
 
 /** Longest chunk under backlog, in bytes. */
 export function chunkBytesMax(kafka: KafkaConfig, codec: CodecName): number {
-  const aim = codec === 'none' ? Math.floor(kafka.batchSize * UNCOMPRESSED_FILL) : kafka.batchSize;
+  const aim =
+    codec === 'none'
+      ? Math.floor(kafka.batchSize * UNCOMPRESSED_FILL)
+      : COMPRESSED_FILL * kafka.batchSize;
   return Math.min(CHUNK_BYTES_MAX, aim);
 }
 
@@ -77,7 +83,7 @@ function framingFlags(input: InputConfig): number {
 export function senderConfig(
   config: Pick<Config, 'kafka'>,
   topicWaitMaxMs: number,
-  outcomesFor: SenderConfig['outcomesFor'] = 'source',
+  outcomesFor: SenderConfig['outcomesFor'],
 ): SenderConfig {
   const { kafka } = config;
   return {

@@ -3,7 +3,7 @@ import type { KafkaErrorName } from '../kafka/errors.ts';
 import type { RequestOf, ResponseInputOf } from '../kafka/message-spec.ts';
 import { createTopics } from '../kafka/messages/19-create-topics.ts';
 import { brokerApi } from './broker-api.ts';
-import { isLegalTopicName } from './cluster-state.ts';
+import { topicNameFault } from '../shared/topic-name.ts';
 import type { ClusterState, TopicSettings } from './cluster-state.ts';
 import { parseTopicConfig } from './topic-config.ts';
 
@@ -30,7 +30,7 @@ function create(asked: TopicRequest, validateOnly: boolean, cluster: ClusterStat
     errorCode: errors[error].code,
     errorMessage,
   });
-  if (!isLegalTopicName(name)) {
+  if (topicNameFault(name) !== undefined) {
     return refuse('INVALID_TOPIC_EXCEPTION', `${name}: 1 to 249 of a-z A-Z 0-9 . _ - are legal`);
   }
   if (cluster.topic(name) !== undefined) {

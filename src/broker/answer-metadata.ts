@@ -4,7 +4,7 @@ import { metadata } from '../kafka/messages/03-metadata.ts';
 import { ZERO_UUID } from '../kafka/wire.ts';
 import { brokerApi } from './broker-api.ts';
 import type { RequestContext } from './broker-api.ts';
-import { isLegalTopicName } from './cluster-state.ts';
+import { topicNameFault } from '../shared/topic-name.ts';
 import type { ClusterState, Topic } from './cluster-state.ts';
 import type { Partition } from './partition.ts';
 import { NO_LEADER } from './replica-set.ts';
@@ -52,7 +52,7 @@ function findTopic(
     const topic = cluster.topicById(topicId);
     return topic ? describe(topic, cluster) : unknown(name, topicId, errors.UNKNOWN_TOPIC_ID.code);
   }
-  if (!isLegalTopicName(name)) {
+  if (topicNameFault(name) !== undefined) {
     return unknown(name, ZERO_UUID, errors.INVALID_TOPIC_EXCEPTION.code);
   }
   const known = cluster.topic(name);

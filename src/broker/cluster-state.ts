@@ -2,6 +2,7 @@ import { assert, present } from '../shared/assert.ts';
 import type { BatchCheckLevel } from './incoming-batch.ts';
 import { Partition } from './partition.ts';
 import { NO_LEADER } from './replica-set.ts';
+import { topicNameFault } from '../shared/topic-name.ts';
 import { topicConfigDefaults } from './topic-config.ts';
 import type { TopicConfig } from './topic-config.ts';
 
@@ -95,7 +96,7 @@ export class ClusterState {
 
   /** Leaders go round the nodes that are up; the replicas are the nodes that follow. */
   createTopic(name: string, settings: TopicSettings = {}): Topic {
-    assert(isLegalTopicName(name), `${name} is a legal topic name`);
+    assert(topicNameFault(name) === undefined, `${name} is a legal topic name`);
     assert(!this.#topics.has(name), `there is no topic ${name} yet`);
     const nodeIds = this.nodesUp.map((node) => node.id);
     const factor = settings.replicationFactor ?? Math.min(REPLICATION_FACTOR_MAX, nodeIds.length);
@@ -153,9 +154,4 @@ export class ClusterState {
     const { leaderId } = partition.replicas;
     return leaderId === NO_LEADER ? undefined : this.node(leaderId);
   }
-}
-
-/** 1 to 249 characters of `[a-zA-Z0-9._-]`, but not `.` or `..`. */
-export function isLegalTopicName(name: string): boolean {
-  return /^[a-zA-Z0-9._-]{1,249}$/.test(name) && name !== '.' && name !== '..';
 }

@@ -119,13 +119,9 @@ export class ChunkEncoder {
       );
       const observed = compressedBytes === undefined ? 1 : encoded.payloadBytes / compressedBytes;
       this.#learn(observed);
-      if (compressedBytes !== undefined && compressedBytes < encoded.payloadBytes) {
-        return this.#sealed(task, encoded, task.codec, compressedBytes);
-      }
-      if (encoded.payloadBytes <= payloadMax) {
-        const payload = task.outputAddress + BATCH_HEADER_BYTES;
-        this.#kernel.copy(this.#rawAddress, payload, encoded.payloadBytes);
-        return this.#sealed(task, encoded, codecs.none, undefined);
+      const isSafe = encoded.payloadBytes <= payloadMax;
+      if (isSafe || (compressedBytes !== undefined && compressedBytes < encoded.payloadBytes)) {
+        return this.#shorter(task, encoded, this.#rawAddress, compressedBytes);
       }
       assert(rawMax > safeMax, 'what fits into a batch uncompressed needs no second try');
       rawMax = safeMax;
@@ -158,11 +154,22 @@ export class ChunkEncoder {
       codec === codecs.none
         ? undefined
         : this.#compress(task, inputAddress, inputBytes, payloadMax);
-    if (compressedBytes !== undefined && compressedBytes < inputBytes) {
-      return this.#sealed(task, packed, codec, compressedBytes);
+    return this.#shorter(task, packed, inputAddress, compressedBytes);
+  }
+
+  /** The payload as it was compressed into the output run, or as it is at `rawAddress` when that is not longer. */
+  #shorter(
+    task: EncodeTask,
+    encoded: Encoded,
+    rawAddress: number,
+    compressedBytes: number | undefined,
+  ): EncodeResult {
+    if (compressedBytes !== undefined && compressedBytes < encoded.payloadBytes) {
+      return this.#sealed(task, encoded, task.codec, compressedBytes);
     }
-    this.#kernel.copy(inputAddress, task.outputAddress + BATCH_HEADER_BYTES, inputBytes);
-    return this.#sealed(task, packed, codecs.none, undefined);
+    const payload = task.outputAddress + BATCH_HEADER_BYTES;
+    this.#kernel.copy(rawAddress, payload, encoded.payloadBytes);
+    return this.#sealed(task, encoded, codecs.none, undefined);
   }
 
   /** From `rawAddress` into the output run. Returns the compressed length, undefined when it has no room there. */

@@ -22,6 +22,20 @@ export const encodeInfo = {
 /** `debug` checks its own invariants at each step and is some ten times slower: for tests. */
 export type KernelVariant = 'release' | 'debug';
 
+/**
+ * Compresses from `source` to `target`, writes nothing beyond `targetEnd`, reads up to 31 bytes beyond the source.
+ *
+ * @param table `MATCH_TABLE_BYTES` of scratch
+ * @returns bytes written; 0 when there is no room
+ */
+export type Compress = (
+  source: number,
+  sourceBytes: number,
+  target: number,
+  targetEnd: number,
+  table: number,
+) => number;
+
 /** The functions of the kernel. All addresses and lengths are bytes of the shared memory; none is checked against its size. */
 export interface Kernel {
   readonly variant: KernelVariant;
@@ -47,42 +61,14 @@ export interface Kernel {
     info: number,
   ): number;
 
-  /**
-   * One LZ4 block of at most 64 KB. Reads up to 31 bytes beyond the source, writes nothing beyond `targetEnd`.
-   *
-   * @param table `MATCH_TABLE_BYTES` of scratch
-   * @returns bytes written; 0 when the block would not shrink or has no room
-   */
-  lz4Block(
-    source: number,
-    sourceBytes: number,
-    target: number,
-    targetEnd: number,
-    table: number,
-  ): number;
+  /** One LZ4 block of at most 64 KB; 0 also when it would not shrink. */
+  readonly lz4Block: Compress;
 
-  /** A whole LZ4 frame of independent 64 KB blocks, as Kafka's Java client writes it. Returns 0 when there is no room for it. */
-  lz4Frame(
-    source: number,
-    sourceBytes: number,
-    target: number,
-    targetEnd: number,
-    table: number,
-  ): number;
+  /** A whole LZ4 frame of independent 64 KB blocks, as Kafka's Java client writes it. */
+  readonly lz4Frame: Compress;
 
-  /**
-   * One raw Snappy block, which every reader of Kafka takes. Reads up to 31 bytes beyond the source, writes nothing beyond `targetEnd`.
-   *
-   * @param table `MATCH_TABLE_BYTES` of scratch
-   * @returns bytes written, which may be more than `sourceBytes`; 0 when there is no room
-   */
-  snappyBlock(
-    source: number,
-    sourceBytes: number,
-    target: number,
-    targetEnd: number,
-    table: number,
-  ): number;
+  /** One raw Snappy block, which every reader of Kafka takes; it may be longer than `sourceBytes`. */
+  readonly snappyBlock: Compress;
 
   /** The hash of Kafka's default partitioner, signed 32 bits. */
   murmur2(address: number, bytes: number): number;

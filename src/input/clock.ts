@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { later } from '../shared/later.ts';
 
 /** The input stage's only door to time, so that tests can hold it still. */
 export interface InputClock {
@@ -16,18 +17,7 @@ export interface InputClock {
 export const systemClock: InputClock = {
   wallMs: () => Date.now(),
   nowMs: () => performance.now(),
-  after(delayMs, wake) {
-    if (delayMs === 0) {
-      const immediate = setImmediate(wake);
-      return () => {
-        clearImmediate(immediate);
-      };
-    }
-    const timer = setTimeout(wake, delayMs);
-    return () => {
-      clearTimeout(timer);
-    };
-  },
+  after: later,
   soon(wake) {
     setImmediate(wake);
   },

@@ -2,8 +2,10 @@
  * From `send` to a record in an open batch: interceptors, checks, serializers, partitioner, and the wait for topic and memory.
  * Source: org.apache.kafka.clients.producer.KafkaProducer.doSend.
  */
+import { isPromise } from 'node:util/types';
 import type { KafkaConfig } from '../../config/schema.ts';
 import { UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
+import type { TopicView } from '../send/network-client.ts';
 import { later } from '../shared/later.ts';
 import type { Delivery } from './delivery.ts';
 import {
@@ -28,13 +30,13 @@ import {
 import { RecordDelivery, type DeliveryCallback } from './record-delivery.ts';
 import { checkSize } from './record-size.ts';
 import { serialize, serializers, type Serialized, type Serializer } from './serializers.ts';
-import { refusalOf, type KnownTopic, type PermissionWait } from './topic-refusal.ts';
+import { refusalOf, type PermissionWait } from './topic-refusal.ts';
 import { WaitingLine, type Attempt } from './waiting-line.ts';
 
 /** What the intake needs of the engine. */
 export interface IntakeEngine {
   /** What is known of a topic; asks for it when that is not enough. */
-  topic(name: string): KnownTopic | undefined;
+  topic(name: string): TopicView | undefined;
   append(record: PlacedRecord, delivery: Delivery): boolean;
 }
 
@@ -367,8 +369,4 @@ function asKafkaError(error: unknown): KafkaError {
   if (error instanceof KafkaError) return error;
   const message = error instanceof Error ? error.message : kindOf(error);
   return new KafkaError(message, { cause: error, fate: 'notSent' });
-}
-
-function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
-  return value instanceof Promise;
 }

@@ -1,15 +1,6 @@
 /** Whether a topic can be waited for, as far as the brokers say. */
+import type { TopicView } from '../send/network-client.ts';
 import { InvalidTopicError, TopicAuthorizationError, type KafkaError } from './errors.ts';
-
-export interface KnownTopic {
-  /** 0 when there is a problem. */
-  readonly partitionCount: number;
-  readonly problem: 'missing' | 'notAuthorized' | 'invalidName' | 'noSuchPartition' | undefined;
-  /** Answers in a row that told of the problem. */
-  readonly problemAnswers: number;
-  /** Partitions with a leader, in ascending order. */
-  readonly available: () => readonly number[];
-}
 
 /** Of one call. A permission may have been granted since it was missing: what brokers answered before the call says nothing about it. */
 export interface PermissionWait {
@@ -19,7 +10,7 @@ export interface PermissionWait {
 /** What no waiting would mend. */
 export function refusalOf(
   topic: string,
-  known: KnownTopic | undefined,
+  known: TopicView | undefined,
   permission: PermissionWait,
 ): KafkaError | undefined {
   const about = { topic, fate: 'notSent' } as const;

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { encodeFlags } from '../../src/encode/encode-task.ts';
 import type { KernelVariant } from '../../src/encode/kernel.ts';
 import { encodeInfo } from '../../src/encode/kernel.ts';
-import { seededRandom } from '../support/log-lines.ts';
+import { seededBelow } from '../support/seeded-random.ts';
 import type { LineRules } from './reference-encoder.ts';
 import { referenceEncode } from './reference-encoder.ts';
 import type { KernelMemory } from './reference-memory.ts';
@@ -109,7 +109,7 @@ const variants: readonly { variant: KernelVariant; chunks: number; seed: number 
 for (const { variant, chunks, seed } of variants) {
   test(`${variant} kernel and reference give the same bytes for ${chunks} random chunks`, async () => {
     const at = await kernelMemory(variant, 32);
-    const random = seededRandom(seed);
+    const random = seededBelow(seed);
     for (let chunk = 0; chunk < chunks; chunk += 1) {
       compare(at, randomCase(random), `seed ${seed}, chunk ${chunk}`);
     }
@@ -117,7 +117,7 @@ for (const { variant, chunks, seed } of variants) {
 
   test(`${variant} kernel and reference give the same bytes for long chunks`, async () => {
     const at = await kernelMemory(variant, 32);
-    const random = seededRandom(seed);
+    const random = seededBelow(seed);
     for (const every of [2, 11, 100, 250, 7000, 9000, 70_000, 1_000_000]) {
       for (const trailerBytes of [1, 16, 90]) {
         const lines: LineCase = {
@@ -165,7 +165,7 @@ test('the smallest record is what the protocol says, byte by byte', async () => 
 
 test('any output bound, fed again and again, ends in the same values', async () => {
   const at = await kernelMemory('release', 32);
-  const random = seededRandom(3);
+  const random = seededBelow(3);
   for (let round = 0; round < 300; round += 1) {
     const whole = { ...randomCase(random), firstOffsetDelta: 0 };
     const roomForOne =
@@ -199,7 +199,7 @@ test('the debug kernel ends with the invariant that was broken', async () => {
 
 test('copy moves exactly its bytes, whatever the length, the alignment and the overlap', async () => {
   const at = await kernelMemory('debug', 32);
-  const random = seededRandom(4);
+  const random = seededBelow(4);
   for (let round = 0; round < 3000; round += 1) {
     const length = random(round % 10 === 0 ? 5000 : 200);
     const source = INPUT + random(64);

@@ -1,19 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { seededRandom } from '../support/log-lines.ts';
+import { seededBelow } from '../support/seeded-random.ts';
+import { murmur2Vectors } from '../support/murmur2-vectors.ts';
 import { kernelMemory } from './reference-memory.ts';
 
 const KEY = 1 << 20;
-
-/** Vectors of Kafka's own UtilsTest. */
-const vectors: readonly (readonly [string, number])[] = [
-  ['21', -973932308],
-  ['foobar', -790332482],
-  ['a-little-bit-long-string', -985981536],
-  ['a-little-bit-longer-string', -1486304829],
-  ['lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8', -58897971],
-  ['abc', 479470107],
-];
 
 /** The algorithm with signed 32-bit arithmetic, a byte at a time. */
 function referenceMurmur2(key: Uint8Array): number {
@@ -36,9 +27,9 @@ function referenceMurmur2(key: Uint8Array): number {
 }
 
 for (const variant of ['release', 'debug'] as const) {
-  test(`${variant} kernel: murmur2 of Kafka's own vectors`, async () => {
+  test(`${variant} kernel: murmur2 of Kafka's own murmur2Vectors`, async () => {
     const { kernel, bytes } = await kernelMemory(variant, 2);
-    for (const [key, hash] of vectors) {
+    for (const [key, hash] of murmur2Vectors) {
       bytes.write(key, KEY);
       assert.equal(kernel.murmur2(KEY, key.length), hash, key);
     }
@@ -47,7 +38,7 @@ for (const variant of ['release', 'debug'] as const) {
 
 test('murmur2 of random keys of every length and alignment is that of the plain algorithm', async () => {
   const { kernel, bytes } = await kernelMemory('release', 2);
-  const random = seededRandom(5);
+  const random = seededBelow(5);
   for (let length = 0; length < 300; length += 1) {
     const key = Buffer.from(Array.from({ length }, () => random(256)));
     const address = KEY + random(16);

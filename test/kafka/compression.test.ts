@@ -16,13 +16,14 @@ import {
 } from '../../src/kafka/compression.ts';
 import { lz4FrameSizeMax, zstdFrameSizeMax } from '../../src/kafka/decompressed-size.ts';
 import { ProtocolError } from '../../src/shared/errors.ts';
-import { logLines, seededRandom } from '../support/log-lines.ts';
+import { logLines } from '../support/log-lines.ts';
+import { seededBelow } from '../support/seeded-random.ts';
 
 const names = Object.keys(codecs) as CodecName[];
 const compressing = names.filter((name) => name !== 'none');
 
 function samples(): Buffer[] {
-  const random = seededRandom(1);
+  const random = seededBelow(1);
   const noise = Buffer.from(Array.from({ length: 100_000 }, () => random(256)));
   return [
     Buffer.alloc(0),

@@ -37,6 +37,8 @@ const times = {
   'delivery.timeout.ms': DELIVERY_MS,
   'max.block.ms': 2000,
   'retry.backoff.ms': 20,
+  'retry.backoff.max.ms': 100,
+  'reconnect.backoff.max.ms': 100,
 };
 /** Of a promise on a machine that does other things, too. */
 const BOUND_MS = 400;

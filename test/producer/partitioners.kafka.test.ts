@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { murmur2 } from '../../src/producer/murmur2.ts';
 import { partitionForKey } from '../../src/producer/partitioners.ts';
 import { runJava } from '../kafka/java-source.ts';
-import { seededRandom } from '../support/log-lines.ts';
+import { seededBelow } from '../support/seeded-random.ts';
 
 const KEYS = 10_000;
 const COUNTS = [1, 2, 3, 7, 16, 100, 1000, 65_537];
@@ -43,7 +43,7 @@ function textKeys(count: number): string[] {
 
 /** Every length from 0 to 255, any bytes. */
 function byteKeys(count: number): Uint8Array[] {
-  const random = seededRandom(13);
+  const random = seededBelow(13);
   return Array.from({ length: count }, (_, n) =>
     Buffer.from(Array.from({ length: n % 256 }, () => random(256))),
   );

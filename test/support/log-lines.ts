@@ -1,13 +1,4 @@
-/** A seeded generator of whole numbers, the same on every machine: mulberry32. */
-export function seededRandom(seed: number): (below: number) => number {
-  let state = seed | 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296) * below);
-  };
-}
+import { seededBelow } from './seeded-random.ts';
 
 const LEVELS = ['info', 'info', 'info', 'info', 'debug', 'warn', 'error'];
 const SERVICES = ['checkout', 'catalog', 'search', 'payment', 'session', 'gateway', 'mailer'];
@@ -65,7 +56,7 @@ function shortLine(length: number, random: (below: number) => number): string {
  */
 export function logLines(options: { bytes: number; lineBytes: number; seed: number }): Buffer {
   const { bytes, lineBytes, seed } = options;
-  const random = seededRandom(seed);
+  const random = seededBelow(seed);
   const output = Buffer.allocUnsafe(bytes);
   const spread = Math.floor(lineBytes * 0.15);
   let at = 0;

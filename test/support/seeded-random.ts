@@ -9,6 +9,12 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
+/** The same row as whole numbers below a bound. */
+export function seededBelow(seed: number): (bound: number) => number {
+  const random = seededRandom(seed);
+  return (bound) => Math.floor(random() * bound);
+}
+
 /** Luck, in the forms that a story needs it. */
 export interface Chance {
   /** In [0, 1). */

@@ -47,7 +47,7 @@ test('a batch that may be in the log is told of as such at delivery.timeout.ms, 
 
 for (const [what, fault] of [
   ['a broker that is paused', () => 'silent'],
-  ['a connection that swallows everything', () => 'cutBefore'],
+  ['a connection that breaks each time', () => 'cutBefore'],
 ] as const satisfies readonly (readonly [string, NonNullable<Faults['request']>])[]) {
   test(`${what}: every batch has its outcome in time, sent or not, and nothing is doubled when it is over`, () => {
     for (const enableIdempotence of [true, false]) {
