@@ -16,7 +16,10 @@ export function generatedFiles(): readonly (readonly [path: string, text: string
   return [
     ['docs/CONFIGURATION.md', renderMarkdown()],
     ['config/schema.json', renderJsonSchema()],
-    ['docs/PRODUCER.md', withMetrics(readFileSync(join(packageRoot(), 'docs/PRODUCER.md'), 'utf8'))],
+    [
+      'docs/PRODUCER.md',
+      withMetrics(readFileSync(join(packageRoot(), 'docs/PRODUCER.md'), 'utf8')),
+    ],
   ];
 }
 
@@ -26,7 +29,10 @@ const METRICS_END = '\n\n<!-- end of metrics -->';
 function withMetrics(page: string): string {
   const from = page.indexOf(METRICS_BEGIN) + METRICS_BEGIN.length;
   const to = page.indexOf(METRICS_END);
-  assert(from >= METRICS_BEGIN.length && to >= from, 'docs/PRODUCER.md has a place for its metrics');
+  assert(
+    from >= METRICS_BEGIN.length && to >= from,
+    'docs/PRODUCER.md has a place for its metrics',
+  );
   return page.slice(0, from) + producerMetricsTable() + page.slice(to);
 }
 

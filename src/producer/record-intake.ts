@@ -8,12 +8,7 @@ import { UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
 import type { TopicView } from '../send/network-client.ts';
 import { later } from '../shared/later.ts';
 import type { Delivery } from './delivery.ts';
-import {
-  BufferExhaustedError,
-  IllegalStateError,
-  KafkaError,
-  TimeoutError,
-} from './errors.ts';
+import { BufferExhaustedError, IllegalStateError, KafkaError, TimeoutError } from './errors.ts';
 import { InOrder } from './in-order.ts';
 import { ProducerInterceptors, type InterceptorFault } from './interceptors.ts';
 import type { PlacedRecord } from './open-batches.ts';

@@ -21,6 +21,11 @@ export interface WritableOptions {
   readonly highWaterMark?: number | undefined;
 }
 
+/** What is written to the stream. */
+type WrittenRecord<K, V> = Omit<ProducerRecord<K, V>, 'topic'> & {
+  readonly topic?: string | undefined;
+};
+
 /**
  * An object stream of records. A record that fails destroys it with its `KafkaError`; those before it may still be on their way. 'finish' comes
  * when all are acknowledged, which `linger.ms` does not hold up. The producer stays open.
@@ -33,8 +38,10 @@ export function recordWritable<K, V>(
   const stream = new Writable({
     objectMode: true,
     ...(highWaterMark === undefined ? {} : { highWaterMark }),
-    write(record: ProducerRecord<K, V>, _encoding, done) {
-      sink.send(topic === undefined ? record : { topic, ...record }, (error) => {
+    write(record: WrittenRecord<K, V>, _encoding, done) {
+      // Without any topic it is refused as `send` refuses it.
+      const whole = { ...record, topic: record.topic ?? topic } as ProducerRecord<K, V>;
+      sink.send(whole, (error) => {
         if (error === null || failure !== undefined) return;
         failure = error;
         stream.destroy(error);

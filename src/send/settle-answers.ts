@@ -24,6 +24,11 @@ export function takeSettleAnswer(
   const { settle } = partition;
   if (settle?.request !== answer.request) return;
   settle.request = 0;
+  if (partition.topic.topicId !== settle.topicId) {
+    // Whatever was found lies in a log that is gone: its offsets mean nothing in the new one.
+    anew(state, partition, settle, 'the topic was created again', nowMs);
+    return;
+  }
   const error = errorOf(answer.errorCode);
   if (error !== errors.NONE) failed(state, partition, settle, error, answer, nowMs);
   else if (answer.type === 'producersDescribed') described(state, partition, settle, answer, nowMs);

@@ -186,7 +186,10 @@ test('a topic that may not even be described fails at once, and the first send a
     always(
       editAnswer(metadata, ({ topics }) => {
         for (const topic of topics) {
-          Object.assign(topic, { errorCode: errors.TOPIC_AUTHORIZATION_FAILED.code, partitions: [] });
+          Object.assign(topic, {
+            errorCode: errors.TOPIC_AUTHORIZATION_FAILED.code,
+            partitions: [],
+          });
         }
       }),
     ),
@@ -202,10 +205,7 @@ test('a topic that may not even be described fails at once, and the first send a
 
 test('no permission for a producer id: sends fail saying what to grant, the producer lives, and goes on when it is granted', async (t) => {
   const cluster = await oneTopic(t);
-  const grant = cluster.control(
-    'InitProducerId',
-    always(answer('CLUSTER_AUTHORIZATION_FAILED')),
-  );
+  const grant = cluster.control('InitProducerId', always(answer('CLUSTER_AUTHORIZATION_FAILED')));
   const producer = producerFor(t, cluster);
   let fatal = 0;
   producer.on('fatal', () => (fatal += 1));

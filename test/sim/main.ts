@@ -59,7 +59,10 @@ async function runHere(): Promise<void> {
     onFault: (result) => {
       const { seed, verdict } = result;
       if (verdict === undefined) return;
-      const text = values.child && mutation !== undefined ? '' : explain(result, { mutation: values.mutation, outcomesFor });
+      const text =
+        values.child && mutation !== undefined
+          ? ''
+          : explain(result, { mutation: values.mutation, outcomesFor });
       if (values.child) tell({ type: 'fault', seed, verdict, text });
       else console.log(text);
     },

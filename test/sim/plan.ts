@@ -124,7 +124,10 @@ export function draw(chance: Chance): Plan {
 /** Somebody waits for each outcome, and there is a time by which it has to come. */
 export function forCaller(plan: Plan): Plan {
   const { deliveryTimeoutMs = Infinity } = plan.config;
-  const config = { outcomesFor: 'caller', deliveryTimeoutMs: Math.min(deliveryTimeoutMs, 4000) } as const;
+  const config = {
+    outcomesFor: 'caller',
+    deliveryTimeoutMs: Math.min(deliveryTimeoutMs, 4000),
+  } as const;
   return { ...plan, config: { ...plan.config, ...config } };
 }
 

@@ -17,7 +17,14 @@ const FIRST_SEED = Number(process.env['MILLRACE_FIRST_SEED'] ?? 1);
 function campaign(outcomesFor: SenderConfig['outcomesFor'], seeds: number): void {
   const faults: string[] = [];
   const totals = runCampaign({
-    ...{ first: FIRST_SEED, seeds, stride: 1, stopsAtFault: true, mutation: undefined, outcomesFor },
+    ...{
+      first: FIRST_SEED,
+      seeds,
+      stride: 1,
+      stopsAtFault: true,
+      mutation: undefined,
+      outcomesFor,
+    },
     onSeed: () => undefined,
     onFault: (result) => faults.push(explain(result, { mutation: undefined, outcomesFor })),
   });
