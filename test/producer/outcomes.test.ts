@@ -271,7 +271,7 @@ test('records that the broker names are rejected with its words, the others with
   assert.match(first.message, /the broker refuses this record: no key/);
   assert.match(third.message, /the broker refuses this record: the broker refuses a record/);
   assert.equal(second?.constructor, KafkaError);
-  assert.match(second?.message ?? '', /in one batch with 2 other records that the broker refuses/);
+  assert.match(second.message, /in one batch with 2 other records that the broker refuses/);
   for (const { error } of ends) assert.equal(error.fate, 'notSent');
 });
 
