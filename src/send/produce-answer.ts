@@ -10,7 +10,6 @@ import { assert } from '../shared/assert.ts';
 import {
   acknowledge,
   actionOf,
-  deny,
   fatalMessage,
   giveUp,
   isCorruptAgain,
@@ -170,7 +169,6 @@ function refused(
     park(state, partition, error, nowMs);
     return;
   }
-  if (error.action === 'park') deny(state, partition, error);
   sayRetry(state, batch, error);
   backOff(state, partition, nowMs);
   if (error.refreshMetadata) requestUpdate(state);

@@ -98,6 +98,33 @@ test('a batch whose time was up and that is then refused is not sent again', () 
   world.verify();
 });
 
+test('a batch whose time was up and that turns out not to be in the log is not sent again behind the one that is', () => {
+  const world = library();
+  let refused = false;
+  world.faults = {
+    // Whether the first is in nobody can tell; the second is refused for want of it.
+    refusal: ({ records }) => {
+      if (records.from !== 10 || refused) return undefined;
+      refused = true;
+      return 'REQUEST_TIMED_OUT';
+    },
+    request: ({ type }) =>
+      type === 'sendListOffsets' ? { error: 'NOT_LEADER_OR_FOLLOWER' } : undefined,
+  };
+  const batches = [world.send('logs', 0), world.send('logs', 0)];
+  world.run(DELIVERY_MS + 500);
+  for (const batch of batches) assert.equal(world.outcome(batch).written, 'perhaps');
+  world.faults = {};
+  world.settle();
+  world.send('logs', 0);
+  world.settle();
+  assert.deepEqual(
+    world.cluster.partition('logs', 0).log.map(({ records }) => records.from),
+    [0, 10, 30],
+  );
+  world.verify();
+});
+
 test('a flush and a close wait for outcomes, not for what is found out after them', () => {
   const world = library({ requestTimeoutMs: 60_000 });
   world.cluster.partition('logs', 0).held = true;

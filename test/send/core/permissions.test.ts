@@ -115,16 +115,21 @@ test('without permission for a producer id sends fail with the way out, and go o
 });
 
 test('partitions that have their producer id go on when a new one is not permitted', () => {
-  const world = SimulatedWorld.warm({ partitions: 2, config: forCaller });
+  const world = SimulatedWorld.warm({ nodes: 2, partitions: 2, config: forCaller });
   const used = world.state.topics.get('logs')?.partitions[0];
   assert.ok(used !== undefined);
   used.identity.producerEpoch = 32_767;
   used.bumpPending = true;
   world.faults.request = ({ type }) =>
     type === 'sendInitProducerId' ? { error: 'CLUSTER_AUTHORIZATION_FAILED' } : undefined;
-  const [denied, goesOn] = [world.send('logs', 0), world.send('logs', 1)];
+  // More than may be in flight, so that some wait while the answer comes.
+  world.cluster.partition('logs', 1).held = true;
+  const goOn = Array.from({ length: 8 }, () => world.send('logs', 1));
+  const denied = world.send('logs', 0);
   world.run(2000);
   assert.equal(world.outcome(denied).type, 'rejected');
-  assert.equal(world.outcome(goesOn).type, 'acked');
+  world.release('logs', 1);
+  world.settle();
+  for (const batch of goOn) assert.equal(world.outcome(batch).type, 'acked');
   world.verify();
 });
