@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { extname, join } from 'node:path';
 import { mainFile, node24, projectRoot } from '../test/support/project.ts';
+import { buildFranzGo, franzGoProgram } from './peers/franz-go.ts';
 
 export const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
 export type Codec = (typeof codecs)[number];
@@ -21,6 +22,8 @@ export interface Contender {
   readonly readsStdin?: true;
   /** Lines of input past which a run would take minutes and say nothing new. */
   readonly linesMax?: number;
+  /** Makes it ready. Returns why it cannot take part on this machine. */
+  readonly prepare?: () => string | undefined;
 }
 
 const peer = (name: string): string =>
@@ -47,6 +50,11 @@ export const contenders: readonly Contender[] = [
       ...['kcat', '-P', '-b', job.bootstrap, '-t', job.topic, '-z', job.codec],
       ...['-X', 'acks=all', '-X', 'enable.idempotence=true', '-X', 'linger.ms=5', '-l', job.file],
     ],
+  },
+  {
+    name: 'franz-go',
+    prepare: buildFranzGo,
+    command: (job) => [franzGoProgram, job.bootstrap, job.topic, job.codec, job.file],
   },
   {
     name: 'java',

@@ -35,6 +35,7 @@ export interface IngestOptions {
 /** Same file, same broker, same codec for every contender, one after the other, the whole round again `runs` times in changing order. */
 export async function ingest(options: IngestOptions): Promise<Sample[]> {
   const { classpath } = await kafkaJars();
+  const field = ready(options);
   const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
   const cluster = await startKafka({
     brokers: 1,
@@ -46,7 +47,7 @@ export async function ingest(options: IngestOptions): Promise<Sample[]> {
       const file = join(folder, `lines-${cell.lineBytes}`);
       const records = writeLines(file, cell.lineBytes, cell.bytes);
       for (let run = 0; run <= options.runs; run++) {
-        for (const contender of rotated(pick(options.only, records), run)) {
+        for (const contender of rotated(fit(field, records), run)) {
           const sample = await one(cluster, classpath, contender, cell, file, records);
           // The first round warms page cache and broker and is not counted.
           if (run > 0) samples.push(sample);
@@ -97,12 +98,18 @@ function storedRecords(bootstrap: string, topic: string): number {
   return [...text.matchAll(/offset (\d+)/g)].reduce((sum, match) => sum + Number(match[1]), 0);
 }
 
-function pick(only: readonly string[], lines: number): Contender[] {
-  return contenders.filter(
-    (contender) =>
-      (only.length === 0 || only.includes(contender.name)) &&
-      lines <= (contender.linesMax ?? Infinity),
-  );
+/** The contenders that were asked for and can run here; who cannot is told of. */
+function ready({ only, report }: IngestOptions): Contender[] {
+  return contenders.filter(({ name, prepare }) => {
+    if (only.length > 0 && !only.includes(name)) return false;
+    const obstacle = prepare?.();
+    if (obstacle !== undefined) report(`${name} does not take part: ${obstacle}`);
+    return obstacle === undefined;
+  });
+}
+
+function fit(field: readonly Contender[], lines: number): Contender[] {
+  return field.filter(({ linesMax = Infinity }) => lines <= linesMax);
 }
 
 function rotated<T>(list: readonly T[], by: number): T[] {

@@ -14,6 +14,7 @@ import { parseArgs } from 'node:util';
 import { kafkaJars } from '../test/support/kafka-jars.ts';
 import { node24, projectRoot } from '../test/support/project.ts';
 import { codecs, resultsFolder, type Codec } from './contenders.ts';
+import { franzGoVersion } from './peers/franz-go.ts';
 import { ingest, type Cell, type Sample } from './ingest.ts';
 import { htmlPage, machine, markdownTable } from './report.ts';
 
@@ -113,5 +114,6 @@ async function versions(): Promise<Record<string, string>> {
     librdkafka: kcat?.[2] ?? 'unknown',
     '@platformatic/kafka': version('@platformatic/kafka'),
     kafkajs: version('kafkajs'),
+    'franz-go': franzGoVersion(),
   };
 }

@@ -1,7 +1,6 @@
-import { workerData } from 'piscina';
-import { encodeLoop, type WorkerSetup } from '../src/encode/encode-loop.ts';
+import { encodeLoop, type WorkerTask } from '../src/encode/encode-loop.ts';
 
 /** Entry of a worker thread: serves the rings of one worker until a stop comes through them. */
-export function serve(task: { worker: number }): Promise<void> {
-  return encodeLoop(workerData as WorkerSetup, task.worker);
+export function serve({ setup, worker }: WorkerTask): Promise<void> {
+  return encodeLoop(setup, worker);
 }

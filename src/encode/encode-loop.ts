@@ -21,6 +21,13 @@ export interface WorkerSetup {
   readonly level: number | undefined;
 }
 
+/** The endless task of one worker. */
+export interface WorkerTask {
+  readonly setup: WorkerSetup;
+  /** Index of its rings. */
+  readonly worker: number;
+}
+
 /** Codecs outside wasm free their output from the event loop only: it must turn, and not just between waits. */
 const ENCODES_PER_TURN = 4;
 

@@ -15,7 +15,7 @@ import { Doorbell } from '../ring/ring-wait.ts';
 import type { SharedMemory } from '../ring/shared-memory.ts';
 import { assert, Bug, present } from '../shared/assert.ts';
 import { ChunkEncoder } from './encode-chunk.ts';
-import type { WorkerSetup } from './encode-loop.ts';
+import type { WorkerTask } from './encode-loop.ts';
 import {
   EncodeOrder,
   isRecords,
@@ -317,20 +317,20 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
     try {
       // Named here and not in the pool's options: then a file that cannot be loaded fails the task, where piscina's own start fails nobody.
       const { href } = this.#options.workerFile ?? workerEntry;
-      await this.#piscina.run({ worker: link.worker }, { filename: href, name: 'serve' });
+      await this.#piscina.run(this.#workerTask(link.worker), { filename: href, name: 'serve' });
     } catch (error) {
       if (this.#replace(link, error)) await this.#run(link);
     }
   }
 
-  #createPiscina(): Piscina {
+  /** With each task and not as piscina's worker data: to read that, every worker would have to load the whole of piscina. */
+  #workerTask(worker: number): WorkerTask {
     const { memory, layout, compressor } = this.#options;
-    const setup: WorkerSetup = {
-      memory: memory.memory,
-      layout,
-      codec: compressor.id,
-      level: compressor.level,
-    };
+    const { id: codec, level } = compressor;
+    return { setup: { memory: memory.memory, layout, codec, level }, worker };
+  }
+
+  #createPiscina(): Piscina {
     const piscina = new Piscina({
       minThreads: 0,
       maxThreads: this.#links.length,
@@ -339,7 +339,6 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
       atomics: 'disabled',
       recordTiming: false,
       resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB_MAX },
-      workerData: setup,
     });
     // A thread that could not even start has no task that could fail.
     piscina.on('error', (error: Error) => {

@@ -8,7 +8,7 @@ import { SetupError } from '../shared/errors.ts';
 import type {} from '../shared/web-assembly.d.ts';
 
 /** Scratch of the LZ4 and Snappy functions: their hash table. */
-export const MATCH_TABLE_BYTES = 32 * 1024;
+export const MATCH_TABLE_BYTES = 16 * 1024;
 
 /** Four u32 that `encodeLines` leaves behind, by their offsets. */
 export const encodeInfo = {

@@ -15,8 +15,8 @@ import type { TailedFile } from './tailed-file.ts';
  */
 export type ReadOutcome = 'taken' | 'end' | 'noRoom' | 'failed' | 'compressed';
 
-/** A single read takes at most this much, then it is another file's turn. */
-const QUANTUM_BYTES = 1024 * 1024;
+/** A single read takes at most this much, the longest chunk, then it is another file's turn. */
+const QUANTUM_BYTES = 2 * 1024 * 1024;
 /** Up to here a read from the page cache is quicker than the way to a thread of the pool and back. */
 const SYNC_BYTES_MAX = 64 * 1024;
 /** A chunk whose tail is smaller than this is closed, rather than read into. */

@@ -1,25 +1,23 @@
 /** Entry of worker threads for tests: the real loop, slower, or dying at a step of it. */
-import { workerData } from 'piscina';
-import { encodeLoop, type LoopStep, type WorkerSetup } from '../../src/encode/encode-loop.ts';
+import { encodeLoop, type LoopStep, type WorkerTask } from '../../src/encode/encode-loop.ts';
 import { behaviourVariable, type WorkerBehaviour } from './worker-behaviour.ts';
 
-const setup = workerData as WorkerSetup;
 const behaviour = JSON.parse(process.env[behaviourVariable] ?? '{}') as WorkerBehaviour;
 const { death, delayMsMax = 0 } = behaviour;
-const words = new Int32Array(setup.memory.buffer);
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
-export function serve(task: { worker: number }): Promise<void> {
+export function serve({ setup, worker }: WorkerTask): Promise<void> {
   if (behaviour.startFails === true) throw new Error('the test lets no thread start');
-  return encodeLoop(setup, task.worker, (step, ticket) => {
+  const words = new Int32Array(setup.memory.buffer);
+  return encodeLoop(setup, worker, (step, ticket) => {
     if (step === 'read' && delayMsMax > 0) {
       Atomics.wait(sleeper, 0, 0, Math.random() * delayMsMax);
     }
-    if (isLast(step, ticket)) die();
+    if (isLast(words, step, ticket)) die();
   });
 }
 
-function isLast(step: LoopStep, ticket: number): boolean {
+function isLast(words: Int32Array, step: LoopStep, ticket: number): boolean {
   if (death?.step !== step || ticket % death.every !== 0) return false;
   if (death.isPoison === true) return true;
   // Each ticket kills once: the thread that gets it again comes through. A bit each, in memory that outlives the threads.
