@@ -7,6 +7,7 @@ import { layoutMemory, type MemoryLayout } from './ring/memory-layout.ts';
 import { allocateSharedMemory, type SharedMemory } from './ring/shared-memory.ts';
 import type { KafkaSenderOptions } from './send/network-client.ts';
 import { canonicalAddresses } from './send/resolve.ts';
+import type { SenderConfig } from './send/sender-config.ts';
 import { packageVersion } from './shared/package.ts';
 import { compressionLevel, senderConfig } from './stage-settings.ts';
 
@@ -34,11 +35,15 @@ export async function createEngineParts(
   return { memory, layout, arena, kernel, compressor };
 }
 
-/** @param topicWaitMaxMs how long a topic that cannot be used is waited for, before the sender stops for good */
+/**
+ * @param topicWaitMaxMs how long a topic that cannot be used is waited for, before the sender stops for good
+ * @param outcomesFor whether somebody waits for the outcome of each record, or the sources wait
+ */
 export function senderParts(
   config: Pick<Config, 'kafka'>,
   { memory, arena, compressor }: EngineParts,
   topicWaitMaxMs: number,
+  outcomesFor: SenderConfig['outcomesFor'],
 ): Pick<
   KafkaSenderOptions<unknown>,
   | 'config'
@@ -54,7 +59,7 @@ export function senderParts(
   const { kafka } = config;
   const isCanonical = kafka.clientDnsLookup === 'resolve_canonical_bootstrap_servers_only';
   return {
-    config: senderConfig(config, topicWaitMaxMs),
+    config: senderConfig(config, topicWaitMaxMs, outcomesFor),
     software: { clientId: kafka.clientId, version: packageVersion() },
     setupTimeoutMs: kafka.socketConnectionSetupTimeoutMs,
     setupTimeoutMaxMs: kafka.socketConnectionSetupTimeoutMaxMs,

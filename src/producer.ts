@@ -7,6 +7,7 @@
  *     await producer.close();
  */
 import { EventEmitter } from 'node:events';
+import type { Writable } from 'node:stream';
 import {
   readProducerConfig,
   type EngineConfig,
@@ -22,6 +23,8 @@ import { kafkaError } from './producer/outcome-error.ts';
 import type { ProducerOwnSettings } from './producer/producer-config.ts';
 import type { ProducerRecord, RecordMetadata } from './producer/record.ts';
 import type { DeliveryCallback } from './producer/record-delivery.ts';
+import { recordWritable, type WritableOptions } from './producer/record-writable.ts';
+import type { ProducerMetricName } from './shared/producer-metrics.ts';
 import type { LineFields, Telemetry } from './shared/telemetry.ts';
 
 type KafkaSettings = {
@@ -55,25 +58,8 @@ export interface ProducerEvents {
   closed: [];
 }
 
-/** Figures of a producer, as they are now. Counts begin with it. */
-export interface ProducerMetrics {
-  readonly recordsSent: number;
-  readonly recordsAcked: number;
-  readonly recordsFailed: number;
-  /** Records that wait for their topic or for memory. */
-  readonly recordsWaiting: number;
-  readonly batchesSent: number;
-  readonly requestsSent: number;
-  readonly requestsInFlight: number;
-  readonly connectionsOpen: number;
-  readonly networkBytesSent: number;
-  readonly networkBytesReceived: number;
-  /** What brokers asked to be left alone for, because of a quota, in ms: all of it, and the most at once. */
-  readonly throttleMs: number;
-  readonly throttleMaxMs: number;
-  readonly bufferBytesTotal: number;
-  readonly bufferBytesFree: number;
-}
+/** Figures of a producer, as they are now; docs/PRODUCER.md says what each is. Counts begin with it. */
+export type ProducerMetrics = Readonly<Record<ProducerMetricName, number>>;
 
 /** Records into Kafka, as many as there is memory for at once. One is enough for a process. */
 export class Producer<K = string | Uint8Array, V = string | Uint8Array> implements AsyncDisposable {
@@ -174,6 +160,14 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
     return count;
   }
 
+  /**
+   * An object stream that sends what is written to it, for `pipeline`. It takes no more while memory is full, is destroyed by the first record
+   * that fails, and finishes when all are acknowledged. The producer stays open.
+   */
+  writable(options: WritableOptions = {}): Writable {
+    return recordWritable<K, V>(this, options);
+  }
+
   /** Resolves when no record waits for memory or its topic: what a loop that sends awaits. */
   drain(): Promise<void> {
     return this.#intake.drained();
@@ -201,8 +195,8 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
       connectionsOpen: stats?.connectionsOpen ?? 0,
       networkBytesSent: stats?.bytesSent ?? 0,
       networkBytesReceived: stats?.bytesReceived ?? 0,
-      throttleMs: stats?.throttleMs ?? 0,
-      throttleMaxMs: stats?.throttleMaxMs ?? 0,
+      produceThrottleTimeAvgMs: stats?.throttleAvgMs ?? 0,
+      produceThrottleTimeMaxMs: stats?.throttleMaxMs ?? 0,
       bufferBytesTotal: stats?.bytesTotal ?? 0,
       bufferBytesFree: stats?.bytesFree ?? 0,
     };

@@ -76,8 +76,15 @@ function framingFlags(input: InputConfig): number {
   return long | empty | (input.stripCr ? encodeFlags.STRIP_CR : 0);
 }
 
-/** @param topicWaitMaxMs how long a topic that cannot be used is waited for, before the sender stops for good */
-export function senderConfig(config: Pick<Config, 'kafka'>, topicWaitMaxMs: number): SenderConfig {
+/**
+ * @param topicWaitMaxMs how long a topic that cannot be used is waited for, before the sender stops for good
+ * @param outcomesFor whether somebody waits for the outcome of each record, or the sources wait
+ */
+export function senderConfig(
+  config: Pick<Config, 'kafka'>,
+  topicWaitMaxMs: number,
+  outcomesFor: SenderConfig['outcomesFor'],
+): SenderConfig {
   const { kafka } = config;
   return {
     bootstrapServers: kafka.bootstrapServers,
@@ -104,5 +111,6 @@ export function senderConfig(config: Pick<Config, 'kafka'>, topicWaitMaxMs: numb
     clientRack: kafka.clientRack,
     allowAutoCreateTopics: kafka.allowAutoCreateTopics,
     topicWaitMaxMs,
+    outcomesFor,
   };
 }

@@ -45,7 +45,7 @@ export interface Expired extends At {
   readonly message: string;
 }
 
-/** Without idempotence, or with `retries` used up: given up. */
+/** Given up: without idempotence, with `retries` used up, or because somebody waits and time is up before its fate is known. */
 export interface Failed extends At {
   readonly type: 'failed';
   readonly written: 'no' | 'perhaps';
@@ -57,6 +57,8 @@ export interface Failed extends At {
 export interface Abandoned extends At {
   readonly type: 'abandoned';
   readonly written: 'no' | 'perhaps';
+  /** Kafka's name of what stopped it; undefined when it was closed. */
+  readonly error: string | undefined;
   readonly message: string;
 }
 

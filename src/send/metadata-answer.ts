@@ -1,6 +1,6 @@
 /** What an answer to Metadata changes. Sequences are never forgotten for it: a broker that restarts may say that a topic is missing. */
 import { errorOf, errors, type KafkaError } from '../kafka/errors.ts';
-import { at, complete } from './batch-outcome.ts';
+import { deny, refuse } from './batch-results.ts';
 import {
   isBusy,
   loseLeader,
@@ -171,8 +171,14 @@ function withoutTopic(
   if (problem !== 'missing' || topic.missingCount >= MISSING_ANSWERS) {
     sayProblem(state, topic, { problem, message: advice(state, problem) }, nowMs);
   }
-  if (problem === 'invalidName') rejectAll(state, topic, error);
+  if (isFinal(state, problem)) rejectAll(state, topic, error, problem);
   return !isBusy(topic);
+}
+
+/** Nobody waits for it to pass. */
+function isFinal({ config }: SenderState, problem: TopicProblem): boolean {
+  if (problem === 'notAuthorized') return config.outcomesFor === 'caller';
+  return problem === 'invalidName';
 }
 
 function problemOf(error: KafkaError): TopicProblem | undefined {
@@ -218,18 +224,17 @@ function sayProblem(
   else report(state, { kind: 'topicUsable', topic: topic.topic, partitions: topic.partitionCount });
 }
 
-/** Nothing will ever take these. None was sent: the topic never had a leader. */
-function rejectAll(state: SenderState, topic: TopicState, error: KafkaError): void {
-  for (const queue of [topic.keyless, ...topic.partitions.map((partition) => partition?.queue)]) {
-    for (const batch of queue?.take(() => true) ?? []) {
-      complete(state, batch, {
-        type: 'rejected',
-        written: 'no',
-        ...at(batch),
-        error: error.name,
-        message: `${error.meaning}: ${advice(state, 'invalidName')}`,
-        recordFaults: [],
-      });
-    }
+/** Nothing will take these as things are. What was sent is settled when it can be. */
+function rejectAll(
+  state: SenderState,
+  topic: TopicState,
+  error: KafkaError,
+  problem: TopicProblem,
+): void {
+  const fix = advice(state, problem);
+  const message = `${error.meaning}: ${fix}`;
+  for (const batch of topic.keyless.take(() => true)) refuse(state, batch, error.name, message);
+  for (const partition of topic.partitions) {
+    if (partition !== undefined) deny(state, partition, error, fix);
   }
 }

@@ -71,9 +71,6 @@ export interface SenderStats extends ChannelCounts, RequestCounts {
   /** Batches appended, pieces of split ones not counted. */
   readonly batchesAppended: number;
   readonly outcomes: Readonly<Record<ProduceOutcome['type'], number>>;
-  /** What brokers asked to be left alone for (KIP-219), in ms: all of it, and the most at once. */
-  readonly throttleMs: number;
-  readonly throttleMaxMs: number;
 }
 
 /** A topic as the brokers say. */
@@ -84,6 +81,8 @@ export interface TopicView {
   readonly available: () => readonly number[];
   /** Why it cannot be used now. */
   readonly problem: TopicProblem | undefined;
+  /** Answers in a row that told of the problem: it may be over since the last. */
+  readonly problemAnswers: number;
 }
 
 /** How the sender ended. */
@@ -109,8 +108,6 @@ export class KafkaSender<Ranges = unknown> {
   #appended: ProducerBatch[] = [];
   #nextBatchId = 0;
   #batchesAppended = 0;
-  #throttleMs = 0;
-  #throttleMaxMs = 0;
   readonly #outcomes = { acked: 0, rejected: 0, expired: 0, failed: 0, abandoned: 0 };
   readonly #flushes = new Map<number, () => void>();
   #nextFlush = 0;
@@ -173,11 +170,14 @@ export class KafkaSender<Ranges = unknown> {
       const { partitionCount, partitions } = topic;
       const isLed = (partition: number): boolean => (partitions[partition]?.leaderId ?? -1) >= 0;
       const all = (): number[] => Array.from({ length: partitionCount }, (_, index) => index);
-      return { partitionCount, problem: undefined, available: () => all().filter(isLed) };
+      const available = (): number[] => all().filter(isLed);
+      return { partitionCount, problem: undefined, problemAnswers: 0, available };
     }
     this.#take({ type: 'topicWanted', topic: name });
     const problem = topic?.reported;
-    return problem === undefined ? undefined : { partitionCount: 0, problem, available: () => [] };
+    if (topic === undefined || problem === undefined) return undefined;
+    const { missingCount: problemAnswers } = topic;
+    return { partitionCount: 0, problem, problemAnswers, available: () => [] };
   }
 
   /** Resolves when every batch appended before has its outcome. */
@@ -203,8 +203,6 @@ export class KafkaSender<Ranges = unknown> {
       ...this.#requests.counts(),
       batchesAppended: this.#batchesAppended,
       outcomes: { ...this.#outcomes },
-      throttleMs: this.#throttleMs,
-      throttleMaxMs: this.#throttleMaxMs,
     };
   }
 
@@ -286,10 +284,6 @@ export class KafkaSender<Ranges = unknown> {
 
   #report(report: SenderReport): void {
     const { onFatal, telemetry } = this.#options;
-    if (report.kind === 'throttled') {
-      this.#throttleMs += report.throttleMs;
-      this.#throttleMaxMs = Math.max(this.#throttleMaxMs, report.throttleMs);
-    }
     if (report.kind === 'fatal' && onFatal !== undefined) onFatal(report.error, report.message);
     else sayReport(telemetry, report);
   }

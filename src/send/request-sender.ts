@@ -55,6 +55,9 @@ export interface RequestCounts {
   /** From framing to answer of Produce: smoothed (each new one counts an eighth), and the longest. 0 before the first. */
   readonly latencyMs: number;
   readonly latencyMaxMs: number;
+  /** Throttle times in the answers to Produce (KIP-219): on average over all answers, and the longest. */
+  readonly throttleAvgMs: number;
+  readonly throttleMaxMs: number;
 }
 
 const LATENCY_WEIGHT = 1 / 8;
@@ -67,6 +70,9 @@ export class RequestSender {
   #requestsInFlight = 0;
   #latencyMs = 0;
   #latencyMaxMs = 0;
+  #answers = 0;
+  #throttleMs = 0;
+  #throttleMaxMs = 0;
 
   constructor(options: RequestSenderOptions) {
     this.#options = options;
@@ -80,6 +86,8 @@ export class RequestSender {
       requestsInFlight: this.#requestsInFlight,
       latencyMs: this.#latencyMs,
       latencyMaxMs: this.#latencyMaxMs,
+      throttleAvgMs: this.#throttleMs / Math.max(1, this.#answers),
+      throttleMaxMs: this.#throttleMaxMs,
     };
   }
 
@@ -136,6 +144,7 @@ export class RequestSender {
         const latencyMs = nowMs() - sentMs;
         this.#noteLatency(latencyMs);
         meters.answered(effect.node, latencyMs, response.throttleTimeMs, nowMs());
+        this.#noteThrottle(response.throttleTimeMs);
         emit(produceAnswered(request, entries, response));
       },
       lost: () => {
@@ -170,6 +179,12 @@ export class RequestSender {
         });
       },
     });
+  }
+
+  #noteThrottle(ms: number): void {
+    this.#answers += 1;
+    this.#throttleMs += ms;
+    this.#throttleMaxMs = Math.max(this.#throttleMaxMs, ms);
   }
 
   #noteLatency(ms: number): void {

@@ -38,6 +38,12 @@ export interface SenderConfig {
   readonly allowAutoCreateTopics: boolean;
   /** A topic that does not exist, or is not permitted, is waited for so long; then the sender stops for good. `Infinity`: until it can be used. */
   readonly topicWaitMaxMs: number;
+  /**
+   * Who hears of the outcomes. `source` has time: a missing permission is waited for, and a batch whose fate is open has no outcome until it
+   * is known. `caller` has none: a missing permission is an outcome at once, and at delivery.timeout.ms every batch has one, known or not;
+   * what may be in the log is settled all the same.
+   */
+  readonly outcomesFor: 'source' | 'caller';
 }
 
 /** Kafka's defaults, for tests and as a base; connections.max.idle.ms stays below the broker's ten minutes. */
@@ -66,4 +72,5 @@ export const defaultSenderConfig: SenderConfig = {
   clientRack: '',
   allowAutoCreateTopics: true,
   topicWaitMaxMs: Infinity,
+  outcomesFor: 'source',
 };

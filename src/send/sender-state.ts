@@ -34,6 +34,8 @@ export interface SenderState {
   nextConnection: number;
   /** Batches without an outcome. */
   incomplete: number;
+  /** Batches whose outcome was told because their time was up, and that are still to be settled. */
+  overdue: number;
   nextOrdinal: number;
   flushes: { readonly flush: number; readonly before: number; remaining: number }[];
   /** Of the step under way. */
@@ -192,6 +194,7 @@ export function createSender(config: SenderConfig, random: () => number): Sender
     nextRequest: 1,
     nextConnection: 1,
     incomplete: 0,
+    overdue: 0,
     nextOrdinal: 0,
     flushes: [],
     effects: [],

@@ -254,6 +254,7 @@ function takePieces(
 function endIfDone(state: SenderState): void {
   if (state.phase !== 'closing' && state.phase !== 'stopped') return;
   if (state.incomplete > 0) return;
+  if (state.overdue > 0) abandonAll(state, 'everybody has an outcome');
   let open = false;
   for (const node of state.nodes.values()) {
     disconnect(state, node, 'everything is sent');

@@ -37,5 +37,6 @@ export function abandonAll(state: SenderState, message: string): void {
 
 export function abandon(state: SenderState, batch: ProducerBatch, message: string): void {
   const written = batch.maybeAppended ? 'perhaps' : 'no';
-  complete(state, batch, { type: 'abandoned', written, ...at(batch), message });
+  const error = state.stopped?.error;
+  complete(state, batch, { type: 'abandoned', written, ...at(batch), error, message });
 }

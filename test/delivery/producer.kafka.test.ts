@@ -76,5 +76,6 @@ test('brokers are killed with -9 while a loop sends: nothing lost, doubled or ou
   });
   await producer.close();
   assert.deepEqual(sent.errors, []);
+  assert.equal(sent.placeless, 0, 'nobody else writes, so every place is known');
   assert.deepEqual(await sent.verdict(), nothingWrong);
 });

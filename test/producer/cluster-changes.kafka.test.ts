@@ -114,12 +114,11 @@ test('a quota slows a producer down and cuts nothing: longer than request.timeou
 
   assert.deepEqual(sent.errors, []);
   assert.deepEqual(await sent.verdict(), nothingWrong);
-  const { throttleMs, throttleMaxMs, connectionsOpen } = producer.metrics();
+  const { produceThrottleTimeMaxMs: throttleMaxMs, connectionsOpen } = producer.metrics();
   assert.ok(
     throttleMaxMs > 1500,
     `throttled for ${throttleMaxMs} ms, longer than request.timeout.ms`,
   );
-  assert.ok(throttleMs >= throttleMaxMs);
   assert.ok(tookMs > throttleMaxMs, `it kept still for ${throttleMaxMs} of ${tookMs} ms`);
   assert.equal(connectionsOpen, open);
   assert.deepEqual(

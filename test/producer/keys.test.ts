@@ -152,7 +152,7 @@ test('every key that the sender goes by reaches it', () => {
     ...{ 'client.rack': 'zone', 'allow.auto.create.topics': false },
   };
   const told: Readonly<Record<string, unknown>> = {
-    ...senderConfig(readProducerConfig(settings), Infinity),
+    ...senderConfig(readProducerConfig(settings), Infinity, 'caller'),
   };
   for (const [name, value] of Object.entries(settings)) {
     if (name === 'bootstrap.servers') continue;
@@ -161,9 +161,12 @@ test('every key that the sender goes by reaches it', () => {
   }
   assert.deepEqual(
     Object.keys(told).length,
-    Object.keys(settings).length + 1,
-    'each field but topicWaitMaxMs comes from a key',
+    Object.keys(settings).length + 2,
+    'each field but topicWaitMaxMs and outcomesFor comes from a key',
   );
   const never = { 'bootstrap.servers': 'k', 'connections.max.idle.ms': -1 };
-  assert.equal(senderConfig(readProducerConfig(never), Infinity).connectionsMaxIdleMs, Infinity);
+  assert.equal(
+    senderConfig(readProducerConfig(never), Infinity, 'caller').connectionsMaxIdleMs,
+    Infinity,
+  );
 });

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import type { EmbeddedCluster } from '../../src/broker/embedded-broker.ts';
-import { once, throttle } from '../../src/broker/faults.ts';
 import { Producer, type ProducerConfig } from '../../src/producer.ts';
 import type { KafkaError } from '../../src/producer/errors.ts';
 import {
@@ -266,17 +265,6 @@ test('a broker that is not there: records fail at max.block.ms, close does not h
 test('partitionsFor waits until the topic is known', async (t) => {
   const producer = producerFor(t, await oneTopic(t, 7));
   assert.equal(await producer.partitionsFor('logs'), 7);
-});
-
-test('what brokers asked to be left alone for is in the metrics: all of it, and the most at once', async (t) => {
-  const cluster = await oneTopic(t, 1);
-  const producer = producerFor(t, cluster, { 'request.timeout.ms': 100 });
-  for (const ms of [50, 300]) {
-    cluster.control('Produce', once(throttle(ms)));
-    await producer.send({ topic: 'logs', value: 'throttled' });
-  }
-  const { throttleMs, throttleMaxMs } = producer.metrics();
-  assert.deepEqual([throttleMs, throttleMaxMs], [350, 300]);
 });
 
 test('await using closes it', async (t) => {

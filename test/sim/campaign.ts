@@ -1,4 +1,5 @@
 /** Many seeds one after the other. */
+import type { SenderConfig } from '../../src/send/sender-config.ts';
 import { runSeed, type SeedResult } from './story.ts';
 
 export interface CampaignOptions {
@@ -9,6 +10,7 @@ export interface CampaignOptions {
   readonly stopsAtFault: boolean;
   /** Planted in this process. */
   readonly mutation: string | undefined;
+  readonly outcomesFor: SenderConfig['outcomesFor'];
   readonly onSeed: (seed: number) => void;
   readonly onFault: (result: SeedResult) => void;
 }
@@ -36,7 +38,7 @@ export function runCampaign(options: CampaignOptions): CampaignTotals {
   let totals = noTotals;
   for (let seed = first; seed < first + seeds; seed += stride) {
     onSeed(seed);
-    const result = runSeed(seed);
+    const result = runSeed(seed, undefined, options.outcomesFor);
     const { records, simulatedMs } = result;
     const failed = result.verdict === undefined ? 0 : 1;
     totals = addTotals(totals, { seeds: 1, failed, records, simulatedMs });
@@ -50,16 +52,20 @@ export function runCampaign(options: CampaignOptions): CampaignTotals {
 const TRACE_LINES_MAX = 120;
 
 /** What failed, how to see it again, and the story of the partition. */
-export function explain({ seed, verdict }: SeedResult, mutation: string | undefined): string {
+export function explain(
+  { seed, verdict }: SeedResult,
+  { mutation, outcomesFor }: Pick<CampaignOptions, 'mutation' | 'outcomesFor'>,
+): string {
   if (verdict === undefined) return `seed ${seed}: nothing is wrong`;
   const { kind, message, place } = verdict;
   const planted = mutation === undefined ? '' : ` --mutation ${mutation}`;
+  const waiting = outcomesFor === 'caller' ? ' --caller' : '';
   const lines = [
     `seed ${seed}: ${kind}${place === undefined ? '' : ` in ${place}`}: ${message}`,
-    `  again: npm run sim -- --first ${seed} --seeds 1${planted}`,
+    `  again: npm run sim -- --first ${seed} --seeds 1${planted}${waiting}`,
   ];
   if (place !== undefined && !place.startsWith('deleted')) {
-    const { trace } = runSeed(seed, place);
+    const { trace } = runSeed(seed, place, outcomesFor);
     lines.push(`  the last ${Math.min(trace.length, TRACE_LINES_MAX)} lines of ${place}:`);
     lines.push(...trace.slice(-TRACE_LINES_MAX).map((line) => `  ${line}`));
   }
