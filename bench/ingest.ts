@@ -79,7 +79,7 @@ async function one(
   const fed =
     contender.readsStdin === true ? ['bash', '-c', 'exec "$@" < "$0"', file, ...command] : command;
   const cost = await measure(fed);
-  const stored = storedRecords(bootstrap, topic);
+  const stored = storedRecords(bootstrap, topic, PARTITIONS);
   await cluster.deleteTopic(topic);
   await sleep(300);
   return {
@@ -92,8 +92,8 @@ async function one(
 }
 
 /** Sum of the partitions' end offsets, asked with kcat. */
-function storedRecords(bootstrap: string, topic: string): number {
-  const ask = Array.from({ length: PARTITIONS }, (_, p) => ['-t', `${topic}:${p}:-1`]).flat();
+export function storedRecords(bootstrap: string, topic: string, partitions: number): number {
+  const ask = Array.from({ length: partitions }, (_, p) => ['-t', `${topic}:${p}:-1`]).flat();
   const text = execFileSync('kcat', ['-Q', '-b', bootstrap, ...ask], { encoding: 'utf8' });
   return [...text.matchAll(/offset (\d+)/g)].reduce((sum, match) => sum + Number(match[1]), 0);
 }
@@ -112,7 +112,8 @@ function fit(field: readonly Contender[], lines: number): Contender[] {
   return field.filter(({ linesMax = Infinity }) => lines <= linesMax);
 }
 
-function rotated<T>(list: readonly T[], by: number): T[] {
+/** Begins with another one each time. */
+export function rotated<T>(list: readonly T[], by: number): T[] {
   const turn = by % list.length;
   return [...list.slice(turn), ...list.slice(0, turn)];
 }

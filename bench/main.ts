@@ -1,8 +1,9 @@
 /**
- * `npm run bench`: millrace against its peers on one real broker, then micro-benchmarks of its parts.
+ * `npm run bench`: micro-benchmarks of millrace's parts, then the daemon and the library against their peers on one real broker.
  *
  *     npm run bench                                      the whole matrix
  *     npm run bench -- ingest --mb 1000 --sizes 228 --codecs none,lz4 --only millrace,kcat --runs 5
+ *     npm run bench -- producer --sizes 100 --codecs lz4 --styles batch,fire --only millrace,kafkajs --records 100000
  *     npm run bench -- micro
  *
  * Results go to bench/results/ as Markdown, JSON and one HTML page.
@@ -16,6 +17,9 @@ import { node24, projectRoot } from '../test/support/project.ts';
 import { codecs, resultsFolder, type Codec } from './contenders.ts';
 import { franzGoVersion } from './peers/franz-go.ts';
 import { ingest, type Cell, type Sample } from './ingest.ts';
+import { producerBench } from './producer.ts';
+import { producerCells } from './producer-cells.ts';
+import { producerTable } from './producer-report.ts';
 import { htmlPage, machine, markdownTable } from './report.ts';
 
 const { values, positionals } = parseArgs({
@@ -26,6 +30,8 @@ const { values, positionals } = parseArgs({
     codecs: { type: 'string' },
     only: { type: 'string', default: '' },
     runs: { type: 'string', default: '5' },
+    styles: { type: 'string' },
+    records: { type: 'string' },
   },
 });
 const list = (text: string): string[] => text.split(',').filter((part) => part !== '');
@@ -38,6 +44,24 @@ const wanted = positionals[0] ?? 'all';
 mkdirSync(resultsFolder, { recursive: true });
 if (wanted === 'all' || wanted === 'micro') await micro();
 if (wanted === 'all' || wanted === 'ingest') await runIngest();
+if (wanted === 'all' || wanted === 'producer') await runProducer();
+
+async function runProducer(): Promise<void> {
+  const samples = await producerBench({
+    cells: producerCells(values),
+    only: list(values.only),
+    runs: Number(values.runs),
+    report: say,
+  });
+  const about = machine(await versions());
+  const table = producerTable(samples);
+  const file = join(resultsFolder, 'producer');
+  writeFileSync(`${file}.json`, JSON.stringify({ about, samples }, undefined, 1));
+  writeFileSync(`${file}.md`, `${about}\n\n${table}`);
+  say(`\n${about}\n\n${table}\nwritten to ${resultsFolder}`);
+  const isShort = samples.some((one) => one.contender === 'millrace' && one.stored !== one.sent);
+  if (isShort) process.exitCode = 1;
+}
 
 async function runIngest(): Promise<void> {
   const samples = await ingest({

@@ -11,6 +11,8 @@ export interface Cost {
   readonly peakBytes: number;
   /** Bytes that crossed the loopback interface in both directions while it ran. */
   readonly wireBytes: number;
+  /** The end of what it printed. */
+  readonly printed: string;
 }
 
 /** Runs the command, prints the CPU times of all that it started to file descriptor 3, and ends with its exit code. */
@@ -50,6 +52,7 @@ export async function measure(
     cpuSeconds: cpuSeconds(times),
     peakBytes,
     wireBytes: loopbackBytes() - wireBefore,
+    printed: said,
   };
 }
 

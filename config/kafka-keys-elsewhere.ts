@@ -55,11 +55,6 @@ const java: Reasons = {
   ),
   ...all('max.block.ms', 'nobody is kept waiting in a call: when memory is full, reading waits'),
   ...all(
-    'metadata.recovery.rebootstrap.trigger.ms',
-    'the bootstrap servers are asked as soon as no known broker can be reached',
-  ),
-  ...all('enable.metrics.push', 'metrics are not pushed to the brokers (KIP-714) yet'),
-  ...all(
     'metric.reporters metrics.num.samples metrics.recording.level metrics.sample.window.ms',
     'it belongs to the metrics of the Java virtual machine',
   ),
@@ -145,7 +140,6 @@ const librdkafka: Reasons = {
   ),
   ...all('statistics.interval.ms', 'counters are there without asking'),
   ...all('debug log_level log.queue log.thread.name log.connection.close', 'see log.level'),
-  ...all('client.rack', 'a producer sends to the leader, wherever it is'),
   ...all('enable.random.seed internal.termination.signal', 'it is internal to librdkafka'),
   ...all('plugin.library.paths interceptors', 'there is no C library to load'),
   ...all(

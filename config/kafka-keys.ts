@@ -1,7 +1,7 @@
 /** Kafka's own keys, as Apache Kafka's producer names them: what stands under `kafka:` and behind `-X`. */
 import { brokerList } from './broker-list.ts';
 import { derived, required, setting } from './rows.ts';
-import { acks, boolean, choice, integer, onlyNumber, text } from './value-types.ts';
+import { acks, boolean, choice, integer, integerOrNever, onlyNumber, text } from './value-types.ts';
 
 const INT32_MAX = 2_147_483_647;
 const MiB = 1024 * 1024;
@@ -28,6 +28,11 @@ const brokers = {
     importance: 'medium',
     doc: 'Name under which the brokers log, measure and limit this producer.',
     differs: "Java's default is an empty name that becomes producer-1.",
+  }),
+  'client.rack': setting(text(255, { empty: true }), '', {
+    importance: 'low',
+    doc: 'Rack (availability zone) that this producer is in, by the name that the brokers near it have as broker.rack. It goes with pushed metrics, and partitioner.rack.aware needs it.',
+    differs: "It comes with KIP-1123: Kafka 4.1's producer has it for pushed metrics alone.",
   }),
   'security.protocol': setting(
     choice(['PLAINTEXT'], {
@@ -60,7 +65,7 @@ const delivery = {
     differs:
       'Settings that contradict it are refused; Java turns it off in silence when the key is not set.',
   }),
-  'max.in.flight.requests.per.connection': setting(integer(1, 1000), '5', {
+  'max.in.flight.requests.per.connection': setting(integer(1, INT32_MAX), '5', {
     importance: 'low',
     doc: 'Requests that may wait for an answer, per broker. At most 5 with idempotence.',
   }),
@@ -77,25 +82,27 @@ const delivery = {
   'request.timeout.ms': setting(integer(1, INT32_MAX), '30000', {
     importance: 'medium',
     doc: 'How long to wait for an answer before the connection is given up and the partition is settled on a new one.',
+    differs: '0, with which no request can succeed, is not taken.',
   }),
-  'retry.backoff.ms': setting(integer(0, 300_000), '100', {
+  'retry.backoff.ms': setting(integer(0, INT32_MAX), '100', {
     importance: 'low',
     doc: 'Wait before the first retry; it doubles with each further one, with 20 % of chance.',
   }),
-  'retry.backoff.max.ms': setting(integer(0, 300_000), '1000', {
+  'retry.backoff.max.ms': setting(integer(0, INT32_MAX), '1000', {
     importance: 'low',
     doc: 'Longest wait between two retries.',
   }),
 } as const;
 
 const batching = {
-  'linger.ms': setting(integer(0, 900_000), '5', {
+  'linger.ms': setting(integer(0, INT32_MAX), '5', {
     importance: 'high',
     doc: 'How long a batch waits for more records before it is sent. Under load batches are full before that.',
   }),
   'max.request.size': setting(integer(65_536, 64 * MiB), String(MiB), {
     importance: 'medium',
     doc: "Most bytes of one request, and so of one record. The brokers' message.max.bytes and the topic's max.message.bytes must allow it.",
+    differs: 'At least 64 KiB and at most 64 MiB: each batch is one run of buffer.memory.',
   }),
   'batch.size': derived(
     integer(16_384, 64 * MiB),
@@ -105,7 +112,7 @@ const batching = {
       importance: 'high',
       doc: 'Bytes after which a batch is full. A longer record makes a batch of its own.',
       differs:
-        "Java's default is 16384. Whole chunks of lines are encoded at once here, which 16 KB cannot feed; linger.ms keeps quiet sources prompt.",
+        "Java's default is 16384, and it takes 0 to 2147483647. Whole chunks of lines are encoded at once here, which 16 KB cannot feed; linger.ms keeps quiet sources prompt.",
     },
   ),
   'buffer.memory': derived(
@@ -150,27 +157,29 @@ const compression = {
 } as const;
 
 const network = {
-  'reconnect.backoff.ms': setting(integer(0, 3_600_000), '50', {
+  'reconnect.backoff.ms': setting(integer(0, INT32_MAX), '50', {
     importance: 'low',
     doc: 'Wait before the second attempt to connect to a broker; it doubles with each further one.',
   }),
-  'reconnect.backoff.max.ms': setting(integer(0, 3_600_000), '1000', {
+  'reconnect.backoff.max.ms': setting(integer(0, INT32_MAX), '1000', {
     importance: 'low',
     doc: 'Longest wait between two attempts to connect.',
   }),
   'socket.connection.setup.timeout.ms': setting(integer(1, INT32_MAX), '10000', {
     importance: 'medium',
     doc: 'How long a connection may take until it is ready; it doubles with each failure.',
-    differs: "Counts until the broker has answered ApiVersions; Java's ends with the TCP connect.",
+    differs:
+      "Counts until the broker has answered ApiVersions; Java's ends with the TCP connect. At least 1.",
   }),
   'socket.connection.setup.timeout.max.ms': setting(integer(1, INT32_MAX), '30000', {
     importance: 'medium',
     doc: 'Longest time that a connection may take until it is ready.',
+    differs: 'At least 1; Java takes any number.',
   }),
-  'connections.max.idle.ms': setting(integer(1000, INT32_MAX), '540000', {
+  'connections.max.idle.ms': setting(integerOrNever(1000, INT32_MAX), '540000', {
     importance: 'medium',
-    doc: "Closes a connection that nothing went over for this long. Keep it below the brokers' own limit, which is ten minutes.",
-    differs: '-1 (never) is not taken: write 2147483647, which is 24 days.',
+    doc: "Closes a connection that nothing went over for this long; -1 is never. Keep it below the brokers' own limit, which is ten minutes.",
+    differs: 'Java takes any number: below 0 is never, and below a second nothing can be sent.',
   }),
   'send.buffer.bytes': setting(
     onlyNumber(-1, 'Node.js cannot set SO_SNDBUF of a TCP socket'),
@@ -193,21 +202,17 @@ const network = {
     },
   ),
   'client.dns.lookup': setting(
-    choice(['use_all_dns_ips'], {
-      resolve_canonical_bootstrap_servers_only:
-        'canonical names are for Kerberos, which is not there',
-    }),
+    choice(['use_all_dns_ips', 'resolve_canonical_bootstrap_servers_only']),
     'use_all_dns_ips',
     {
-      importance: 'low',
-      doc: 'What a host name with several addresses means: all of them are tried, one after the other.',
-      differs: 'Only use_all_dns_ips can be had.',
+      importance: 'medium',
+      doc: 'What a host name with several addresses means: all of them are tried, one after the other. With resolve_canonical_bootstrap_servers_only a bootstrap server stands for the canonical names of all its addresses.',
     },
   ),
 } as const;
 
 const metadata = {
-  'metadata.max.age.ms': setting(integer(1000, INT32_MAX), '300000', {
+  'metadata.max.age.ms': setting(integer(0, INT32_MAX), '300000', {
     importance: 'low',
     doc: 'Asks for brokers, leaders and partition counts at least this often, also when nothing fails.',
   }),
@@ -215,17 +220,14 @@ const metadata = {
     importance: 'low',
     doc: 'Forgets a topic that got no record for this long.',
   }),
-  'metadata.recovery.strategy': setting(
-    choice(['rebootstrap'], {
-      none: 'a daemon that runs for years must find its cluster again when all addresses have changed',
-    }),
-    'rebootstrap',
-    {
-      importance: 'low',
-      doc: 'What to do when no known broker can be reached: begin again with bootstrap.servers.',
-      differs: 'Only rebootstrap can be had.',
-    },
-  ),
+  'metadata.recovery.strategy': setting(choice(['rebootstrap', 'none']), 'rebootstrap', {
+    importance: 'low',
+    doc: 'What to do when no known broker can be reached: begin again with bootstrap.servers, which are resolved anew, or go on with the brokers of the last metadata alone.',
+  }),
+  'metadata.recovery.rebootstrap.trigger.ms': setting(integer(0, INT32_MAX), '300000', {
+    importance: 'low',
+    doc: 'Begins again with bootstrap.servers when the known brokers can be reached but have told nothing of the cluster for this long. After the same time without an answer there, the known brokers are asked again.',
+  }),
   'partitioner.adaptive.partitioning.enable': setting(boolean, 'true', {
     importance: 'low',
     doc: 'Gives slow partitions fewer of the records without key, and fast ones more.',
@@ -233,6 +235,18 @@ const metadata = {
   'partitioner.availability.timeout.ms': setting(integer(0, INT32_MAX), '0', {
     importance: 'low',
     doc: 'A partition whose broker has taken nothing for this long gets no records without key meanwhile; 0 switches this off.',
+  }),
+  'partitioner.rack.aware': setting(boolean, 'false', {
+    importance: 'low',
+    doc: 'Sends records without key to partitions that a broker in client.rack leads, as long as there is one that takes them. Uneven racks make uneven partitions.',
+    differs: 'It comes with KIP-1123, which Kafka 4.1 does not have yet.',
+  }),
+} as const;
+
+const telemetry = {
+  'enable.metrics.push': setting(boolean, 'true', {
+    importance: 'low',
+    doc: 'Sends figures of this producer to the brokers when an operator there subscribes to them (KIP-714), which takes a broker with a plug-in for it; nothing happens with other brokers.',
   }),
 } as const;
 
@@ -243,4 +257,5 @@ export const kafkaKeys = {
   ...compression,
   ...network,
   ...metadata,
+  ...telemetry,
 } as const;

@@ -56,7 +56,7 @@ Stronger than the file is the environment, and stronger than that are flags:
 | \`-X\` | \`name=value\`, Kafka's keys | \`-X linger.ms=5\` |
 
 Times of our own keys may have a unit (\`ms\`, \`s\`, \`m\`, \`h\`), and so may sizes (\`KiB\`, \`MiB\`, \`GiB\`, \`KB\`, \`MB\`, \`GB\`). Kafka's keys are plain numbers
-of milliseconds and bytes, as everywhere. A relative path in the file starts at the folder of the file, in a flag at the working folder.
+of milliseconds and bytes, as everywhere, and none goes above 2147483647, which is 24 days. A relative path in the file starts at the folder of the file, in a flag at the working folder.
 `;
 
 function nodeTexts(section: Section<Nodes>, prefix: string): string[] {

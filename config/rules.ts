@@ -110,6 +110,19 @@ export const rules: readonly Rule[] = [
       ];
     },
   },
+  {
+    says: '`partitioner.rack.aware` needs `client.rack`.',
+    check({ kafka }) {
+      if (!kafka.partitionerRackAware || kafka.clientRack.trim() !== '') return [];
+      return [
+        {
+          keys: ['kafka.partitioner.rack.aware', 'kafka.client.rack'],
+          problem: 'kafka.partitioner.rack.aware=true without client.rack',
+          fix: "write client.rack: this producer's zone, as the brokers there have it as broker.rack",
+        },
+      ];
+    },
+  },
   firstWaitAtMost('retry.backoff', ({ retryBackoffMs, retryBackoffMaxMs }) => [
     retryBackoffMs,
     retryBackoffMaxMs,

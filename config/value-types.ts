@@ -24,6 +24,19 @@ export function integer(min: number, max: number): ValueType<number> {
   return numberWithUnits('integer', min, max, {});
 }
 
+/** The same, or -1 for what never happens. */
+export function integerOrNever(min: number, max: number): ValueType<number> {
+  const plain = integer(min, max);
+  return {
+    says: `-1, or ${plain.says}`,
+    jsonSchema: { anyOf: [{ const: -1 }, plain.jsonSchema] },
+    parse(value, folder) {
+      const parsed = value === '-1' ? { value: -1 } : plain.parse(value, folder);
+      return 'value' in parsed ? parsed : { ...parsed, fix: `write -1, or ${plain.says}` };
+    },
+  };
+}
+
 /** Milliseconds; accepts `250`, `250ms`, `5s`, `2m`, `1h`. */
 export function duration(min: number, max: number): ValueType<number> {
   const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
@@ -75,12 +88,13 @@ export const boolean: ValueType<boolean> = {
   },
 };
 
-export function text(charactersMax: number): ValueType<string> {
+export function text(charactersMax: number, { empty = false } = {}): ValueType<string> {
   return {
     says: 'text',
-    jsonSchema: { type: 'string', minLength: 1, maxLength: charactersMax },
+    jsonSchema: { type: 'string', minLength: empty ? 0 : 1, maxLength: charactersMax },
     parse(value) {
-      if (value === '') return { problem: 'is empty', fix: 'write a text, or leave the key out' };
+      if (value === '' && !empty)
+        return { problem: 'is empty', fix: 'write a text, or leave the key out' };
       if (value.length <= charactersMax) return { value };
       const problem = `is ${value.length} characters long`;
       return { problem, fix: `write at most ${charactersMax} characters` };

@@ -15,6 +15,7 @@ export {
   type TopicPartitions,
 } from './producer/partitioners.ts';
 export type { DeliveryCallback } from './producer/record-delivery.ts';
+export type { WritableOptions } from './producer/record-writable.ts';
 export type {
   Header,
   Headers,

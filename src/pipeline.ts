@@ -85,7 +85,7 @@ export class Pipeline {
     this.#tracker = new DeliveryTracker();
     this.#lost = new LostRecords(telemetry);
     this.#sender = new KafkaSender<Origin>({
-      ...senderParts(config, parts, options.topicWaitMaxMs ?? Infinity),
+      ...senderParts(config, parts, options.topicWaitMaxMs ?? Infinity, 'source'),
       onOutcome: (batch, outcome) => this.#settle(batch, outcome),
       cutRanges: (batch, counts) => shareOrigin(batch.payload.ranges, counts.length),
       onFatal: (error, message) => options.onFault(senderFault(error, message)),

@@ -69,7 +69,7 @@ export class ProducerEngine {
     const { memory, arena, kernel } = parts;
     this.#arena = arena;
     this.#sender = new KafkaSender<Deliveries>({
-      ...senderParts(config, parts, Infinity),
+      ...senderParts(config, parts, Infinity, 'caller'),
       cutRanges: cutDeliveries,
       onOutcome: settle,
       ...{ telemetry, onMetadata, onFatal },

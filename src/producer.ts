@@ -7,6 +7,7 @@
  *     await producer.close();
  */
 import { EventEmitter } from 'node:events';
+import type { Writable } from 'node:stream';
 import {
   readProducerConfig,
   type EngineConfig,
@@ -19,14 +20,16 @@ import { RecordIntake } from './producer/record-intake.ts';
 import { IllegalStateError, KafkaError } from './producer/errors.ts';
 import type { InterceptorFault } from './producer/interceptors.ts';
 import { kafkaError } from './producer/outcome-error.ts';
-import { apart, ownDefaults, type ProducerOwnSettings } from './producer/producer-config.ts';
+import { apart, type ProducerOwnSettings } from './producer/producer-config.ts';
 import type { ProducerRecord, RecordMetadata } from './producer/record.ts';
 import type { DeliveryCallback } from './producer/record-delivery.ts';
+import { recordWritable, type WritableOptions } from './producer/record-writable.ts';
 import type {
   ConsumerGroupMetadata,
   TopicPartitionOffset,
 } from './producer/transaction-offsets.ts';
 import { Transactions } from './producer/transactions.ts';
+import type { ProducerMetricName } from './shared/producer-metrics.ts';
 import type { LineFields, Telemetry } from './shared/telemetry.ts';
 
 type KafkaSettings = {
@@ -60,22 +63,8 @@ export interface ProducerEvents {
   closed: [];
 }
 
-/** Figures of a producer, as they are now. Counts begin with it. */
-export interface ProducerMetrics {
-  readonly recordsSent: number;
-  readonly recordsAcked: number;
-  readonly recordsFailed: number;
-  /** Records that wait for their topic or for memory. */
-  readonly recordsWaiting: number;
-  readonly batchesSent: number;
-  readonly requestsSent: number;
-  readonly requestsInFlight: number;
-  readonly connectionsOpen: number;
-  readonly networkBytesSent: number;
-  readonly networkBytesReceived: number;
-  readonly bufferBytesTotal: number;
-  readonly bufferBytesFree: number;
-}
+/** Figures of a producer, as they are now; docs/PRODUCER.md says what each is. Counts begin with it. */
+export type ProducerMetrics = Readonly<Record<ProducerMetricName, number>>;
 
 /** Records into Kafka, as many as there is memory for at once. One is enough for a process. */
 export class Producer<K = string | Uint8Array, V = string | Uint8Array> implements AsyncDisposable {
@@ -91,9 +80,9 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
   constructor(config: ProducerConfig<K, V>) {
     const { own, shared } = apart<K, V>(config);
     const engineConfig = readProducerConfig(shared);
-    const { transactionalId } = engineConfig.kafka;
+    const { transactionalId, maxBlockMs } = engineConfig.kafka;
     this.#transactions =
-      transactionalId === undefined ? undefined : this.#createTransactions(own['max.block.ms']);
+      transactionalId === undefined ? undefined : this.#createTransactions(maxBlockMs);
     this.#intake = new RecordIntake<K, V>({
       transactions: this.#transactions,
       kafka: engineConfig.kafka,
@@ -184,6 +173,14 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
     return count;
   }
 
+  /**
+   * An object stream that sends what is written to it, for `pipeline`. It takes no more while memory is full, is destroyed by the first record
+   * that fails, and finishes when all are acknowledged. The producer stays open.
+   */
+  writable(options: WritableOptions = {}): Writable {
+    return recordWritable<K, V>(this, options);
+  }
+
   /** Resolves when no record waits for memory or its topic: what a loop that sends awaits. */
   drain(): Promise<void> {
     return this.#intake.drained();
@@ -260,6 +257,8 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
       connectionsOpen: stats?.connectionsOpen ?? 0,
       networkBytesSent: stats?.bytesSent ?? 0,
       networkBytesReceived: stats?.bytesReceived ?? 0,
+      produceThrottleTimeAvgMs: stats?.throttleAvgMs ?? 0,
+      produceThrottleTimeMaxMs: stats?.throttleMaxMs ?? 0,
       bufferBytesTotal: stats?.bytesTotal ?? 0,
       bufferBytesFree: stats?.bytesFree ?? 0,
     };
@@ -295,7 +294,7 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
     this.#emit('closed');
   }
 
-  #createTransactions(maxBlockMs: number = ownDefaults['max.block.ms']): Transactions {
+  #createTransactions(maxBlockMs: number): Transactions {
     return new Transactions({
       maxBlockMs,
       started: () => this.#starting,

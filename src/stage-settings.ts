@@ -77,10 +77,14 @@ function framingFlags(input: InputConfig): number {
   return long | empty | (input.stripCr ? encodeFlags.STRIP_CR : 0);
 }
 
-/** @param topicWaitMaxMs how long a topic that cannot be used is waited for, before the sender stops for good */
+/**
+ * @param topicWaitMaxMs how long a topic that cannot be used is waited for, before the sender stops for good
+ * @param outcomesFor whether somebody waits for the outcome of each record, or the sources wait
+ */
 export function senderConfig(
   { kafka }: { readonly kafka: KafkaConfig & Partial<LibraryConfig> },
   topicWaitMaxMs: number,
+  outcomesFor: SenderConfig['outcomesFor'],
 ): SenderConfig {
   const { transactionalId, transactionTimeoutMs = 60_000 } = kafka;
   const transactions =
@@ -100,14 +104,19 @@ export function senderConfig(
     reconnectBackoffMaxMs: kafka.reconnectBackoffMaxMs,
     requestTimeoutMs: kafka.requestTimeoutMs,
     deliveryTimeoutMs: kafka.deliveryTimeoutMs,
-    connectionsMaxIdleMs: kafka.connectionsMaxIdleMs,
+    connectionsMaxIdleMs: kafka.connectionsMaxIdleMs < 0 ? Infinity : kafka.connectionsMaxIdleMs,
     metadataMaxAgeMs: kafka.metadataMaxAgeMs,
     metadataMaxIdleMs: kafka.metadataMaxIdleMs,
+    metadataRecoveryStrategy: kafka.metadataRecoveryStrategy,
+    metadataRecoveryRebootstrapTriggerMs: kafka.metadataRecoveryRebootstrapTriggerMs,
     maxRequestSize: kafka.maxRequestSize,
     batchSize: kafka.batchSize,
     partitionerAdaptivePartitioningEnable: kafka.partitionerAdaptivePartitioningEnable,
     partitionerAvailabilityTimeoutMs: kafka.partitionerAvailabilityTimeoutMs,
+    partitionerRackAware: kafka.partitionerRackAware,
+    clientRack: kafka.clientRack,
     allowAutoCreateTopics: kafka.allowAutoCreateTopics,
     topicWaitMaxMs,
+    outcomesFor,
   };
 }

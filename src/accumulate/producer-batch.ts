@@ -60,7 +60,9 @@ export class ProducerBatch<Payload = unknown> {
   maybeAppended = false;
   /** The broker found its checksum wrong once: a second time is a fault of ours. */
   corruptOnce = false;
-  /** It has its one outcome; a second one would be a bug. */
+  /** Its outcome was told when its time was up; what became of it is still to be found out. */
+  told = false;
+  /** The core is done with it. It has had its one outcome; a second one would be a bug. */
   done = false;
   /** Position in the order of arrival at the sender: flush waits by it. Pieces of a split share that of the whole. */
   ordinal = 0;

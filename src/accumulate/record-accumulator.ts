@@ -58,7 +58,7 @@ export class RecordAccumulator {
   /**
    * Takes out the batches whose time is up. Call it when `nextExpiryMs` has come.
    *
-   * @param others batches that wait elsewhere and are surely not in the log: they are watched, not taken
+   * @param others batches elsewhere whose time matters to somebody: they are watched, not taken
    */
   takeExpired(nowMs: number, others: Iterable<ProducerBatch>): ProducerBatch[] {
     const expired: ProducerBatch[] = [];

@@ -45,7 +45,7 @@ export interface Expired extends At {
   readonly message: string;
 }
 
-/** Without idempotence, or with `retries` used up: given up. */
+/** Given up: without idempotence, with `retries` used up, or because somebody waits and time is up before its fate is known. */
 export interface Failed extends At {
   readonly type: 'failed';
   readonly written: 'no' | 'perhaps';
@@ -57,8 +57,8 @@ export interface Failed extends At {
 export interface Abandoned extends At {
   readonly type: 'abandoned';
   readonly written: 'no' | 'perhaps';
-  /** Kafka's name of what came between; TRANSACTION_ABORTED and ILLEGAL_STATE are ours. Left out when it was closed. */
-  readonly error?: string;
+  /** Kafka's name of what came between; TRANSACTION_ABORTED and ILLEGAL_STATE are ours. Undefined when it was closed. */
+  readonly error: string | undefined;
   readonly message: string;
 }
 

@@ -2,6 +2,7 @@
 import type { Acked, ProduceOutcome } from '../ack/produce-outcome.ts';
 import { errors, type KafkaErrorName } from '../kafka/errors.ts';
 import type { TransactionFault } from '../send/transaction-events.ts';
+import { counted } from '../shared/counted.ts';
 import {
   CommitFailedError,
   errorClasses,
@@ -40,7 +41,7 @@ export function kafkaError(name: string, message: string, about: ErrorAbout = {}
   if (name === 'TRANSACTION_ABORTED') return new TransactionAbortedError(message, about);
   if (name === 'ILLEGAL_STATE') return new IllegalStateError(message, about);
   if (name === 'CLOSED') return new KafkaError(message, about);
-  const known = Object.hasOwn(errors, name) ? (name as KafkaErrorName) : 'UNKNOWN_SERVER_ERROR';
+  const known = isKafkaName(name) ? name : (ownNames.get(name) ?? 'UNKNOWN_SERVER_ERROR');
   const Class = classByRow.get(known);
   return Class === undefined ? new KafkaError(message, about, known) : new Class(message, about);
 }
@@ -51,6 +52,13 @@ export function transactionError({ error, message, next }: TransactionFault): Ka
     return kafkaError(error, message, { next });
   }
   return new CommitFailedError(message, { next });
+}
+
+/** What the sender finds out by itself, under the name that Kafka has for it. */
+const ownNames = new Map<string, KafkaErrorName>([['IDENTITY_SHARED', 'PRODUCER_FENCED']]);
+
+function isKafkaName(name: string): name is KafkaErrorName {
+  return Object.hasOwn(errors, name);
 }
 
 /**
@@ -82,7 +90,7 @@ export function errorOf(
       if (index === undefined || !hasRecordFaults(outcome)) {
         return kafkaError(outcome.error, message, about);
       }
-      return new InvalidRecordError(`${place}: ${recordFault(outcome, index)}`, about);
+      return recordError(outcome, index, place, about);
   }
 }
 
@@ -91,11 +99,24 @@ export function hasRecordFaults(outcome: FailedOutcome): boolean {
   return outcome.type === 'rejected' && outcome.recordFaults.length > 0;
 }
 
-function recordFault(
-  { recordFaults, message }: Extract<FailedOutcome, { type: 'rejected' }>,
+/**
+ * KIP-467: the broker named the culprits, and took none of the batch. One alone has the error of the batch; of several nobody knows which has
+ * which, so that they are all InvalidRecordErrors. The others are not at fault: a plain KafkaError, and they may be sent again.
+ */
+function recordError(
+  { error, recordFaults, message }: Extract<FailedOutcome, { type: 'rejected' }>,
   index: number,
-): string {
+  place: string,
+  about: ErrorAbout,
+): KafkaError {
   const own = recordFaults.find((fault) => fault.index === index);
-  if (own !== undefined) return `the broker refuses this record: ${own.message || message}`;
-  return `refused with its batch, in which the broker refuses ${recordFaults.length} other: ${message}`;
+  if (own === undefined) {
+    const others = counted(recordFaults.length, 'other record');
+    const text = `not written, because it was in one batch with ${others} that the broker refuses`;
+    return new KafkaError(`${place}: ${text}; it can be sent again without: ${message}`, about);
+  }
+  const text = `${place}: the broker refuses this record: ${own.message || message}`;
+  return recordFaults.length === 1
+    ? kafkaError(error, text, about)
+    : new InvalidRecordError(text, about);
 }

@@ -3,24 +3,18 @@
  * Source: org.apache.kafka.clients.producer.KafkaProducer.doSend.
  */
 import { isPromise } from 'node:util/types';
+import type { LibraryConfig } from '../../config/library-keys.ts';
 import type { KafkaConfig } from '../../config/schema.ts';
 import { UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
 import type { TopicView } from '../send/network-client.ts';
 import { later } from '../shared/later.ts';
 import type { Delivery } from './delivery.ts';
-import {
-  BufferExhaustedError,
-  IllegalStateError,
-  InvalidTopicError,
-  KafkaError,
-  TimeoutError,
-  TopicAuthorizationError,
-} from './errors.ts';
+import { BufferExhaustedError, IllegalStateError, KafkaError, TimeoutError } from './errors.ts';
 import { InOrder } from './in-order.ts';
 import { ProducerInterceptors, type InterceptorFault } from './interceptors.ts';
 import type { PlacedRecord } from './open-batches.ts';
 import { createPartitioner, type ChoosePartition } from './partitioners.ts';
-import { ownDefaults, type ProducerOwnSettings } from './producer-config.ts';
+import type { ProducerOwnSettings } from './producer-config.ts';
 import {
   checkRecord,
   checkTopic,
@@ -32,6 +26,7 @@ import {
 import { RecordDelivery, type DeliveryCallback } from './record-delivery.ts';
 import { checkSize } from './record-size.ts';
 import { serialize, serializers, type Serialized, type Serializer } from './serializers.ts';
+import { refusalOf, type PermissionWait } from './topic-refusal.ts';
 import { WaitingLine, type Attempt } from './waiting-line.ts';
 
 /** What the intake needs of the engine. */
@@ -50,7 +45,7 @@ export interface TransactionGate {
 }
 
 export interface RecordIntakeOptions<K, V> {
-  readonly kafka: Pick<KafkaConfig, 'maxRequestSize' | 'bufferMemory'>;
+  readonly kafka: Pick<KafkaConfig, 'maxRequestSize' | 'bufferMemory'> & LibraryConfig;
   readonly settings: ProducerOwnSettings<K, V>;
   /** Undefined until it has started. */
   readonly engine: () => IntakeEngine | undefined;
@@ -78,6 +73,7 @@ interface Prepared<K, V> {
   readonly timestampMs: number;
   readonly bytesMax: number;
   readonly delivery: RecordDelivery;
+  readonly permission: PermissionWait;
 }
 
 export class RecordIntake<K, V> {
@@ -100,19 +96,19 @@ export class RecordIntake<K, V> {
 
   constructor(options: RecordIntakeOptions<K, V>) {
     this.#options = options;
-    const { settings } = options;
+    const { settings, kafka } = options;
     this.#keySerializer = serializerOf<K>(settings['key.serializer']);
     this.#valueSerializer = serializerOf<V>(settings['value.serializer']);
     this.#choose = createPartitioner({
       partitioner: settings['partitioner.class'],
-      ignoreKeys: settings['partitioner.ignore.keys'] ?? false,
+      ignoreKeys: kafka.partitionerIgnoreKeys,
     });
     this.#interceptors = new ProducerInterceptors(
       settings['interceptor.classes'] ?? [],
       options.onInterceptorFault,
     );
-    this.#maxBlockMs = settings['max.block.ms'] ?? ownDefaults['max.block.ms'];
-    this.#maxBlockRecords = settings['max.block.records'] ?? ownDefaults['max.block.records'];
+    this.#maxBlockMs = kafka.maxBlockMs;
+    this.#maxBlockRecords = kafka.maxBlockRecords;
     this.#line = new WaitingLine({
       nowMs: () => performance.now(),
       after: later,
@@ -225,6 +221,7 @@ export class RecordIntake<K, V> {
   /** @throws {KafkaError} */
   async partitionsFor(topic: string): Promise<number> {
     this.#checkTopic(topic);
+    const permission: PermissionWait = { answersBefore: undefined };
     return await new Promise<number>((resolve, reject) => {
       this.#line.enter({
         topic,
@@ -236,7 +233,7 @@ export class RecordIntake<K, V> {
             return 'done';
           }
           const known = this.#options.engine()?.topic(topic);
-          const refusal = refusalOf(topic, known);
+          const refusal = refusalOf(topic, known, permission);
           if (refusal !== undefined) reject(refusal);
           else if (known === undefined || known.partitionCount === 0) return 'noTopic';
           else resolve(known.partitionCount);
@@ -250,7 +247,7 @@ export class RecordIntake<K, V> {
   }
 
   #enter(
-    serialized: Omit<Prepared<K, V>, 'delivery' | 'bytesMax'>,
+    serialized: Omit<Prepared<K, V>, 'delivery' | 'bytesMax' | 'permission'>,
     callback: DeliveryCallback,
   ): void {
     const { record, key, value, headers, timestampMs } = serialized;
@@ -259,7 +256,8 @@ export class RecordIntake<K, V> {
     try {
       if (this.#line.length >= this.#maxBlockRecords) throw this.#exhausted(topic);
       const bytesMax = checkSize(topic, key, value, headers, this.#options.kafka);
-      const prepared = { ...serialized, delivery, bytesMax };
+      const permission: PermissionWait = { answersBefore: undefined };
+      const prepared = { ...serialized, delivery, bytesMax, permission };
       this.#line.enter({
         topic,
         deadlineMs: performance.now() + this.#maxBlockMs,
@@ -274,7 +272,7 @@ export class RecordIntake<K, V> {
   }
 
   #attempt(prepared: Prepared<K, V>): Attempt {
-    const { record, key, value, headers, timestampMs, bytesMax, delivery } = prepared;
+    const { record, key, value, headers, timestampMs, bytesMax, delivery, permission } = prepared;
     const { topic } = record;
     const end = this.#end() ?? this.#options.transactions?.obstacle();
     const engine = this.#options.engine();
@@ -283,7 +281,7 @@ export class RecordIntake<K, V> {
       return 'done';
     }
     const known = engine?.topic(topic);
-    const refusal = refusalOf(topic, known);
+    const refusal = refusalOf(topic, known, permission);
     if (refusal !== undefined) {
       delivery.fail(refusal, record.partition);
       return 'done';
@@ -367,19 +365,6 @@ export class RecordIntake<K, V> {
 
 function closedError(): IllegalStateError {
   return new IllegalStateError('the producer is closed: make another one', { fate: 'notSent' });
-}
-
-/** What no waiting would mend. */
-function refusalOf(topic: string, known: TopicView | undefined): KafkaError | undefined {
-  const about = { topic, fate: 'notSent' } as const;
-  if (known?.problem === 'notAuthorized') {
-    return new TopicAuthorizationError(
-      `${topic}: no permission to describe or write it: allow both to the user of this producer`,
-      about,
-    );
-  }
-  if (known?.problem !== 'invalidName') return undefined;
-  return new InvalidTopicError(`${topic}: the brokers do not take this name`, about);
 }
 
 function serializerOf<T>(given: ProducerOwnSettings<T, T>['key.serializer']): Serializer<T> {

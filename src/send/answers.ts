@@ -122,7 +122,7 @@ export function metadataAnswered(
     throttleMs: response.throttleTimeMs,
     errorCode: response.errorCode,
     clusterId: response.clusterId ?? undefined,
-    brokers: response.brokers.map(({ nodeId, host, port }) => ({ nodeId, host, port })),
+    brokers: response.brokers.map(({ nodeId, host, port, rack }) => ({ nodeId, host, port, rack })),
     topics: response.topics.flatMap(({ errorCode, name, topicId, partitions }) =>
       name === null
         ? []

@@ -18,22 +18,46 @@ export function admitPieces(
 ): void {
   assert(!whole.done, 'a batch with an outcome is not split');
   whole.done = true;
-  state.incomplete += pieces.length - 1;
-  for (const flush of state.flushes) {
-    if (whole.ordinal < flush.before) flush.remaining += pieces.length - 1;
+  if (whole.told) {
+    state.overdue += pieces.length - 1;
+    for (const piece of pieces) piece.told = true;
+  } else {
+    state.incomplete += pieces.length - 1;
+    for (const flush of state.flushes) {
+      if (whole.ordinal < flush.before) flush.remaining += pieces.length - 1;
+    }
   }
   for (const piece of pieces) piece.ordinal = whole.ordinal;
   emit(state, { type: 'release', batch: whole });
 }
 
-/** The end of a batch. */
+/** The end of a batch. Nobody hears of it when its time was up before. */
 export function complete(state: SenderState, batch: ProducerBatch, outcome: ProduceOutcome): void {
   assert(!batch.done, 'a batch has one outcome');
   batch.done = true;
-  state.incomplete -= 1;
+  if (batch.told) {
+    state.overdue -= 1;
+    emit(state, { type: 'release', batch });
+    return;
+  }
   noteFailure(state, batch, outcome);
   emit(state, { type: 'outcome', batch, outcome });
   emit(state, { type: 'release', batch });
+  countOut(state, batch);
+}
+
+/** Nobody waits any longer for what becomes of the batch. The core does: its bytes, its sequences and its place stay until that is known. */
+export function tell(state: SenderState, batch: ProducerBatch, outcome: ProduceOutcome): void {
+  assert(!batch.done && !batch.told, 'a batch has one outcome');
+  batch.told = true;
+  state.overdue += 1;
+  noteFailure(state, batch, outcome);
+  emit(state, { type: 'outcome', batch, outcome });
+  countOut(state, batch);
+}
+
+function countOut(state: SenderState, batch: ProducerBatch): void {
+  state.incomplete -= 1;
   if (state.flushes.length === 0) return;
   for (const flush of state.flushes) if (batch.ordinal < flush.before) flush.remaining -= 1;
   answerFlushes(state);

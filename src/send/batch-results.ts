@@ -1,8 +1,8 @@
 /** What the answers mean for a batch that is done, and for the partition it belongs to. */
 import type { ProducerBatch } from '../accumulate/producer-batch.ts';
 import type { RecordFault } from '../ack/produce-outcome.ts';
-import { errors, type KafkaError } from '../kafka/errors.ts';
-import { at, complete } from './batch-outcome.ts';
+import { errors, type KafkaError, type ProduceAction } from '../kafka/errors.ts';
+import { at, complete, tell } from './batch-outcome.ts';
 import type { SentEntry } from './in-flight-requests.ts';
 import {
   backOff,
@@ -15,6 +15,8 @@ import {
 
 /** A topic without permission is asked again this slowly: people change permissions, not clocks. */
 const PARK_PROBE_MS = 10_000;
+const TOPIC_ADVICE =
+  'grant Write on the topic to the user of this producer (Describe is part of that), then send again';
 
 export interface WhereWritten {
   /** -1n when it is not known. */
@@ -25,6 +27,11 @@ export interface WhereWritten {
 
 /** In the log, but the broker did not say where. */
 export const nowhere: WhereWritten = { baseOffset: -1n, logAppendTimeMs: -1, duplicate: false };
+
+/** What is to be done about an error: whoever waits for an outcome hears of a missing permission at once, as of any refusal. */
+export function actionOf({ config }: SenderState, { action }: KafkaError): ProduceAction {
+  return action === 'park' && config.outcomesFor === 'caller' ? 'fail' : action;
+}
 
 /** It is in the log. */
 export function acknowledge(
@@ -73,17 +80,55 @@ export function reject(
     written: 'no',
     ...at(batch),
     error: error.name,
-    message: `${whyRefused(batch, error)}${detail}`,
+    message: `${whyRefused(state, batch, error)}${detail}`,
     recordFaults: said.recordFaults,
   });
 }
 
-function whyRefused({ batchBytes }: ProducerBatch, error: KafkaError): string {
+function whyRefused(
+  { config }: SenderState,
+  { batchBytes }: ProducerBatch,
+  error: KafkaError,
+): string {
+  const isForCaller = config.outcomesFor === 'caller';
+  if (error.action === 'park') return `${error.meaning}: ${TOPIC_ADVICE}`;
   if (error.action !== 'split') return error.meaning;
+  const what = `alone in its batch it takes ${String(batchBytes)} bytes, more than max.message.bytes of the topic`;
+  if (!isForCaller) return `${what}; raise that, or lower max.line.bytes`;
   return (
-    `alone in its batch it takes ${String(batchBytes)} bytes, more than max.message.bytes of the topic; ` +
-    'raise that, or lower max.line.bytes'
+    `${what} (message.max.bytes of the brokers where the topic has none of its own); raise that, or send it shorter: ` +
+    `max.request.size=${String(config.maxRequestSize)} is what this producer allows`
   );
+}
+
+/**
+ * Nothing will be taken for the partition as things are. What may be in the log stays, to be settled when it can be; whoever waits for the
+ * outcome of that hears of it now.
+ */
+export function deny(
+  state: SenderState,
+  partition: PartitionState,
+  { name: error, meaning }: KafkaError,
+  advice: string = TOPIC_ADVICE,
+): void {
+  const message = `${meaning}: ${advice}`;
+  for (const batch of partition.queue.take(() => true)) refuse(state, batch, error, message);
+  if (state.config.outcomesFor === 'source') return;
+  for (const batch of partition.retries) {
+    if (batch.told) continue;
+    tell(state, batch, { type: 'failed', written: 'perhaps', ...at(batch), error, message });
+  }
+}
+
+/** It never left. */
+export function refuse(
+  state: SenderState,
+  batch: ProducerBatch,
+  error: string,
+  message: string,
+): void {
+  const outcome = { type: 'rejected', written: 'no', recordFaults: [] } as const;
+  complete(state, batch, { ...outcome, ...at(batch), error, message });
 }
 
 /** Has it cut into pieces; nothing else is sent to the partition until they are there. */
@@ -98,7 +143,7 @@ export function split(state: SenderState, partition: PartitionState, batch: Prod
   emit(state, { type: 'splitBatch', batch, pieceBytesMax });
 }
 
-/** Waits for somebody to change permissions: says so once, and tries again slowly. */
+/** Waits for somebody to change permissions: says so once, and tries again slowly. A caller does not wait. */
 export function park(
   state: SenderState,
   partition: PartitionState,
@@ -106,6 +151,10 @@ export function park(
   nowMs: number,
 ): void {
   backOff(state, partition, nowMs);
+  if (state.config.outcomesFor === 'caller') {
+    deny(state, partition, error);
+    return;
+  }
   partition.retryAtMs = nowMs + PARK_PROBE_MS;
   if (partition.parked === error.name) return;
   partition.parked = error.name;

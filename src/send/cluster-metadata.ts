@@ -8,6 +8,7 @@ import {
   hasWork,
   NO_LEADER_EPOCH,
   NO_NODE,
+  report,
   wakeBy,
   type PartitionState,
   type SenderState,
@@ -39,6 +40,7 @@ export function refreshIfDue(state: SenderState, nowMs: number): void {
     wakeBy(state, dueAtMs);
     return;
   }
+  rebootstrapIfDue(state, nowMs);
   const node = pickAnyNode(state, nowMs);
   if (node === undefined) return;
   const topics = topicsInUse(state, nowMs);
@@ -54,6 +56,39 @@ export function refreshIfDue(state: SenderState, nowMs: number): void {
     topics,
     allowAutoTopicCreation: config.allowAutoCreateTopics,
   });
+}
+
+/**
+ * KIP-1102: brokers that can be reached but tell nothing are left for the bootstrap servers. Those may be dead names by now, and the brokers
+ * well again: then it is their turn once more, and so on.
+ */
+function rebootstrapIfDue(state: SenderState, nowMs: number): void {
+  const { metadata, config } = state;
+  const triggerMs = config.metadataRecoveryRebootstrapTriggerMs;
+  if (metadata.answeredCount === 0 || config.metadataRecoveryStrategy === 'none') return;
+  if (metadata.askingSinceMs === Infinity) metadata.askingSinceMs = nowMs;
+  const waitMs = metadata.rebootstrap ? Math.max(triggerMs, config.requestTimeoutMs) : triggerMs;
+  if (nowMs - metadata.askingSinceMs <= waitMs) {
+    wakeBy(state, metadata.askingSinceMs + waitMs + 1);
+    return;
+  }
+  if (metadata.rebootstrap) {
+    metadata.rebootstrap = false;
+    metadata.askingSinceMs = nowMs;
+    return;
+  }
+  const waited = `metadata.recovery.rebootstrap.trigger.ms=${String(triggerMs)}`;
+  rebootstrap(state, `no known broker has told of the cluster for ${waited}`, nowMs);
+}
+
+/** From now on the bootstrap servers are asked, unless `metadata.recovery.strategy` is against it. */
+export function rebootstrap(state: SenderState, why: string, nowMs: number): void {
+  const { metadata, config } = state;
+  if (config.metadataRecoveryStrategy === 'none') return;
+  metadata.askingSinceMs = nowMs;
+  if (metadata.rebootstrap || metadata.answeredCount === 0) return;
+  metadata.rebootstrap = true;
+  report(state, { kind: 'rebootstrapped', message: `asking the bootstrap servers again: ${why}` });
 }
 
 /** The request was answered, or lost: when the next one may go. */

@@ -65,7 +65,7 @@ export class Connection {
   readonly endpoint: Endpoint;
   readonly address: string;
   readonly #socket: Socket;
-  readonly #origin: EndpointOrigin;
+  readonly origin: EndpointOrigin;
   readonly #frames: ResponseFrames;
   readonly #responseBytesMax: number;
   readonly #onClosed: (fault: ConnectionFault) => void;
@@ -85,7 +85,7 @@ export class Connection {
     this.#socket = options.socket;
     this.endpoint = options.endpoint;
     this.address = options.address;
-    this.#origin = options.origin;
+    this.origin = options.origin;
     this.#responseBytesMax = options.responseBytesMax ?? RESPONSE_BYTES_MAX;
     this.#frames = new ResponseFrames(this.#responseBytesMax);
     this.#onClosed = options.onClosed;
@@ -230,7 +230,7 @@ export class Connection {
 
   #failed(error: NodeJS.ErrnoException): void {
     if (error.code === 'ECONNRESET' || error.code === 'EPIPE') this.#endedByPeer();
-    else this.#poison(systemFault(error, this.endpoint, this.address, this.#origin));
+    else this.#poison(systemFault(error, this.endpoint, this.address, this.origin));
   }
 
   #endedByPeer(): void {

@@ -126,6 +126,8 @@ export interface PartitionProduced {
 
 export interface BrokerNode extends Endpoint {
   readonly nodeId: number;
+  /** broker.rack; null or left out: none. */
+  readonly rack?: string | null;
 }
 
 export interface MetadataAnswered extends Answer {
@@ -236,7 +238,10 @@ export type SenderEffect =
     }
   /** The broker finds it too large: decode it and make pieces of at most `pieceBytesMax` (but at least two pieces), then `batchSplit`. */
   | { readonly type: 'splitBatch'; readonly batch: ProducerBatch; readonly pieceBytesMax: number }
-  /** The end of a batch: exactly one for each batch that came in (or came out of a split). */
+  /**
+   * The end of a batch: exactly one for each batch that came in, or for the pieces that came of it. May come long before `release`, when time
+   * is up (`outcomesFor`): pieces that such a batch is cut into later have none.
+   */
   | { readonly type: 'outcome'; readonly batch: ProducerBatch; readonly outcome: ProduceOutcome }
   /**
    * The core will not send its bytes again. Comes after its outcome, or after its pieces have come. The shell frees them when, besides, the write

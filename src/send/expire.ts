@@ -1,21 +1,23 @@
 /**
  * delivery.timeout.ms. Only what surely is not in the log may expire: never sent, or refused each time. A batch whose fate is not known is
- * settled first, however long that takes; one whose source can replay never expires.
+ * settled, however long that takes; a caller who cannot wait for that is told that nobody knows. One whose source can replay never expires.
  */
 import type { ProducerBatch } from '../accumulate/producer-batch.ts';
 import { errors } from '../kafka/errors.ts';
-import { at, complete } from './batch-outcome.ts';
+import { at, complete, tell } from './batch-outcome.ts';
 import { partitionsOf, wakeBy, type PartitionState, type SenderState } from './sender-state.ts';
 import { whyKeyless, whyWaiting } from './wait-status.ts';
 
 export function expire(state: SenderState, nowMs: number): void {
   const { accumulator } = state;
   if (nowMs >= accumulator.nextExpiryMs) {
+    const isDue = (batch: ProducerBatch): boolean => accumulator.expiresAtMs(batch) <= nowMs;
     const refused = [...partitionsOf(state)].flatMap((partition) => refusedOf(state, partition));
-    for (const batch of accumulator.takeExpired(nowMs, refused)) timeOut(state, batch, nowMs);
-    for (const batch of refused) {
-      if (accumulator.expiresAtMs(batch) <= nowMs) expireRefused(state, batch, nowMs);
-    }
+    const open = [...partitionsOf(state)].flatMap((partition) => openOf(state, partition));
+    const others = [...refused, ...open];
+    for (const batch of accumulator.takeExpired(nowMs, others)) timeOut(state, batch, nowMs);
+    for (const batch of refused) if (isDue(batch)) expireRefused(state, batch, nowMs);
+    for (const batch of open) if (isDue(batch) && !batch.done) tellOverdue(state, batch);
   }
   wakeBy(state, accumulator.nextExpiryMs);
 }
@@ -30,6 +32,28 @@ function refusedOf(state: SenderState, partition: PartitionState): ProducerBatch
   if (!state.config.enableIdempotence || state.transactions !== undefined) return partition.retries;
   if (partition.settle !== undefined || partition.settleCause !== undefined) return [];
   return partition.retries.filter(({ maybeAppended }) => !maybeAppended);
+}
+
+/** Sent, or on the way to be cut, with somebody who waits for an outcome in time. */
+function openOf(
+  { config }: SenderState,
+  { inFlight, retries, splitting }: PartitionState,
+): ProducerBatch[] {
+  if (config.outcomesFor === 'source') return [];
+  const here = splitting === undefined ? [] : [splitting];
+  return [...inFlight, ...retries, ...here].filter(({ told }) => !told);
+}
+
+function tellOverdue(state: SenderState, batch: ProducerBatch): void {
+  const partition = partitionOfBatch(state, batch);
+  const why = partition === undefined ? 'on its way' : whyWaiting(state, partition);
+  tell(state, batch, {
+    type: 'failed',
+    written: 'perhaps',
+    ...at(batch),
+    error: errors.REQUEST_TIMED_OUT.name,
+    message: `delivery.timeout.ms passed before anybody could tell whether it was written: ${why}`,
+  });
 }
 
 function expireRefused(state: SenderState, batch: ProducerBatch, nowMs: number): void {

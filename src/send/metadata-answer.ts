@@ -1,7 +1,14 @@
 /** What an answer to Metadata changes. Sequences are never forgotten for it: a broker that restarts may say that a topic is missing. */
 import { errorOf, errors, type KafkaError } from '../kafka/errors.ts';
-import { at, complete } from './batch-outcome.ts';
-import { isBusy, loseLeader, metadataDone, requestUpdate, setLeader } from './cluster-metadata.ts';
+import { deny, refuse } from './batch-results.ts';
+import {
+  isBusy,
+  loseLeader,
+  metadataDone,
+  rebootstrap,
+  requestUpdate,
+  setLeader,
+} from './cluster-metadata.ts';
 import type { BrokerNode, MetadataAnswered, TopicMetadata } from './events.ts';
 import { recreated, takeBackKeyless } from './recreated-topic.ts';
 import { problemText, type TopicProblem } from './reports.ts';
@@ -34,7 +41,8 @@ export function takeMetadata(
 ): Fault | undefined {
   const { metadata } = state;
   if (answer.errorCode !== errors.NONE.code || answer.brokers.length === 0) {
-    if (answer.errorCode === errors.REBOOTSTRAP_REQUIRED.code) metadata.rebootstrap = true;
+    const isTold = answer.errorCode === errors.REBOOTSTRAP_REQUIRED.code;
+    if (isTold) rebootstrap(state, 'a broker asks for it (REBOOTSTRAP_REQUIRED)', nowMs);
     requestUpdate(state);
     metadataDone(state, false, nowMs);
     return undefined;
@@ -45,6 +53,7 @@ export function takeMetadata(
   }
   metadata.clusterId ??= clusterId;
   metadata.rebootstrap = false;
+  metadata.askingSinceMs = Infinity;
   metadata.answeredCount = refresh;
   metadata.lastAnswerMs = nowMs;
   takeBrokers(state, answer.brokers);
@@ -94,15 +103,14 @@ function waitedTooLong(
 
 /** Brokers named in any answer. */
 export function takeBrokers(state: SenderState, brokers: readonly BrokerNode[]): void {
-  for (const { nodeId, host, port } of brokers) {
-    const node = state.nodes.get(nodeId);
-    if (node === undefined) {
-      state.nodes.set(nodeId, createNode(nodeId, host, port));
-    } else if (node.host !== host || node.port !== port) {
-      node.host = host;
-      node.port = port;
-      node.failures = 0;
-    }
+  for (const { nodeId, host, port, rack } of brokers) {
+    const node = state.nodes.get(nodeId) ?? createNode(nodeId, host, port);
+    state.nodes.set(nodeId, node);
+    node.rack = rack ?? '';
+    if (node.host === host && node.port === port) continue;
+    node.host = host;
+    node.port = port;
+    node.failures = 0;
   }
 }
 
@@ -163,8 +171,14 @@ function withoutTopic(
   if (problem !== 'missing' || topic.missingCount >= MISSING_ANSWERS) {
     sayProblem(state, topic, { problem, message: advice(state, problem) }, nowMs);
   }
-  if (problem === 'invalidName') rejectAll(state, topic, error);
+  if (isFinal(state, problem)) rejectAll(state, topic, error, problem);
   return !isBusy(topic);
+}
+
+/** Nobody waits for it to pass. */
+function isFinal({ config }: SenderState, problem: TopicProblem): boolean {
+  if (problem === 'notAuthorized') return config.outcomesFor === 'caller';
+  return problem === 'invalidName';
 }
 
 function problemOf(error: KafkaError): TopicProblem | undefined {
@@ -210,18 +224,17 @@ function sayProblem(
   else report(state, { kind: 'topicUsable', topic: topic.topic, partitions: topic.partitionCount });
 }
 
-/** Nothing will ever take these. None was sent: the topic never had a leader. */
-function rejectAll(state: SenderState, topic: TopicState, error: KafkaError): void {
-  for (const queue of [topic.keyless, ...topic.partitions.map((partition) => partition?.queue)]) {
-    for (const batch of queue?.take(() => true) ?? []) {
-      complete(state, batch, {
-        type: 'rejected',
-        written: 'no',
-        ...at(batch),
-        error: error.name,
-        message: `${error.meaning}: ${advice(state, 'invalidName')}`,
-        recordFaults: [],
-      });
-    }
+/** Nothing will take these as things are. What was sent is settled when it can be. */
+function rejectAll(
+  state: SenderState,
+  topic: TopicState,
+  error: KafkaError,
+  problem: TopicProblem,
+): void {
+  const fix = advice(state, problem);
+  const message = `${error.meaning}: ${fix}`;
+  for (const batch of topic.keyless.take(() => true)) refuse(state, batch, error.name, message);
+  for (const partition of topic.partitions) {
+    if (partition !== undefined) deny(state, partition, error, fix);
   }
 }

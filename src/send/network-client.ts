@@ -15,19 +15,25 @@ import type { BatchPayload } from './batch-memory.ts';
 import { BatchSplits } from './batch-splits.ts';
 import type { CutRanges } from './batch-splits.ts';
 import type { SenderEffect, SenderEvent } from './events.ts';
+import { MetricsPusher } from './metrics-pusher.ts';
 import { NodeChannels } from './node-channels.ts';
 import type { ChannelCounts } from './node-channels.ts';
+import { ProducerMeters } from './producer-meters.ts';
 import { sayReport } from './report-lines.ts';
 import type { SenderTelemetry } from './report-lines.ts';
 import type { SenderReport, TopicProblem } from './reports.ts';
 import { RequestSender } from './request-sender.ts';
 import type { RequestCounts } from './request-sender.ts';
 import { step } from './sender.ts';
+import type { Resolve } from './resolve.ts';
 import type { SenderConfig } from './sender-config.ts';
 import { createSender } from './sender-state.ts';
 import type { SendOffsetsToTransaction, TransactionFault } from './transaction-events.ts';
 import type { TransactionPhase } from './transaction-state.ts';
 import { WakeTimer } from './wake-timer.ts';
+
+/** What closing waits for the answer to the last figures, which are worth no more. */
+const LAST_PUSH_MS_MAX = 1000;
 
 export type SealedProducerBatch<Ranges> = ProducerBatch<BatchPayload<Ranges>>;
 
@@ -56,7 +62,11 @@ export interface KafkaSenderOptions<Ranges> {
   readonly wallMs?: () => number;
   readonly random?: () => number;
   /** All addresses of a name; for tests. */
-  readonly resolve?: (host: string) => Promise<readonly string[]>;
+  readonly resolve?: Resolve;
+  /** client.dns.lookup: other addresses of a bootstrap server than of a broker. */
+  readonly resolveBootstrap?: Resolve | undefined;
+  /** enable.metrics.push: labels of the figures that brokers may ask for; undefined: none are given. */
+  readonly metricsLabels?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A call of the transactional API without its number. */
@@ -81,6 +91,8 @@ export interface TopicView {
   readonly available: () => readonly number[];
   /** Why it cannot be used now. */
   readonly problem: TopicProblem | undefined;
+  /** Answers in a row that told of the problem: it may be over since the last. */
+  readonly problemAnswers: number;
 }
 
 /** How the sender ended. */
@@ -99,6 +111,8 @@ export class KafkaSender<Ranges = unknown> {
   readonly #channels: NodeChannels;
   readonly #requests: RequestSender;
   readonly #timer: WakeTimer;
+  readonly #meters = new ProducerMeters();
+  readonly #pusher: MetricsPusher | undefined;
   readonly #events: SenderEvent[] = [];
   #isStepping = false;
   #appended: ProducerBatch[] = [];
@@ -128,11 +142,13 @@ export class KafkaSender<Ranges = unknown> {
       setupTimeoutMaxMs: options.setupTimeoutMaxMs,
       ...{ random, emit },
       ...(resolve === undefined ? {} : { resolve }),
+      resolveBootstrap: options.resolveBootstrap,
     });
     this.#requests = new RequestSender({
       memory: this.#memory,
-      ...{ nowMs: this.nowMs, wallMs, emit },
+      ...{ nowMs: this.nowMs, wallMs, emit, meters: this.#meters },
     });
+    this.#pusher = this.#metricsPusher(wallMs, random);
     this.#timer = new WakeTimer(this.nowMs, () => emit({ type: 'tick' }));
   }
 
@@ -166,11 +182,14 @@ export class KafkaSender<Ranges = unknown> {
       const { partitionCount, partitions } = topic;
       const isLed = (partition: number): boolean => (partitions[partition]?.leaderId ?? -1) >= 0;
       const all = (): number[] => Array.from({ length: partitionCount }, (_, index) => index);
-      return { partitionCount, problem: undefined, available: () => all().filter(isLed) };
+      const available = (): number[] => all().filter(isLed);
+      return { partitionCount, problem: undefined, problemAnswers: 0, available };
     }
     this.#take({ type: 'topicWanted', topic: name });
     const problem = topic?.reported;
-    return problem === undefined ? undefined : { partitionCount: 0, problem, available: () => [] };
+    if (topic === undefined || problem === undefined) return undefined;
+    const { missingCount: problemAnswers } = topic;
+    return { partitionCount: 0, problem, problemAnswers, available: () => [] };
   }
 
   /** Resolves when every batch appended before has its outcome. */
@@ -221,14 +240,51 @@ export class KafkaSender<Ranges = unknown> {
     };
   }
 
+  #metricsPusher(wallMs: () => number, random: () => number): MetricsPusher | undefined {
+    const { metricsLabels: labels, config, arena, telemetry } = this.#options;
+    if (labels === undefined) return undefined;
+    const buffer = { bufferBytesTotal: arena.totalBytes };
+    return new MetricsPusher({
+      channels: () => this.#channels.toBrokers(),
+      read: () => {
+        const readings = { ...this.stats, ...buffer, bufferBytesFree: arena.freeBytes };
+        return this.#meters.read(readings, this.nowMs());
+      },
+      requestTimeoutMs: config.requestTimeoutMs,
+      onRefused: ({ name, meaning }) => {
+        const message = `no more metrics are pushed to the brokers: ${name} (${meaning})`;
+        telemetry.warn('metricsPushEnded', message, { error: name });
+      },
+      ...{ labels, nowMs: this.nowMs, wallMs, random },
+    });
+  }
+
+  /** The last figures, after the last batches; at once where nobody subscribed to any. */
+  async #pushLast(pusher: MetricsPusher, deadlineMs: number): Promise<void> {
+    if (pusher.isSubscribed) {
+      await new Promise<void>((resolve) => {
+        const deadline = new WakeTimer(this.nowMs, resolve);
+        deadline.set(deadlineMs);
+        void this.flush().then(() => {
+          deadline.stop();
+          resolve();
+        });
+      });
+      await pusher.finish(Math.min(LAST_PUSH_MS_MAX, deadlineMs - this.nowMs()));
+    }
+    pusher.stop();
+  }
+
   async #close(timeoutMs: number): Promise<CloseResult> {
+    const deadlineMs = this.nowMs() + timeoutMs;
     this.#takeAppended();
+    if (this.#pusher !== undefined) await this.#pushLast(this.#pusher, deadlineMs);
     const closed = new Promise<void>((resolve) => {
       this.#onClosed = resolve;
     });
     this.#take({ type: 'closeRequested' });
     const deadline = new WakeTimer(this.nowMs, () => this.#take({ type: 'abandonRequested' }));
-    deadline.set(this.nowMs() + timeoutMs);
+    deadline.set(deadlineMs);
     await closed;
     deadline.stop();
     this.#timer.stop();
@@ -248,12 +304,16 @@ export class KafkaSender<Ranges = unknown> {
     if (this.#isStepping) return;
     this.#isStepping = true;
     let isMetadata = false;
+    let isConnected = false;
     for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
       isMetadata ||= next.type === 'metadataAnswered';
+      isConnected ||= next.type === 'connected';
+      if (next.type === 'connected') this.#meters.connected(this.nowMs());
       for (const effect of step(this.#state, next, this.nowMs())) this.#run(effect);
     }
     this.#isStepping = false;
     if (isMetadata) this.#options.onMetadata?.();
+    if (isConnected) this.#pusher?.look();
   }
 
   #report(report: SenderReport): void {
@@ -287,6 +347,7 @@ export class KafkaSender<Ranges = unknown> {
         );
       case 'outcome':
         this.#outcomes[effect.outcome.type] += 1;
+        if (effect.outcome.type !== 'acked') this.#meters.recordsFailed(effect.batch.recordCount);
         return this.#options.onOutcome(effect.batch as SealedProducerBatch<Ranges>, effect.outcome);
       case 'release':
         this.#splits.forget(effect.batch);

@@ -8,6 +8,7 @@ import type { ConnectionFault } from './connection-fault.ts';
 import type { Connect, SenderEvent } from './events.ts';
 import { ChannelOpening } from './open-channel.ts';
 import type { ChannelOptions } from './open-channel.ts';
+import type { Resolve } from './resolve.ts';
 
 export interface NodeChannelsOptions extends Pick<
   ChannelOptions,
@@ -16,6 +17,8 @@ export interface NodeChannelsOptions extends Pick<
   readonly software: ClientSoftware;
   readonly needs: readonly ApiNeed[];
   readonly emit: (event: SenderEvent) => void;
+  /** Other addresses of a bootstrap server than of a broker. */
+  readonly resolveBootstrap?: Resolve | undefined;
 }
 
 /** Bytes and connections so far, those that are closed included. */
@@ -45,6 +48,11 @@ export class NodeChannels {
     return channel?.open === true ? channel : undefined;
   }
 
+  /** Ready ones to brokers by their id: those to bootstrap servers end soon. */
+  toBrokers(): BrokerChannel[] {
+    return [...this.#ready.values()].filter(({ connection }) => connection.origin === 'metadata');
+  }
+
   counts(): ChannelCounts {
     let bytesSent = this.#bytesSent;
     let bytesReceived = this.#bytesReceived;
@@ -57,11 +65,13 @@ export class NodeChannels {
   }
 
   connect({ node, connection, host, port, attempt }: Connect): void {
-    const { software, needs, setupTimeoutMs, setupTimeoutMaxMs, random, resolve, emit } =
-      this.#options;
+    const { software, needs, setupTimeoutMs, setupTimeoutMaxMs, random, emit } = this.#options;
+    const isBootstrap = node < 0;
+    const resolve =
+      (isBootstrap ? this.#options.resolveBootstrap : undefined) ?? this.#options.resolve;
     const opening = new ChannelOpening({
       endpoint: { host, port },
-      origin: node < 0 ? 'bootstrap' : 'metadata',
+      origin: isBootstrap ? 'bootstrap' : 'metadata',
       ...{ attempt, software, needs, setupTimeoutMs, setupTimeoutMaxMs, random },
       ...(resolve === undefined ? {} : { resolve }),
       onClosed: ({ message }) => {

@@ -172,8 +172,8 @@ export function pickAnyNode(state: SenderState, nowMs: number): NodeState | unde
   let best: NodeState | undefined;
   let connecting = false;
   for (const node of state.nodes.values()) {
-    if (node.status === 'connecting') connecting = true;
     if (state.metadata.rebootstrap && !isBootstrap(node)) continue;
+    if (node.status === 'connecting') connecting = true;
     if (!canSend(state, node, nowMs)) continue;
     if (best === undefined || preferred(node, best)) best = node;
   }
@@ -193,7 +193,8 @@ function nodeToConnect(state: SenderState, nowMs: number): NodeState | undefined
   const known = state.metadata.rebootstrap ? [] : down.filter((node) => !isBootstrap(node));
   const healthy = known.filter(({ failures }) => failures === 0);
   // A known broker that is busy answers sooner or later; only when all are gone the names are asked again.
-  const isAlone = state.metadata.rebootstrap || !hasKnown(state, 'ready');
+  const isAlone =
+    state.metadata.rebootstrap || (mayRebootstrap(state) && !hasKnown(state, 'ready'));
   const others = isAlone ? [...known, ...down.filter(isBootstrap)] : known;
   const candidates = healthy.length > 0 ? healthy : others;
   const rested = candidates.filter(({ retryAtMs }) => retryAtMs <= nowMs);
@@ -205,6 +206,11 @@ function nodeToConnect(state: SenderState, nowMs: number): NodeState | undefined
   return picked;
 }
 
+/** `metadata.recovery.strategy`: with none, what the bootstrap servers are for ends with the first answer. */
+function mayRebootstrap({ config, metadata }: SenderState): boolean {
+  return config.metadataRecoveryStrategy === 'rebootstrap' || metadata.answeredCount === 0;
+}
+
 function hasKnown(state: SenderState, status: NodeState['status']): boolean {
   for (const node of state.nodes.values()) {
     if (!isBootstrap(node) && node.status === status) return true;
@@ -213,7 +219,8 @@ function hasKnown(state: SenderState, status: NodeState['status']): boolean {
 }
 
 function sayIfRebootstrapping(state: SenderState, picked: NodeState): void {
-  if (!isBootstrap(picked) || picked.failures > 0 || state.metadata.answeredCount === 0) return;
+  const { answeredCount, rebootstrap } = state.metadata;
+  if (!isBootstrap(picked) || picked.failures > 0 || answeredCount === 0 || rebootstrap) return;
   const message = 'no known broker can be reached: asking the bootstrap servers again';
   report(state, { kind: 'rebootstrapped', message });
 }

@@ -3,7 +3,6 @@
  * Java's ends at the TCP connect, which leaves a silent server to request.timeout.ms). All addresses of a name are tried (client.dns.lookup
  * use_all_dns_ips), and resolved anew each time. TLS and SASL belong between `connectTo` and `askApiVersions`.
  */
-import { lookup } from 'node:dns/promises';
 import { connect } from 'node:net';
 import { askApiVersions, lackOf } from './api-versions.ts';
 import type { ApiNeed, ClientSoftware } from './api-versions.ts';
@@ -11,6 +10,7 @@ import { BrokerChannel } from './broker-channel.ts';
 import { Connection } from './connection.ts';
 import { connectionFault, hostPort, setupTimeoutFault, systemFault } from './connection-fault.ts';
 import type { ConnectionFault, EndpointOrigin } from './connection-fault.ts';
+import { allAddresses } from './resolve.ts';
 import type { Endpoint } from './sender-config.ts';
 
 const KEEP_ALIVE_DELAY_MS = 60_000;
@@ -114,7 +114,7 @@ export class ChannelOpening {
   }
 
   #resolve(step: Step<readonly string[]>): void {
-    const { endpoint, origin, resolve = lookupAll } = this.#options;
+    const { endpoint, origin, resolve = allAddresses } = this.#options;
     resolve(endpoint.host).then(step.end, (error: unknown) => {
       step.end(systemFault(error as NodeJS.ErrnoException, endpoint, undefined, origin));
     });
@@ -177,9 +177,4 @@ export class ChannelOpening {
 /** Behind it another address may have more to say: "refused" on ::1 hides what 127.0.0.1 answers. */
 function saysLittle(fault: ConnectionFault): boolean {
   return fault.reason === 'refused' || fault.reason === 'other';
-}
-
-async function lookupAll(host: string): Promise<readonly string[]> {
-  const found = await lookup(host, { all: true });
-  return found.map(({ address }) => address);
 }

@@ -22,6 +22,14 @@ import {
 const GUESS_PARTITIONS_MIN = 64;
 const GUESSES = 16;
 
+/** One look for a partition. */
+interface Look {
+  readonly state: SenderState;
+  /** Only partitions led by a broker of this rack; undefined: any. */
+  readonly rack: string | undefined;
+  readonly nowMs: number;
+}
+
 /** Gives keyless batches to partitions, as many as can take one now. */
 export function assignKeyless(state: SenderState, nowMs: number): void {
   for (const topic of state.keylessTopics) {
@@ -45,16 +53,30 @@ function give(state: SenderState, topic: TopicState, chosen: PartitionState): vo
 
 /** Stays for batch.size bytes, then draws. */
 function choose(state: SenderState, topic: TopicState, nowMs: number): PartitionState | undefined {
+  const look = { state, rack: rackFor(state, topic, nowMs), nowMs };
   if (topic.stickyBytes < state.config.batchSize) {
     const sticky = topic.partitions[topic.stickyPartition];
-    if (sticky !== undefined && isCandidate(state, sticky, nowMs)) return sticky;
+    if (sticky !== undefined && isCandidate(look, sticky)) return sticky;
   }
-  const drawn = isWorthALook(state, nowMs)
-    ? (guess(state, topic, nowMs) ?? draw(state, topic, nowMs))
-    : undefined;
+  const drawn = isWorthALook(state, nowMs) ? (guess(look, topic) ?? draw(look, topic)) : undefined;
   topic.stickyPartition = drawn?.partition ?? UNASSIGNED_PARTITION;
   topic.stickyBytes = 0;
   return drawn;
+}
+
+/**
+ * KIP-1123: the rack to stay in, which is ours while a broker there can be reached and leads a partition of the topic that refuses nothing.
+ * That it is busy is no reason to leave: the batch waits, as it does for any broker.
+ */
+function rackFor(state: SenderState, topic: TopicState, nowMs: number): string | undefined {
+  const { partitionerRackAware, clientRack } = state.config;
+  if (!partitionerRackAware) return undefined;
+  const isHere = topic.partitions.some((partition) => {
+    if (partition === undefined || partition.refusals > 0) return false;
+    const node = state.nodes.get(partition.leaderId);
+    return node?.rack === clientRack && node.failures === 0 && !isSlow(state, node, nowMs);
+  });
+  return isHere ? clientRack : undefined;
 }
 
 /** With thousands of partitions it is cheaper to ask the brokers first: none may have room. */
@@ -69,19 +91,21 @@ function isWorthALook(state: SenderState, nowMs: number): boolean {
 }
 
 /** With thousands of partitions to look at a draw costs more than the batch: some are tried blindly first, those with much in flight less willingly. */
-function guess(state: SenderState, topic: TopicState, nowMs: number): PartitionState | undefined {
+function guess(look: Look, topic: TopicState): PartitionState | undefined {
+  const { state } = look;
   const { length } = topic.partitions;
   if (length < GUESS_PARTITIONS_MIN) return undefined;
   for (let guesses = 0; guesses < GUESSES; guesses += 1) {
     const partition = topic.partitions[Math.floor(state.random() * length)];
-    if (partition === undefined || !isCandidate(state, partition, nowMs)) continue;
+    if (partition === undefined || !isCandidate(look, partition)) continue;
     if (state.random() * UNSETTLED_MAX >= loadOf(state, partition)) return partition;
   }
   return undefined;
 }
 
 /** A partition with less in flight has more tickets. */
-function draw(state: SenderState, topic: TopicState, nowMs: number): PartitionState | undefined {
+function draw(look: Look, topic: TopicState): PartitionState | undefined {
+  const { state } = look;
   const candidates: PartitionState[] = [];
   let led = false;
   let most = 0;
@@ -89,7 +113,7 @@ function draw(state: SenderState, topic: TopicState, nowMs: number): PartitionSt
   for (const partition of topic.partitions) {
     if (partition === undefined || !state.nodes.has(partition.leaderId)) continue;
     led = true;
-    if (!isCandidate(state, partition, nowMs)) continue;
+    if (!isCandidate(look, partition)) continue;
     const load = loadOf(state, partition);
     if (load > most) most = load;
     loads += load;
@@ -109,9 +133,9 @@ function loadOf({ config }: SenderState, { inFlight, queue }: PartitionState): n
 }
 
 /** Led by a broker that is known; adaptive: it could be sent there in this very step, as far as can be told beforehand. */
-function isCandidate(state: SenderState, partition: PartitionState, nowMs: number): boolean {
+function isCandidate({ state, rack, nowMs }: Look, partition: PartitionState): boolean {
   const node = state.nodes.get(partition.leaderId);
-  if (node === undefined) return false;
+  if (node === undefined || (rack !== undefined && node.rack !== rack)) return false;
   if (!state.config.partitionerAdaptivePartitioningEnable) return true;
   if (node.status === 'disconnected') wantConnection(state, node, nowMs);
   return (

@@ -2,6 +2,7 @@
 import type { KafkaError } from '../kafka/errors.ts';
 import {
   acknowledge,
+  actionOf,
   fatalMessage,
   giveUp,
   isCorruptAgain,
@@ -29,7 +30,7 @@ export function takePlain(
   nowMs: number,
 ): void {
   const { batch, partition } = entry;
-  const { action } = error;
+  const action = actionOf(state, error);
   if (action === 'success' || action === 'duplicate') {
     const { baseOffset, logAppendTimeMs } = answered ?? nowhere;
     acknowledge(state, partition, batch, { baseOffset, logAppendTimeMs, duplicate: false });

@@ -9,6 +9,7 @@ import { errorOf, errors, type KafkaError } from '../kafka/errors.ts';
 import { assert } from '../shared/assert.ts';
 import {
   acknowledge,
+  actionOf,
   fatalMessage,
   giveUp,
   isCorruptAgain,
@@ -141,7 +142,7 @@ function takeIdempotent(
     insertRetry(partition, batch);
     return;
   }
-  const { action } = error;
+  const action = actionOf(state, error);
   if (action === 'fatal' || action === 'abort' || isCorruptAgain(batch, error)) {
     insertRetry(partition, batch);
     stopForGood(state, error.name, fatalMessage(batch, error));
@@ -164,7 +165,7 @@ function refused(
   answered: PartitionProduced,
   nowMs: number,
 ): void {
-  const { action } = error;
+  const action = actionOf(state, error);
   if (isMaybeAppended(error)) batch.maybeAppended = true;
   batch.corruptOnce ||= action === 'retryThenFatal';
   if (action === 'settle' || (batch.maybeAppended && (action === 'split' || action === 'fail'))) {

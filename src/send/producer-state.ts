@@ -36,6 +36,8 @@ export class ProducerIds {
   wanted = false;
   attempts = 0;
   retryAtMs = -Infinity;
+  /** Since when there is no permission to have one, when that was said. */
+  deniedSinceMs: number | undefined;
 
   assign(producerId: bigint, producerEpoch: number): void {
     assert(

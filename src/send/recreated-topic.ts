@@ -23,6 +23,8 @@ export function recreated(state: SenderState, topic: TopicState): void {
     partition.leaderEpoch = NO_LEADER_EPOCH;
     partition.gateLeaderId = NO_NODE;
     partition.lastAckedOffset = -1n;
+    // An answer that is still under way tells of the old log.
+    if (partition.floorRequest !== 0) partition.floor = 0n;
     if (!partition.identity.assigned) continue;
     if (state.transactions !== undefined) {
       loseTransaction(state, state.transactions, partition);

@@ -41,6 +41,10 @@ function lineOf(report: SenderReport): Line {
     case 'requestTimedOut':
     case 'throttled':
       return brokerLine(report);
+    case 'producerIdDenied':
+      return ['error', `${report.error}: ${report.message}`];
+    case 'producerIdGranted':
+      return ['info', `there is a producer id after ${seconds(report.afterMs)}`];
     case 'topicProblem':
       return ['error', `topic ${report.topic} ${problemText[report.problem]}: ${report.message}`];
     case 'topicUsable':

@@ -79,6 +79,9 @@ export type SenderReport =
       readonly error: string;
       readonly message: string;
     }
+  /** What waits for a producer id has failed; the next batch asks again. */
+  | { readonly kind: 'producerIdDenied'; readonly error: string; readonly message: string }
+  | { readonly kind: 'producerIdGranted'; readonly afterMs: number }
   | { readonly kind: 'partitionResumed'; readonly topic: string; readonly partition: number }
   /** Batches whose fate is not known: asking the broker has begun. */
   | {

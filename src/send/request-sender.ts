@@ -25,6 +25,7 @@ import type {
   SendListOffsets,
   SendProduce,
 } from './events.ts';
+import type { ProducerMeters } from './producer-meters.ts';
 import {
   fetchVersionMax,
   headersRequest,
@@ -41,6 +42,7 @@ export interface RequestSenderOptions {
   readonly nowMs: () => number;
   readonly wallMs: () => number;
   readonly emit: (event: SenderEvent) => void;
+  readonly meters: ProducerMeters;
 }
 
 export interface RequestCounts {
@@ -54,6 +56,9 @@ export interface RequestCounts {
   /** From framing to answer of Produce: smoothed (each new one counts an eighth), and the longest. 0 before the first. */
   readonly latencyMs: number;
   readonly latencyMaxMs: number;
+  /** Throttle times in the answers to Produce (KIP-219): on average over all answers, and the longest. */
+  readonly throttleAvgMs: number;
+  readonly throttleMaxMs: number;
 }
 
 const LATENCY_WEIGHT = 1 / 8;
@@ -66,6 +71,9 @@ export class RequestSender {
   #requestsInFlight = 0;
   #latencyMs = 0;
   #latencyMaxMs = 0;
+  #answers = 0;
+  #throttleMs = 0;
+  #throttleMaxMs = 0;
 
   constructor(options: RequestSenderOptions) {
     this.#options = options;
@@ -79,6 +87,8 @@ export class RequestSender {
       requestsInFlight: this.#requestsInFlight,
       latencyMs: this.#latencyMs,
       latencyMaxMs: this.#latencyMaxMs,
+      throttleAvgMs: this.#throttleMs / Math.max(1, this.#answers),
+      throttleMaxMs: this.#throttleMaxMs,
     };
   }
 
@@ -113,10 +123,14 @@ export class RequestSender {
   }
 
   #sendProduce(channel: BrokerChannel, effect: SendProduce): void {
-    const { memory, nowMs, wallMs, emit } = this.#options;
+    const { memory, nowMs, wallMs, emit, meters } = this.#options;
     const { entries, request, acks } = effect;
+    const sentMs = nowMs();
     this.#produceRequestsSent += 1;
     this.#batchesSent += entries.length;
+    for (const { batch } of entries) {
+      meters.batchSent(batch.recordCount, sentMs - batch.createdMs, sentMs);
+    }
     const message = produceRequest(effect, ({ batch, freshTimestamp }) =>
       memory.frame(batch, freshTimestamp ? wallMs() : undefined),
     );
@@ -126,14 +140,16 @@ export class RequestSender {
     };
     const versionMax = produceVersionMax(effect);
     if (acks === 0) return channel.request(produce, message, { versionMax, written });
-    const sentMs = nowMs();
     this.#requestsInFlight += 1;
     channel.request(produce, message, {
       versionMax,
       written,
       answered: (response) => {
         this.#requestsInFlight -= 1;
-        this.#noteLatency(nowMs() - sentMs);
+        const latencyMs = nowMs() - sentMs;
+        this.#noteLatency(latencyMs);
+        meters.answered(effect.node, latencyMs, response.throttleTimeMs, nowMs());
+        this.#noteThrottle(response.throttleTimeMs);
         emit(produceAnswered(request, entries, response));
       },
       lost: () => {
@@ -168,6 +184,12 @@ export class RequestSender {
         });
       },
     });
+  }
+
+  #noteThrottle(ms: number): void {
+    this.#answers += 1;
+    this.#throttleMs += ms;
+    this.#throttleMaxMs = Math.max(this.#throttleMaxMs, ms);
   }
 
   #noteLatency(ms: number): void {

@@ -18,15 +18,23 @@ export interface SenderConfig {
   readonly requestTimeoutMs: number;
   /** `Infinity` where every source can replay. */
   readonly deliveryTimeoutMs: number;
+  /** `Infinity`: never closed for that. */
   readonly connectionsMaxIdleMs: number;
   readonly metadataMaxAgeMs: number;
   readonly metadataMaxIdleMs: number;
+  /** KIP-899: `none` knows no brokers but those of the last metadata. */
+  readonly metadataRecoveryStrategy: 'rebootstrap' | 'none';
+  /** KIP-1102: so long without metadata, and the bootstrap servers are asked although known brokers can be reached. */
+  readonly metadataRecoveryRebootstrapTriggerMs: number;
   /** Bound of the batches in one Produce request, in bytes; one batch goes out alone whatever its size. */
   readonly maxRequestSize: number;
   /** Keyless: bytes after which another partition is chosen. Also what a batch that the broker finds too large is split into. */
   readonly batchSize: number;
   readonly partitionerAdaptivePartitioningEnable: boolean;
   readonly partitionerAvailabilityTimeoutMs: number;
+  /** KIP-1123: keyless batches stay with brokers of `clientRack` while one of them can take any. */
+  readonly partitionerRackAware: boolean;
+  readonly clientRack: string;
   readonly allowAutoCreateTopics: boolean;
   /** A topic that does not exist, or is not permitted, is waited for so long; then the sender stops for good. `Infinity`: until it can be used. */
   readonly topicWaitMaxMs: number;
@@ -35,6 +43,12 @@ export interface SenderConfig {
     readonly transactionalId: string;
     readonly transactionTimeoutMs: number;
   };
+  /**
+   * Who hears of the outcomes. `source` has time: a missing permission is waited for, and a batch whose fate is open has no outcome until it
+   * is known. `caller` has none: a missing permission is an outcome at once, and at delivery.timeout.ms every batch has one, known or not;
+   * what may be in the log is settled all the same.
+   */
+  readonly outcomesFor: 'source' | 'caller';
 }
 
 /** Kafka's defaults, for tests and as a base; connections.max.idle.ms stays below the broker's ten minutes. */
@@ -53,10 +67,15 @@ export const defaultSenderConfig: SenderConfig = {
   connectionsMaxIdleMs: 540_000,
   metadataMaxAgeMs: 300_000,
   metadataMaxIdleMs: 300_000,
+  metadataRecoveryStrategy: 'rebootstrap',
+  metadataRecoveryRebootstrapTriggerMs: 300_000,
   maxRequestSize: 1_048_576,
   batchSize: 16_384,
   partitionerAdaptivePartitioningEnable: true,
   partitionerAvailabilityTimeoutMs: 0,
+  partitionerRackAware: false,
+  clientRack: '',
   allowAutoCreateTopics: true,
   topicWaitMaxMs: Infinity,
+  outcomesFor: 'source',
 };

@@ -41,6 +41,8 @@ export interface SenderState {
   nextConnection: number;
   /** Batches without an outcome. */
   incomplete: number;
+  /** Batches whose outcome was told because their time was up, and that are still to be settled. */
+  overdue: number;
   nextOrdinal: number;
   flushes: { readonly flush: number; readonly before: number; remaining: number }[];
   /** Of the step under way. */
@@ -62,6 +64,8 @@ export interface NodeState {
   readonly id: number;
   host: string;
   port: number;
+  /** broker.rack, '' for none. */
+  rack: string;
   status: 'disconnected' | 'connecting' | 'ready' | 'closing';
   connection: number;
   /** Oldest first. */
@@ -161,8 +165,10 @@ export interface MetadataState {
   notBeforeMs: number;
   /** Refreshes in a row that were asked for and did not help. */
   fruitless: number;
-  /** REBOOTSTRAP_REQUIRED: known brokers are not to be asked. */
+  /** The bootstrap servers alone are to be asked: REBOOTSTRAP_REQUIRED, or the known brokers gave nothing for too long. */
   rebootstrap: boolean;
+  /** When whom to ask was last decided or confirmed by an answer; `Infinity` while none is needed. */
+  askingSinceMs: number;
 }
 
 /**
@@ -189,6 +195,7 @@ export function createSender(config: SenderConfig, random: () => number): Sender
       notBeforeMs: -Infinity,
       fruitless: 0,
       rebootstrap: false,
+      askingSinceMs: Infinity,
     },
     producer: new ProducerIds(),
     transactions: transactionsOf(config, random),
@@ -198,6 +205,7 @@ export function createSender(config: SenderConfig, random: () => number): Sender
     nextRequest: 1,
     nextConnection: 1,
     incomplete: 0,
+    overdue: 0,
     nextOrdinal: 0,
     flushes: [],
     effects: [],
@@ -226,6 +234,7 @@ export function createNode(id: number, host: string, port: number): NodeState {
     id,
     host,
     port,
+    rack: '',
     status: 'disconnected',
     connection: 0,
     inFlight: [],

@@ -202,7 +202,9 @@ function askCoordinator(state: SenderState, nowMs: number): void {
     tellTransactions(state, { type: 'coordinatorConnected', raisesEpoch }, nowMs);
   }
   const effects: TransactionEffect[] = [];
-  const next = nextTransactionRequest(transactions, state.incomplete, nowMs, effects);
+  // What nobody waits for any longer may still be written: EndTxn does.
+  const openBatches = state.incomplete + state.overdue;
+  const next = nextTransactionRequest(transactions, openBatches, nowMs, effects);
   carryOut(state, effects);
   if (next !== undefined) sendTo(state, transactions, next, nowMs);
   else if (nowMs < transactions.retryAtMs) wakeBy(state, transactions.retryAtMs);

@@ -295,6 +295,7 @@ function isDone(state: SenderState): boolean {
 function endIfDone(state: SenderState): void {
   if (state.phase !== 'closing' && state.phase !== 'stopped') return;
   if (!isDone(state)) return;
+  if (state.overdue > 0) abandonAll(state, 'everybody has an outcome');
   let open = false;
   for (const node of state.nodes.values()) {
     disconnect(state, node, 'everything is sent');

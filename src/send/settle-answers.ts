@@ -6,7 +6,7 @@ import type { BatchHeader, HeadersRead, OffsetListed, ProducersDescribed } from 
 import { nextSequence, sequenceDistance } from './producer-state.ts';
 import { activate, report, wakeBy, type PartitionState, type SenderState } from './sender-state.ts';
 import { anew, proceed, type Settle } from './settle.ts';
-import { confirmReached, sayLoss, settleFound } from './settle-results.ts';
+import { beginPlaces, confirmReached, sayLoss, settleFound } from './settle-results.ts';
 import { stopForGood } from './stop.ts';
 
 /** The question was lost with its connection. */
@@ -24,6 +24,11 @@ export function takeSettleAnswer(
   const { settle } = partition;
   if (settle?.request !== answer.request) return;
   settle.request = 0;
+  if (partition.topic.topicId !== settle.topicId) {
+    // Whatever was found lies in a log that is gone: its offsets mean nothing in the new one.
+    anew(state, partition, settle, 'the topic was created again', nowMs);
+    return;
+  }
   const error = errorOf(answer.errorCode);
   if (error !== errors.NONE) failed(state, partition, settle, error, answer, nowMs);
   else if (answer.type === 'producersDescribed') described(state, partition, settle, answer, nowMs);
@@ -40,6 +45,11 @@ function failed(
   answer: OffsetListed | ProducersDescribed | HeadersRead,
   nowMs: number,
 ): void {
+  if (settle.phase === 'places') {
+    // Offsets are good to have; nothing depends on them.
+    settle.phase = settle.afterPlaces;
+    return;
+  }
   if (answer.type === 'headersRead' && error === errors.OFFSET_OUT_OF_RANGE) {
     // Retention has taken what lay below: it is gone whether it was ours or not.
     if (answer.logStartOffset > settle.scanOffset) {
@@ -138,6 +148,7 @@ function offsetListed(
       return;
     case 'metadata':
     case 'describe':
+    case 'places':
     case 'scan':
     case 'resend':
       assert(false, `no offset is asked for in phase ${settle.phase}`);
@@ -168,7 +179,8 @@ function decide(
     settle.last !== undefined &&
     settle.refused === settle.last &&
     settle.refusedReached === reached;
-  settle.phase = isForgotten ? 'watermark' : 'resend';
+  settle.afterPlaces = isForgotten ? 'watermark' : 'resend';
+  settle.phase = beginPlaces(state, partition, settle) ? 'places' : settle.afterPlaces;
 }
 
 function watermark(
@@ -184,7 +196,7 @@ function watermark(
     return;
   }
   if (settle.reached !== undefined) {
-    confirmReached(state, partition, settle, settle.reached);
+    confirmReached(state, partition, settle, settle.reached, settle.logEnd);
     proceed(state, partition, nowMs);
     return;
   }
@@ -201,6 +213,13 @@ function headersRead(
   nowMs: number,
 ): void {
   for (const header of answer.headers) match(partition, settle, header);
+  if (settle.phase === 'places') {
+    settle.placesLeft -= 1;
+    const isOver = answer.nextOffset >= settle.logEnd || answer.nextOffset <= settle.scanOffset;
+    if (isOver || settle.placesLeft === 0) settle.phase = settle.afterPlaces;
+    settle.scanOffset = answer.nextOffset;
+    return;
+  }
   if (answer.nextOffset >= settle.logEnd) {
     settle.phase = 'recheck';
     return;

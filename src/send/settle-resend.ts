@@ -3,6 +3,7 @@ import type { ProducerBatch } from '../accumulate/producer-batch.ts';
 import { errorOf, type KafkaError } from '../kafka/errors.ts';
 import {
   acknowledge,
+  actionOf,
   fatalMessage,
   giveUp,
   isCorruptAgain,
@@ -51,9 +52,9 @@ export function takeResend(
   const end = batch.counter + batch.recordCount;
   if (settle.last === batch) {
     if (!duplicate) sayAppendedTwice(state, batch);
-    confirmReached(state, partition, settle, batch.counter);
+    confirmReached(state, partition, settle, batch.counter, baseOffset);
   } else if (settle.probe !== undefined) {
-    confirmReached(state, partition, settle, batch.counter);
+    confirmReached(state, partition, settle, batch.counter, baseOffset);
   }
   if (duplicate) settle.duplicates += 1;
   else settle.resent += 1;
@@ -84,7 +85,7 @@ function resendRefused(
   answered: PartitionProduced,
   nowMs: number,
 ): void {
-  const { action } = error;
+  const action = actionOf(state, error);
   const why = `${error.name}: ${error.meaning}`;
   if (action === 'fatal' || action === 'abort' || isCorruptAgain(batch, error)) {
     stopForGood(state, error.name, fatalMessage(batch, error));
@@ -93,7 +94,7 @@ function resendRefused(
   batch.corruptOnce ||= action === 'retryThenFatal';
   if (isMaybeAppended(error)) batch.maybeAppended = true;
   if (error.refreshMetadata) requestUpdate(state);
-  if (action === 'park') park(state, partition, error, nowMs);
+  if (error.action === 'park') park(state, partition, error, nowMs);
   if (isSequenceRefused(error)) {
     outOfOrder(state, partition, settle, batch, why, nowMs);
     return;
@@ -132,7 +133,7 @@ function outOfOrder(
   const { identity } = partition;
   if (settle.blind && batch.counter + batch.recordCount <= identity.ackedCounter) {
     // What came behind it in the same epoch was acknowledged: it is in, and only forgotten.
-    confirmReached(state, partition, settle, identity.ackedCounter);
+    confirmReached(state, partition, settle, identity.ackedCounter, undefined);
     proceed(state, partition, nowMs);
     return;
   }

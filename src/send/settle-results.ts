@@ -4,21 +4,71 @@ import { acknowledge } from './batch-results.ts';
 import { report, type PartitionState, type SenderState } from './sender-state.ts';
 import { proceed, type Settle } from './settle.ts';
 
-/** Everything up to `reached` that may have been appended is in. Offsets of all but a resent one are not known. */
+/** So many answers are read for the offsets of batches that the leader has; they may lie far behind the batches of others. */
+const PLACES_ANSWERS_MAX = 4;
+
+/** What may have been appended and lies before `reached`, in order. */
+function upTo({ retries }: PartitionState, reached: number): ProducerBatch[] {
+  return retries.filter(
+    ({ maybeAppended, counter, recordCount }) => maybeAppended && counter + recordCount <= reached,
+  );
+}
+
+/**
+ * The leader has named the last batch that it has. Only of that one the answer to the resend tells the offset; where those before it lie is
+ * read from the log, unless nobody else has written between them. Kafka's client has their offsets from the resends, up to five of them.
+ *
+ * @returns whether headers have to be read
+ */
+export function beginPlaces(
+  state: SenderState,
+  partition: PartitionState,
+  settle: Settle,
+): boolean {
+  const { floor } = partition;
+  const { reached, last, logEnd } = settle;
+  if (state.config.outcomesFor === 'source' || floor === undefined || reached === undefined) {
+    return false;
+  }
+  const batches = upTo(partition, reached);
+  if (!batches.some((batch) => batch !== last) || floor >= logEnd) return false;
+  if (firstOffset(partition, batches, logEnd) !== undefined) return false;
+  settle.scanOffset = floor;
+  settle.placesLeft = PLACES_ANSWERS_MAX;
+  return true;
+}
+
+/** When the batches fill the log from the floor to `end`, there is one place for each. */
+function firstOffset(
+  { floor }: PartitionState,
+  batches: readonly ProducerBatch[],
+  end: bigint,
+): bigint | undefined {
+  const records = batches.reduce((sum, { recordCount }) => sum + recordCount, 0);
+  return floor !== undefined && floor + BigInt(records) === end ? floor : undefined;
+}
+
+/**
+ * Everything up to `reached` that may have been appended is in.
+ *
+ * @param end the offset behind all of it, when that is known
+ */
 export function confirmReached(
   state: SenderState,
   partition: PartitionState,
   settle: Settle,
   reached: number,
+  end: bigint | undefined,
 ): void {
-  const isIn = ({ maybeAppended, counter, recordCount }: ProducerBatch): boolean =>
-    maybeAppended && counter + recordCount <= reached;
-  const proved = partition.retries.filter(isIn);
-  partition.retries = partition.retries.filter((batch) => !isIn(batch));
+  const proved = upTo(partition, reached);
+  const isForCaller = state.config.outcomesFor === 'caller';
+  let next = isForCaller && end !== undefined ? firstOffset(partition, proved, end) : undefined;
+  partition.retries = partition.retries.filter((batch) => !proved.includes(batch));
   for (const batch of proved) {
     settle.duplicates += 1;
-    const where = { baseOffset: -1n, logAppendTimeMs: -1, duplicate: true };
-    acknowledge(state, partition, batch, where);
+    const baseOffset = settle.found.get(batch) ?? next ?? -1n;
+    if (next !== undefined) next += BigInt(batch.recordCount);
+    acknowledge(state, partition, batch, { baseOffset, logAppendTimeMs: -1, duplicate: true });
   }
 }
 

@@ -7,16 +7,18 @@
  * what is missing is sent again in order, one at a time, as the identical records under the identical sequences. An attempt of before that
  * still arrives is then a duplicate of ours, or ours of it. Last, a new epoch shuts out whatever is left of the old.
  *
- *     metadata -> leader -> describe -> logEnd -+-> resend the last it names -> resend the rest -> new epoch
+ *     metadata -> leader -> describe -> logEnd -+-> (places) -> resend the last it names -> resend the rest -> new epoch
  *        ^                                      +-> (no state) watermark -> scan headers -> recheck -> resend the rest
  *        +---- any error, with backoff ---------+-> (refused twice) watermark ------------------------^
  *
+ * Where a caller wants to know the offsets, and other writers are between ours, the headers are read (`places`) before the proof; they prove nothing.
  * Questions go out here; the answers come in by settle-answers.ts and settle-resend.ts.
  */
 import type { ProducerBatch } from '../accumulate/producer-batch.ts';
 import { errors, type KafkaError } from '../kafka/errors.ts';
 import { assert } from '../shared/assert.ts';
 import { backoffMs } from './backoff.ts';
+import { at, complete } from './batch-outcome.ts';
 import { isFresh, requestFresh } from './cluster-metadata.ts';
 import { startRequest } from './in-flight-requests.ts';
 import { unstamp } from './producer-state.ts';
@@ -38,7 +40,15 @@ export interface Settle {
   readonly cause: string;
   readonly startedMs: number;
   phase:
-    'metadata' | 'leader' | 'describe' | 'logEnd' | 'watermark' | 'scan' | 'recheck' | 'resend';
+    | 'metadata'
+    | 'leader'
+    | 'describe'
+    | 'logEnd'
+    | 'places'
+    | 'watermark'
+    | 'scan'
+    | 'recheck'
+    | 'resend';
   /** The refresh of metadata that has to come first. */
   refresh: number;
   /** The question that is out; 0 for none. */
@@ -61,6 +71,9 @@ export interface Settle {
   logEnd: bigint;
   scanOffset: bigint;
   readonly found: Map<ProducerBatch, bigint>;
+  /** What comes when the places of batches were read, and how many answers are still read for it. */
+  afterPlaces: 'resend' | 'watermark';
+  placesLeft: number;
   /** The resend that was refused last, and `reached` at that time: the same again is an answer. */
   refused: ProducerBatch | undefined;
   refusedReached: number | undefined;
@@ -110,6 +123,8 @@ export function beginSettle(state: SenderState, partition: PartitionState, nowMs
     logEnd: 0n,
     scanOffset: 0n,
     found: new Map(),
+    afterPlaces: 'resend',
+    placesLeft: 0,
     refused: undefined,
     refusedReached: undefined,
     blind: false,
@@ -141,6 +156,7 @@ export function anew(
   settle.reached = undefined;
   settle.last = undefined;
   settle.probe = undefined;
+  settle.found.clear();
   settle.retryAtMs =
     nowMs + backoffMs(retryBackoffMs, retryBackoffMaxMs, settle.rounds, state.random);
   if (partition.parked !== undefined) {
@@ -224,6 +240,7 @@ function ask(
       emit(state, { type: 'sendDescribeProducers', ...at, request, producerId });
       return;
     }
+    case 'places':
     case 'scan': {
       const request = started('Fetch');
       const fromOffset = settle.scanOffset;
@@ -295,7 +312,10 @@ export function bumpEpoch(state: SenderState, partition: PartitionState): void {
     partition.inFlight.length === 0 && partition.splitting === undefined,
     'an epoch ends when nothing of it is in flight',
   );
-  const { retries, queue, identity } = partition;
+  const { queue, identity } = partition;
+  const overdue = partition.retries.filter(({ told }) => told);
+  const retries = partition.retries.filter(({ told }) => !told);
+  for (const batch of overdue) drop(state, batch);
   for (const batch of retries) unstamp(batch);
   queue.putBack(retries);
   for (const batch of retries) state.accumulator.watch(batch);
@@ -304,4 +324,12 @@ export function bumpEpoch(state: SenderState, partition: PartitionState): void {
   partition.gateLeaderId = NO_NODE;
   identity.bump();
   activate(state, partition);
+}
+
+/** It is surely not in the log, and was called lost already: it is not sent under another identity. */
+function drop(state: SenderState, batch: ProducerBatch): void {
+  assert(!batch.maybeAppended, 'what may be in the log is settled before an epoch ends');
+  const message = 'delivery.timeout.ms passed before it was written';
+  const { name: error } = errors.REQUEST_TIMED_OUT;
+  complete(state, batch, { type: 'failed', written: 'no', ...at(batch), error, message });
 }

@@ -43,6 +43,5 @@ export function abandon(
   error?: string,
 ): void {
   const written = batch.maybeAppended ? 'perhaps' : 'no';
-  const why = error === undefined ? { message } : { error, message };
-  complete(state, batch, { type: 'abandoned', written, ...at(batch), ...why });
+  complete(state, batch, { type: 'abandoned', written, ...at(batch), error, message });
 }

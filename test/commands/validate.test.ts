@@ -41,7 +41,7 @@ test('a file with faults ends with 78', async () => {
     code: 78,
     said: `millrace: the configuration has a fault:
 /m.yaml:1:44: kafka.linger.ms: "never" is not a whole number
-  fix: write integer from 0 to 900000
+  fix: write integer from 0 to 2147483647
 `,
   });
 });

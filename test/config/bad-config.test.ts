@@ -57,7 +57,7 @@ wrokers: 3
     '5:21: kafka.compression.type: "zip" is not one of its values',
     '  fix: write one of none, gzip, snappy, lz4, zstd',
     '6:14: kafka.linger.ms: "soon" is not a whole number',
-    '  fix: write integer from 0 to 900000',
+    '  fix: write integer from 0 to 2147483647',
     '7:3: kafka.key.serializer does not apply: records have no key, and bytes are sent as they are',
     '  fix: take it out',
     '8:3: acks is written twice',

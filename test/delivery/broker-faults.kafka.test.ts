@@ -55,7 +55,7 @@ describe('each line once and in order while', { timeout: 60 * MINUTE }, () => {
         await sleep(2000);
         await kafka.startNode(id);
         await kafka.ready();
-        await untilInSync();
+        await kafka.untilInSync();
       }
     });
   });
@@ -79,7 +79,7 @@ describe('each line once and in order while', { timeout: 60 * MINUTE }, () => {
         // Shorter than the session the leaders stay where they are, longer they move.
         await sleep(index === 0 ? 2500 : 6000);
         await kafka.signal(id, 'SIGCONT');
-        await untilInSync();
+        await kafka.untilInSync();
       }
       for (const signal of ['SIGSTOP', 'SIGCONT', 'SIGKILL'] as const) {
         for (const id of kafka.nodeIds) await kafka.signal(id, signal);
@@ -89,12 +89,4 @@ describe('each line once and in order while', { timeout: 60 * MINUTE }, () => {
       await kafka.ready();
     });
   });
-
-  /** A broker may go only when the others have what it has: min.insync.replicas is 2. */
-  async function untilInSync(): Promise<void> {
-    const deadline = Date.now() + MINUTE;
-    while ((await kafka.underReplicated()) > 0) {
-      assert.ok(Date.now() < deadline, 'the replicas come back in sync');
-    }
-  }
 });

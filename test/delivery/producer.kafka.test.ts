@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Producer, type RecordMetadata } from '../../src/index.ts';
 import { startKafka, type KafkaCluster } from '../support/kafka-cluster.ts';
 import { kcatLines } from '../support/kcat.ts';
+import { nothingWrong, SentRecords, type Place } from '../support/sent-records.ts';
 
 const PARTITIONS = 6;
 let kafka: KafkaCluster;
@@ -62,13 +63,9 @@ test('brokers are killed with -9 while a loop sends: nothing lost, doubled or ou
     'request.timeout.ms': 5000,
     'delivery.timeout.ms': 60_000,
   });
-  const expected = new Map<string, string>();
-  /** Known to be there from the state of the partition, after a lost connection: where, the broker did not say. */
-  const placeless = new Set<string>();
-  const failed: string[] = [];
-  let sent = 0;
-  const state = { isOver: false };
-  const faults = (async () => {
+  const sent = new SentRecords(producer, kafka.bootstrap, topic);
+  const place = (number: number): Place => ({ key: `key${number % 100}` });
+  await sent.flowDuring({ count: 50, everyMs: 2 }, place, async () => {
     for (const id of [1, 2, 3]) {
       await sleep(1500);
       await kafka.signal(id, 'SIGKILL');
@@ -76,35 +73,9 @@ test('brokers are killed with -9 while a loop sends: nothing lost, doubled or ou
       await kafka.startNode(id);
       await kafka.ready();
     }
-    state.isOver = true;
-  })();
-  while (!state.isOver) {
-    for (let round = 0; round < 50; round += 1) {
-      const key = `key${sent % 100}`;
-      const value = `value ${sent}`;
-      producer.send({ topic, key, value }, (error, metadata) => {
-        if (metadata === null) failed.push(String(error));
-        else if (metadata.offset < 0n) placeless.add(`${key} ${value}`);
-        else expected.set(placeOf(metadata), `${key} ${value}`);
-      });
-      sent += 1;
-    }
-    await producer.drain();
-    await sleep(2);
-  }
-  await faults;
+  });
   await producer.close();
-  assert.deepEqual(failed, []);
-  assert.equal(expected.size + placeless.size, sent);
-  const found = await stored(topic);
-  assert.equal(found.size, sent);
-  for (const [place, entry] of found) {
-    assert.ok(expected.get(place) === entry || placeless.delete(entry), `${entry} at ${place}`);
-  }
-  const last = new Map<string, number>();
-  for (const entry of found.values()) {
-    const [key = '', , number = ''] = entry.split(' ');
-    assert.ok(Number(number) > (last.get(key) ?? -1), `${key}: ${number} is in order`);
-    last.set(key, Number(number));
-  }
+  assert.deepEqual(sent.errors, []);
+  assert.equal(sent.placeless, 0, 'nobody else writes, so every place is known');
+  assert.deepEqual(await sent.verdict(), nothingWrong);
 });

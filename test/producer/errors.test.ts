@@ -104,8 +104,12 @@ test('an error says what happened to its record, where, and why', () => {
     told({ ...at, type: 'expired', written: 'no', waitedMs: 5, message: 'no leader' }),
     ['TimeoutError', 7, true, 'orders', 2, 'notSent'],
   );
-  assert.deepEqual(told({ ...at, type: 'abandoned', written: 'perhaps', message: 'closed' }), [
+  const abandoned = { ...at, type: 'abandoned', written: 'perhaps', message: 'closed' } as const;
+  assert.deepEqual(told({ ...abandoned, error: undefined }), [
     ...['KafkaError', undefined, false, 'orders', 2, 'possiblyWritten'],
+  ]);
+  assert.deepEqual(told({ ...abandoned, error: 'UNSUPPORTED_VERSION' }), [
+    ...['UnsupportedVersionError', 35, false, 'orders', 2, 'possiblyWritten'],
   ]);
   assert.deepEqual(told(rejected('MESSAGE_TOO_LARGE')), [
     ...['RecordTooLargeError', 10, false, 'orders', 2, 'notSent'],
@@ -126,16 +130,16 @@ test('of a batch with bad records each record learns whether it was one of them'
       { index: 4, message: '' },
     ],
   });
-  const message = (index: number): string => {
-    const error = errorOf(outcome, 'orders', 2, index);
-    assert.equal(error.name, 'InvalidRecordError');
-    assert.equal(error.code, errors.INVALID_RECORD.code);
-    return error.message;
+  const told = (index: number): unknown[] => {
+    const { name, code, fate, message } = errorOf(outcome, 'orders', 2, index);
+    return [name, code, fate, message];
   };
   assert.ok(hasRecordFaults(outcome));
-  assert.equal(message(1), 'orders-2: the broker refuses this record: no key');
-  assert.equal(message(4), 'orders-2: the broker refuses this record: why');
-  assert.match(message(0), /^orders-2: refused with its batch, in which .* 2 other/);
+  const invalid = ['InvalidRecordError', errors.INVALID_RECORD.code, 'notSent'];
+  assert.deepEqual(told(1), [...invalid, 'orders-2: the broker refuses this record: no key']);
+  assert.deepEqual(told(4), [...invalid, 'orders-2: the broker refuses this record: why']);
+  assert.deepEqual(told(0).slice(0, 3), ['KafkaError', undefined, 'notSent']);
+  assert.match(String(told(0)[3]), /^orders-2: not written, because .* 2 other records/);
   assert.ok(!hasRecordFaults(rejected('INVALID_RECORD')));
 });
 

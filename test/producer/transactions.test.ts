@@ -8,6 +8,7 @@ import {
   IllegalArgumentError,
   IllegalStateError,
   InvalidRecordError,
+  InvalidTxnTimeoutError,
   KafkaError,
   ProducerFencedError,
   SerializationError,
@@ -296,6 +297,17 @@ async function until(call: () => Promise<void>): Promise<void> {
   }
   assert.fail('it times out for ever');
 }
+
+test('the coordinator is told transaction.timeout.ms, and more than it allows is the end', async (t) => {
+  const { cluster } = await ready(t, { producer: { 'transaction.timeout.ms': 1234 } });
+  const [asked] = cluster.requests('InitProducerId');
+  assert.equal((asked?.body as { transactionTimeoutMs?: number }).transactionTimeoutMs, 1234);
+  const patient = producerFor(t, cluster, {
+    ...{ 'transactional.id': 'patient', 'transaction.timeout.ms': 2_000_000_000 },
+  });
+  const error = await failure(patient.initTransactions());
+  assert.ok(error instanceof InvalidTxnTimeoutError && error.next === 'close', error.message);
+});
 
 test('a missing permission is named, and initTransactions can be called again when it is there', async (t) => {
   const cluster = await embeddedCluster(t, { topics: { logs: 1 } });

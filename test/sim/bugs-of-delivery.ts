@@ -160,6 +160,13 @@ export const bugsOfDelivery: readonly Mutation[] = [
     file: 'src/send/node-connections.ts',
     find: 'const others = isAlone ? [...known, ...down.filter(isBootstrap)] : known;',
     replace: 'const others = isAlone && known.length === 0 ? down.filter(isBootstrap) : known;',
+    also: [
+      {
+        file: 'src/send/cluster-metadata.ts',
+        find: '  rebootstrapIfDue(state, nowMs);\n  const node',
+        replace: '  const node',
+      },
+    ],
   },
   {
     name: 'no-refresh-after-disconnect',

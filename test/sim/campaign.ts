@@ -1,4 +1,5 @@
 /** Many seeds one after the other. */
+import type { SenderConfig } from '../../src/send/sender-config.ts';
 import type { SeedResult } from './fault.ts';
 import { runSeed } from './story.ts';
 import { runTransactions } from './transactional-story.ts';
@@ -11,6 +12,7 @@ export interface CampaignOptions {
   readonly stopsAtFault: boolean;
   /** Planted in this process. */
   readonly mutation: string | undefined;
+  readonly outcomesFor: SenderConfig['outcomesFor'];
   readonly onSeed: (seed: number) => void;
   readonly onFault: (result: SeedResult) => void;
 }
@@ -38,8 +40,9 @@ export function runCampaign(options: CampaignOptions): CampaignTotals {
   let totals = noTotals;
   for (let seed = first; seed < first + seeds; seed += stride) {
     onSeed(seed);
+    const { outcomesFor } = options;
     for (const run of [runSeed, runTransactions]) {
-      const result = run(seed);
+      const result = run(seed, undefined, outcomesFor);
       const { story, records, simulatedMs } = result;
       const seeds = story === 'batches' ? 1 : 0;
       const failed = result.verdict === undefined ? 0 : 1;
@@ -57,18 +60,19 @@ const TRACE_LINES_MAX = 120;
 /** What failed, how to see it again, and the story of the partition. */
 export function explain(
   { story, seed, verdict }: SeedResult,
-  mutation: string | undefined,
+  { mutation, outcomesFor }: Pick<CampaignOptions, 'mutation' | 'outcomesFor'>,
 ): string {
   if (verdict === undefined) return `seed ${seed}: nothing is wrong`;
   const { kind, message, place } = verdict;
   const planted = mutation === undefined ? '' : ` --mutation ${mutation}`;
+  const waiting = outcomesFor === 'caller' ? ' --caller' : '';
   const lines = [
     `seed ${seed}, ${story}: ${kind}${place === undefined ? '' : ` in ${place}`}: ${message}`,
-    `  again: npm run sim -- --first ${seed} --seeds 1${planted}`,
+    `  again: npm run sim -- --first ${seed} --seeds 1${planted}${waiting}`,
   ];
   if (place !== undefined && !place.startsWith('deleted')) {
     const run = story === 'batches' ? runSeed : runTransactions;
-    const { trace } = run(seed, place);
+    const { trace } = run(seed, place, outcomesFor);
     lines.push(`  the last ${Math.min(trace.length, TRACE_LINES_MAX)} lines of ${place}:`);
     lines.push(...trace.slice(-TRACE_LINES_MAX).map((line) => `  ${line}`));
   }

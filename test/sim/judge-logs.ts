@@ -72,7 +72,8 @@ function judgeOutcome(
     const unsure = (): string => `the fate of batch ${batch.id} (${type}) is not known`;
     // Without the right to read nobody can tell what became of a batch that is refused for good now.
     const isAllowed = type === 'abandoned' ? abandons : isBlind;
-    demand(isAllowed, 'lied', unsure, place);
+    // Whoever waits is told in time that nobody knows.
+    demand(isAllowed || config.outcomesFor === 'caller', 'lied', unsure, place);
   }
   if (outcome.type !== 'expired') return;
   const early = (): string => `batch ${batch.id} expired after ${outcome.waitedMs} ms`;

@@ -7,6 +7,7 @@ export function judgeMemory({ state, outcomes, released }: SimulatedWorld): void
   const leaked = (isEmpty: boolean, what: string, place?: string): void =>
     demand(isEmpty, 'leaked', () => `${what} is still held`, place);
   leaked(state.incomplete === 0, `a count of ${state.incomplete} batches`);
+  leaked(state.overdue === 0, `a count of ${state.overdue} batches whose time was up`);
   leaked(state.flushes.length === 0, 'a flush');
   for (const { question } of state.requests.values()) {
     leaked(question.api !== 'Produce', 'a Produce request');

@@ -1,6 +1,7 @@
 /**
  * `npm run sim`: the sender core in a simulated cluster, seed by seed. `--seeds N`, `--first SEED`, `--jobs N` processes; `--mutations [--write]`
  * plants each known bug in turn and says which seed notices it (`--pick` for some of them); `--mutation NAME` plants one.
+ * `--caller`: the sender of the library, whose outcomes somebody waits for.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -22,11 +23,13 @@ const { values } = parseArgs({
     mutations: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
     child: { type: 'boolean', default: false },
+    caller: { type: 'boolean', default: false },
   },
 });
 const seeds = whole('seeds');
 const first = whole('first');
 const jobs = whole('jobs');
+const outcomesFor = values.caller ? 'caller' : 'source';
 
 if (values.mutations) await scoreMutations();
 else if (jobs > 1) await runInChildren();
@@ -48,7 +51,7 @@ async function runHere(): Promise<void> {
   if (mutation !== undefined) assertPlanted(mutation);
   const startedMs = performance.now();
   const totals = runCampaign({
-    ...{ first, seeds, stride: whole('stride'), mutation: values.mutation },
+    ...{ first, seeds, stride: whole('stride'), mutation: values.mutation, outcomesFor },
     stopsAtFault: values.mutation !== undefined,
     onSeed: (seed) => {
       tell({ type: 'seed', seed });
@@ -56,7 +59,10 @@ async function runHere(): Promise<void> {
     onFault: (result) => {
       const { seed, verdict } = result;
       if (verdict === undefined) return;
-      const text = values.child && mutation !== undefined ? '' : explain(result, values.mutation);
+      const text =
+        values.child && mutation !== undefined
+          ? ''
+          : explain(result, { mutation: values.mutation, outcomesFor });
       if (values.child) tell({ type: 'fault', seed, verdict, text });
       else console.log(text);
     },
@@ -76,7 +82,8 @@ async function runInChildren(): Promise<void> {
     Array.from({ length: jobs }, (_, i) => {
       const range = ['--first', `${first + i}`, '--seeds', `${seeds - i}`, '--stride', `${jobs}`];
       const planted = values.mutation === undefined ? [] : ['--mutation', values.mutation];
-      return runChild([...range, ...planted, '--child']);
+      const waiting = values.caller ? ['--caller'] : [];
+      return runChild([...range, ...planted, ...waiting, '--child']);
     }),
   );
   for (const { faults } of results) for (const { text } of faults) console.log(text);

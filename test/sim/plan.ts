@@ -121,6 +121,16 @@ export function draw(chance: Chance): Plan {
   return chance.random() < 0.06 ? calm(plan, chance) : plan;
 }
 
+/** Somebody waits for each outcome, and there is a time by which it has to come. */
+export function forCaller(plan: Plan): Plan {
+  const { deliveryTimeoutMs = Infinity } = plan.config;
+  const config = {
+    outcomesFor: 'caller',
+    deliveryTimeoutMs: Math.min(deliveryTimeoutMs, 4000),
+  } as const;
+  return { ...plan, config: { ...plan.config, ...config } };
+}
+
 function calm(plan: Plan, { below }: Chance): Plan {
   return {
     ...plan,

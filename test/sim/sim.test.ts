@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { SenderConfig } from '../../src/send/sender-config.ts';
 import { projectRoot } from '../support/project.ts';
 import { explain, runCampaign } from './campaign.ts';
 import { runChild } from './child.ts';
@@ -10,17 +11,33 @@ import { editsOf, mutate } from './mutation.ts';
 import { runSeed } from './story.ts';
 
 const SEEDS = Number(process.env['MILLRACE_SEEDS'] ?? 300);
+const CALLER_SEEDS = Math.ceil(SEEDS / 3);
 const FIRST_SEED = Number(process.env['MILLRACE_FIRST_SEED'] ?? 1);
 
-test(`nothing is lost, doubled, out of order, stuck or leaked in ${SEEDS} seeds of 10,000 records`, () => {
+function campaign(outcomesFor: SenderConfig['outcomesFor'], seeds: number): void {
   const faults: string[] = [];
   const totals = runCampaign({
-    ...{ first: FIRST_SEED, seeds: SEEDS, stride: 1, stopsAtFault: true, mutation: undefined },
+    ...{
+      first: FIRST_SEED,
+      seeds,
+      stride: 1,
+      stopsAtFault: true,
+      mutation: undefined,
+      outcomesFor,
+    },
     onSeed: () => undefined,
-    onFault: (result) => faults.push(explain(result, undefined)),
+    onFault: (result) => faults.push(explain(result, { mutation: undefined, outcomesFor })),
   });
   assert.deepEqual(faults, []);
-  assert.ok(totals.records >= SEEDS * 10_000, 'each seed has its records');
+  assert.ok(totals.records >= seeds * 10_000, 'each seed has its records');
+}
+
+test(`nothing is lost, doubled, out of order, stuck or leaked in ${SEEDS} seeds of 10,000 records`, () => {
+  campaign('source', SEEDS);
+});
+
+test(`nor in ${CALLER_SEEDS} seeds of the library, where every outcome comes by delivery.timeout.ms`, () => {
+  campaign('caller', CALLER_SEEDS);
 });
 
 test('a seed tells the same story each time', () => {

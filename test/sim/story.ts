@@ -1,5 +1,6 @@
 /** One seed from its first record to its verdict. */
 import { UNASSIGNED_PARTITION } from '../../src/accumulate/producer-batch.ts';
+import type { SenderConfig } from '../../src/send/sender-config.ts';
 import { partitionOf, partitionsOf, topicOf } from '../../src/send/sender-state.ts';
 import { waiting } from '../../src/send/wait-status.ts';
 import { chanceOf, type Chance } from '../support/seeded-random.ts';
@@ -9,7 +10,8 @@ import { demand, Fault, verdictOf, type SeedResult } from './fault.ts';
 import { judgeLogs } from './judge-logs.ts';
 import { judgeMemory } from './judge-memory.ts';
 import { Manners } from './manners.ts';
-import { draw } from './plan.ts';
+import { judgeTimes } from './judge-times.ts';
+import { draw, forCaller } from './plan.ts';
 import { Trace } from './trace.ts';
 import {
   allPartitions,
@@ -31,10 +33,17 @@ const EXPIRY_CHECK_MS = 7000;
 /** When all faults are over everything is done in this time, slow retries of forbidden topics included. */
 const SETTLE_MS = 120_000;
 
-/** @param traced the `topic-partition` whose story is wanted */
-export function runSeed(seed: number, traced?: string): SeedResult {
+/**
+ * @param traced the `topic-partition` whose story is wanted
+ * @param outcomesFor `caller`: the sender of the library, where somebody waits for each outcome
+ */
+export function runSeed(
+  seed: number,
+  traced?: string,
+  outcomesFor: SenderConfig['outcomesFor'] = 'source',
+): SeedResult {
   const chance = chanceOf(seed);
-  const plan = draw(chance);
+  const plan = outcomesFor === 'caller' ? forCaller(draw(chance)) : draw(chance);
   const world = new SimulatedWorld({ nodes: 3, seed, config: plan.config, keepEffects: false });
   const scene: Scene = {
     ...{ world, chance, plan, slow: new Set(), fullDisks: new Set(), ignorant: new Set() },
@@ -44,6 +53,7 @@ export function runSeed(seed: number, traced?: string): SeedResult {
   };
   const manners = new Manners(world, plan.config.maxInFlightRequestsPerConnection);
   const trace = new Trace(world, traced);
+  if (outcomesFor === 'caller') judgeTimes(world);
   const verdict = verdictOf(() => {
     play(scene, manners);
   });
@@ -84,6 +94,10 @@ function play(scene: Scene, manners: Manners): void {
 function judgeReasons({ world, plan, refused }: Scene): void {
   for (const [{ payload, topic, partition }, outcome] of world.outcomes) {
     if (outcome.type !== 'rejected') continue;
+    // A caller hears of a missing permission at once, for what waits behind the batch that met it too.
+    if (outcome.error === 'TOPIC_AUTHORIZATION_FAILED' && plan.config.outcomesFor === 'caller') {
+      continue;
+    }
     const why = (): string => `rejected without a reason: ${outcome.error}`;
     demand(refused.has((payload as Records).from), 'rude', why, `${topic}-${partition}`);
   }

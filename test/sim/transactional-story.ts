@@ -40,7 +40,9 @@ interface Scene {
 export function runTransactions(seed: number, traced?: string): SeedResult {
   const chance = chanceOf(seed ^ 0x5f37_59df);
   const version = 1 + (seed % 2);
-  const config = { requestTimeoutMs: 2000, deliveryTimeoutMs: 8000 };
+  // Transactions are the library's, where somebody waits for each outcome.
+  const deliveryTimeoutMs = chance.random() < 0.3 ? 500 + chance.below(1500) : 8000;
+  const config = { requestTimeoutMs: 2000, deliveryTimeoutMs, outcomesFor: 'caller' } as const;
   const producer = new TransactionalWorld({
     ...{ version, seed, config, nodes: NODES, partitions: PARTITIONS },
     firstEpoch: chance.random() < 0.1 ? 32_762 + chance.below(4) : 0,

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { kafkaJars } from './kafka-jars.ts';
+import { kcatPartitions } from './kcat.ts';
 
 const JVM_FLAGS = ['-Xmx512m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto'];
 
@@ -21,6 +22,10 @@ export interface KafkaOptions {
   readonly autoCreateTopics?: boolean;
   /** Further broker properties. */
   readonly properties?: Readonly<Record<string, string>>;
+  /** broker.rack of each broker. */
+  readonly racks?: readonly string[];
+  /** Folder of classes that the brokers' properties name. */
+  readonly plugins?: string;
 }
 
 interface KafkaNode {
@@ -52,6 +57,11 @@ export class KafkaCluster {
 
   portOf(id: number): number {
     return this.#node(id).port;
+  }
+
+  /** Where a broker keeps the segments of a partition. */
+  logFolder(id: number, topic: string, partition: number): string {
+    return join(this.#node(id).folder, 'data', `${topic}-${String(partition)}`);
   }
 
   async startNode(id: number): Promise<void> {
@@ -117,26 +127,50 @@ export class KafkaCluster {
     return Buffer.concat(stdout);
   }
 
+  /** @param options.assignment the brokers of each partition, the preferred leader first, in place of `partitions` and `replicas` */
   async createTopic(
     topic: string,
-    options: { partitions: number; replicas?: number; config?: Readonly<Record<string, string>> },
+    options: (
+      { partitions: number; replicas?: number } | { assignment: readonly (readonly number[])[] }
+    ) & { config?: Readonly<Record<string, string>> },
   ): Promise<void> {
-    const replicas = options.replicas ?? this.#nodes.length;
     const config = Object.entries(options.config ?? {}).flatMap(([k, v]) => [
       '--config',
       `${k}=${v}`,
     ]);
-    const counts = [
-      '--partitions',
-      String(options.partitions),
-      '--replication-factor',
-      String(replicas),
-    ];
-    await this.#topics('--create', '--topic', topic, ...counts, ...config);
+    const where =
+      'assignment' in options
+        ? ['--replica-assignment', options.assignment.map((ids) => ids.join(':')).join(',')]
+        : [
+            ...['--partitions', String(options.partitions)],
+            ...['--replication-factor', String(options.replicas ?? this.#nodes.length)],
+          ];
+    await this.#topics('--create', '--topic', topic, ...where, ...config);
   }
 
   async deleteTopic(topic: string): Promise<void> {
     await this.#topics('--delete', '--topic', topic);
+  }
+
+  async addPartitions(topic: string, partitions: number): Promise<void> {
+    await this.#topics('--alter', '--topic', topic, '--partitions', String(partitions));
+  }
+
+  /**
+   * Changes settings that Kafka takes while it runs, by kafka-configs.sh.
+   *
+   * @param entity such as `['--entity-type', 'clients', '--entity-name', 'loader']`
+   * @param settings by name; undefined takes one back
+   */
+  async configure(
+    entity: readonly string[],
+    settings: Readonly<Record<string, string | undefined>>,
+  ): Promise<void> {
+    const changes = Object.entries(settings).flatMap(([name, value]) =>
+      value === undefined ? ['--delete-config', name] : ['--add-config', `${name}=${value}`],
+    );
+    const server = ['--bootstrap-server', this.bootstrap];
+    await this.tool('kafka.admin.ConfigCommand', [...server, '--alter', ...entity, ...changes]);
   }
 
   /** Leader of each partition, by partition number, as the cluster itself describes it. */
@@ -166,10 +200,21 @@ export class KafkaCluster {
     await this.tool('org.apache.kafka.tools.LeaderElectionCommand', [...server, ...elect]);
   }
 
-  /** Partitions of all topics that lack a replica in sync, or a leader. */
-  async underReplicated(): Promise<number> {
-    const text = await this.#topics('--describe', '--under-replicated-partitions');
+  /** Partitions of all topics with fewer replicas in sync than min.insync.replicas asks for. */
+  async underMinIsr(): Promise<number> {
+    const text = await this.#topics('--describe', '--under-min-isr-partitions');
     return [...text.matchAll(/Partition: \d+/g)].length;
+  }
+
+  /** Waits until every replica is in sync: a broker may go only when the others have what it has. */
+  async untilInSync(timeoutMs = 60_000): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const partitions = await kcatPartitions(this.bootstrap);
+      if (partitions.every(({ replicas, inSync }) => inSync.length === replicas.length)) return;
+      if (Date.now() > deadline) throw new Error('the replicas do not come back in sync');
+      await sleep(100);
+    }
   }
 
   logTail(id: number): string {
@@ -205,7 +250,8 @@ export class KafkaCluster {
 
 /** Starts one or three brokers and waits until they answer. The caller stops them; if it dies, so do they. */
 export async function startKafka(options: KafkaOptions): Promise<KafkaCluster> {
-  const { classpath } = await kafkaJars();
+  const { classpath: jars } = await kafkaJars();
+  const classpath = options.plugins === undefined ? jars : `${options.plugins}:${jars}`;
   const folder = mkdtempSync(join(tmpdir(), 'millrace-kafka-'));
   const ids = Array.from({ length: options.brokers }, (_, index) => index + 1);
   const ports = await freePorts(ids.length * 2);
@@ -264,6 +310,7 @@ function nodeProperties(
     'broker.heartbeat.interval.ms': '500',
     'broker.session.timeout.ms': '3000',
     'log.segment.bytes': '134217728',
+    ...(options.racks === undefined ? {} : { 'broker.rack': options.racks[id - 1] ?? '' }),
     ...options.properties,
   };
   return Object.entries(properties)

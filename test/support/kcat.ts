@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { promisify } from 'node:util';
 
 /** Reads a whole topic with kcat, a program that we did not write, and hands on partition and value of each record. */
 export async function kcatRead(
@@ -34,6 +35,33 @@ export async function kcatBytes(bootstrap: string, topic: string): Promise<Buffe
     for await (const part of output) parts.push(part as Buffer);
   });
   return Buffer.concat(parts);
+}
+
+/** What kcat says of a partition of any topic, as one of the brokers knows it. */
+export interface KcatPartition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly replicas: readonly number[];
+  readonly inSync: readonly number[];
+}
+
+/** All partitions of all topics, Kafka's own included: much quicker than a Java tool. */
+export async function kcatPartitions(bootstrap: string): Promise<KcatPartition[]> {
+  const { stdout } = await promisify(execFile)('kcat', ['-L', '-b', bootstrap]);
+  const found: KcatPartition[] = [];
+  let topic = '';
+  const ids = (text = ''): number[] => text.split(',').map(Number);
+  for (const line of stdout.split('\n')) {
+    topic = /^ *topic "(.+)" with/.exec(line)?.[1] ?? topic;
+    const [, partition, replicas, inSync] =
+      /^ *partition (\d+), leader .+ replicas: ([\d,]+), isrs: ([\d,]*)/.exec(line) ?? [];
+    if (partition === undefined) continue;
+    found.push({
+      ...{ topic, partition: Number(partition) },
+      ...{ replicas: ids(replicas), inSync: ids(inSync) },
+    });
+  }
+  return found;
 }
 
 async function kcatConsume(

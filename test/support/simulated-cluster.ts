@@ -46,6 +46,8 @@ export class SimulatedCluster {
   clusterId = 'simulated';
   readonly up = new Map<number, boolean>();
   readonly topics = new Map<string, SimulatedTopic>();
+  /** broker.rack of each node that has one. */
+  racks: readonly string[] = [];
   nextProducerId = 1000n;
   /** API 61 is there: from Kafka 2.8. */
   describeProducers = true;
@@ -137,6 +139,7 @@ export class SimulatedCluster {
       nodeId,
       host: this.hostOf(nodeId),
       port: 9092,
+      rack: this.racks[nodeId] ?? null,
     }));
   }
 

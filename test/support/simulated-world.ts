@@ -207,13 +207,18 @@ export class SimulatedWorld {
     this.#brokers.changed();
   }
 
+  /** When the last stall ended, or will end. */
+  get stalledUntilMs(): number {
+    return this.#stalledUntilMs;
+  }
+
   get isStalled(): boolean {
     return this.nowMs < this.#stalledUntilMs;
   }
 
-  /** Every batch has its outcome. */
+  /** Every batch has its outcome, and what had it before its fate was known is settled. */
   get isSettled(): boolean {
-    return this.outcomes.size >= this.#open();
+    return this.outcomes.size >= this.#open() - this.#mute && this.state.overdue === 0;
   }
 
   /**
@@ -289,6 +294,8 @@ export class SimulatedWorld {
 
   #split = 0;
   #pieces = 0;
+  /** Pieces of batches whose time was up: they have no outcome of their own. */
+  #mute = 0;
 
   #open(): number {
     return this.sent.length + this.#pieces - this.#split;
@@ -357,6 +364,9 @@ export class SimulatedWorld {
     this.#nextBatch += pieces.length;
     this.#split += 1;
     this.#pieces += pieces.length;
-    this.after(1, () => this.step({ type: 'batchSplit', batch, pieces }));
+    this.after(1, () => {
+      if (batch.told) this.#mute += pieces.length - 1;
+      this.step({ type: 'batchSplit', batch, pieces });
+    });
   }
 }

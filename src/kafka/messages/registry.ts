@@ -12,6 +12,8 @@ import { addOffsetsToTxn } from './25-add-offsets-to-txn.ts';
 import { endTxn } from './26-end-txn.ts';
 import { txnOffsetCommit } from './28-txn-offset-commit.ts';
 import { describeProducers } from './61-describe-producers.ts';
+import { getTelemetrySubscriptions } from './71-get-telemetry-subscriptions.ts';
+import { pushTelemetry } from './72-push-telemetry.ts';
 
 /** Every API that millrace has a table of, in the order of the keys. */
 export const messageSpecs: readonly MessageSpec[] = [
@@ -28,6 +30,8 @@ export const messageSpecs: readonly MessageSpec[] = [
   endTxn,
   txnOffsetCommit,
   describeProducers,
+  getTelemetrySubscriptions,
+  pushTelemetry,
 ];
 
 const byKey = new Map(messageSpecs.map((spec) => [spec.apiKey, spec]));

@@ -100,6 +100,20 @@ test('a broker that leads nothing of ours gets no connection', () => {
   assert.deepEqual(new Set(nodes), new Set([-1, 0]));
 });
 
+test('retries=3 is three attempts after the first, with idempotence and without', () => {
+  for (const enableIdempotence of [true, false]) {
+    for (const refusals of [3, 4]) {
+      const world = SimulatedWorld.warm({ config: { enableIdempotence, retries: 3 } });
+      let left = refusals;
+      world.faults.refusal = () => (left-- > 0 ? 'NOT_ENOUGH_REPLICAS' : undefined);
+      const batch = world.send('logs', 0);
+      world.settle();
+      assert.equal(batch.attempts, 4);
+      assert.equal(world.outcome(batch).type, refusals === 3 ? 'acked' : 'failed');
+    }
+  }
+});
+
 test('without idempotence a lost connection uses up a retry', () => {
   for (const cuts of [1, 2]) {
     const config = { enableIdempotence: false, retries: 1 };

@@ -100,3 +100,40 @@ test('without permission to read, a batch that may be in and is refused for good
   );
   world.verify();
 });
+
+test('offsets that were found in a topic are not held against the one that was created again meanwhile (seed 426)', () => {
+  const world = SimulatedWorld.warm({ nodes: 2 });
+  const topic = world.cluster.topics.get('logs');
+  assert.ok(topic !== undefined);
+  topic.logAppendTime = true;
+  for (let i = 0; i < 5; i++) world.send('logs', 0);
+  world.settle();
+  world.faults.request = ({ type }) => (type === 'sendProduce' ? 'silent' : undefined);
+  world.send('logs', 0);
+  world.run(20);
+  world.cluster.partition('logs', 0).forgetProducers();
+  let wasRead = false;
+  world.faults.request = ({ type }) => {
+    if (type === 'readHeaders') wasRead = true;
+    if (type !== 'sendListOffsets' || !wasRead) return undefined;
+    // The last question of the round: metadata is ahead of its answer.
+    wasRead = false;
+    world.cluster.recreateTopic('logs');
+    world.after(200, () => {
+      world.state.metadata.wanted = true;
+      world.step({ type: 'tick' });
+    });
+    return { delayMs: 3000 };
+  };
+  world.cutAll(false);
+  world.settle();
+  assert.equal(world.said('topicRecreated').length, 1);
+  world.faults = {};
+  const after = world.cluster.topics.get('logs');
+  assert.ok(after !== undefined);
+  after.logAppendTime = true;
+  const later = Array.from({ length: 3 }, () => world.send('logs', 0));
+  world.settle();
+  for (const batch of later) assert.equal(world.outcome(batch).type, 'acked');
+  assert.deepEqual(world.said('fatal'), []);
+});

@@ -283,3 +283,20 @@ test('abandoned at the end of its patience, the sender answers who waits for a c
   assert.equal(producer.ended(commit)?.fault?.next, 'close');
   assert.ok(world.run(5000, () => world.closed));
 });
+
+test('EndTxn waits for a batch on the wire, too, whose outcome was told at delivery.timeout.ms', () => {
+  const config = { deliveryTimeoutMs: 500, requestTimeoutMs: 3000, outcomesFor: 'caller' } as const;
+  const producer = new TransactionalWorld({ version: 1, config });
+  const { world } = producer;
+  producer.call('beginTransaction');
+  world.faults.request = ({ type }) => (type === 'sendProduce' ? { delayMs: 1500 } : undefined);
+  const batch = world.send('logs', 0);
+  world.run(800);
+  assert.deepEqual(producer.outcomes(batch), ['failed']);
+  const abort = producer.start('abortTransaction');
+  world.run(300);
+  assert.deepEqual([producer.logged(0), producer.count('EndTxn')], [0, 0]);
+  assert.equal(producer.wait(abort), undefined);
+  assert.deepEqual([producer.logged(0), producer.count('EndTxn')], [1, 1]);
+  assert.deepEqual(producer.committed(0), []);
+});

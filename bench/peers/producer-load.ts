@@ -1,0 +1,149 @@
+/**
+ * The load of the producer bench, the same loops for every client: it hands out records, waits as the style asks, and prints what that cost
+ * this process, all its threads included, once the client has warmed up.
+ */
+import { present } from '../../src/shared/assert.ts';
+import { logLines } from '../../test/support/log-lines.ts';
+import { spread } from '../statistics.ts';
+import type { LoadFigures, LoadStyle } from '../producer-load-style.ts';
+
+/** A record as it is handed to a client. */
+export interface LoadRecord {
+  readonly topic: string;
+  readonly key: Buffer | undefined;
+  readonly value: Buffer;
+}
+
+export interface Load {
+  readonly bootstrap: string;
+  readonly topic: string;
+  readonly codec: string;
+  readonly style: LoadStyle;
+  readonly isKeyed: boolean;
+  readonly valueBytes: number;
+  readonly records: number;
+}
+
+/** What a client can do; a style that it has no call for is left out. */
+export interface LoadClient {
+  /** All of them in one call; resolves when all are acknowledged. */
+  readonly batch?: (records: readonly LoadRecord[]) => Promise<unknown>;
+  /** Resolves when it is acknowledged. */
+  readonly send?: (record: LoadRecord) => Promise<unknown>;
+  /** Without a promise; what comes back is waited for before the next one. */
+  readonly fire?: (record: LoadRecord) => Promise<unknown> | undefined;
+  /** Resolves when everything fired is acknowledged. */
+  readonly flush?: () => Promise<unknown>;
+  readonly close: () => Promise<unknown>;
+}
+
+export const PARTITIONS = 6;
+/** About what fits into one request. */
+const BATCH_BYTES = 900_000;
+/** Promises that are open at a time. */
+const WINDOW = 1000;
+const VALUES = 1000;
+/** A v2 record around its key and value. */
+const RECORD_OVERHEAD_BYTES = 12;
+
+/** Records of a batch call: about a million bytes of them. */
+export function batchRecords(valueBytes: number): number {
+  return Math.max(1, Math.floor(BATCH_BYTES / (valueBytes + RECORD_OVERHEAD_BYTES)));
+}
+
+/** Runs the load that the command line names, and prints its figures as one line of JSON. */
+export async function runLoad(open: (load: Load) => Promise<LoadClient>): Promise<void> {
+  const load = readLoad(process.argv.slice(2));
+  const client = await open(load);
+  const next = recordSource(load);
+  await carry(client, load, next, Math.ceil(load.records / 10));
+  const cpuBefore = process.cpuUsage();
+  const startedMs = performance.now();
+  const latencies = await carry(client, load, next, load.records);
+  const wallSeconds = (performance.now() - startedMs) / 1000;
+  const { user, system } = process.cpuUsage(cpuBefore);
+  const figures: LoadFigures = {
+    ...{ wallSeconds, cpuSeconds: (user + system) / 1e6 },
+    peakBytes: process.resourceUsage().maxRSS * 1024,
+    latencyMs: spread(latencies).median,
+    latencyP99Ms: percentile(latencies, 0.99),
+  };
+  await client.close();
+  process.stdout.write(`${JSON.stringify(figures)}\n`);
+}
+
+function readLoad(args: readonly string[]): Load {
+  const [bootstrap = '', topic = '', codec = '', style = '', keyed, valueBytes, records] = args;
+  return {
+    ...{ bootstrap, topic, codec, style: style as LoadStyle, isKeyed: keyed === 'keyed' },
+    ...{ valueBytes: Number(valueBytes), records: Number(records) },
+  };
+}
+
+/** @returns how long each record took, where the style waits for one after the other */
+async function carry(
+  client: LoadClient,
+  load: Load,
+  next: () => LoadRecord,
+  count: number,
+): Promise<number[]> {
+  const { flush } = client;
+  const why = `the client has a call for ${load.style}`;
+  switch (load.style) {
+    case 'batch': {
+      const batch = present(client.batch, why);
+      const size = batchRecords(load.valueBytes);
+      for (let left = count; left > 0; left -= size) {
+        await batch(Array.from({ length: Math.min(size, left) }, next));
+      }
+      return [];
+    }
+    case 'promise': {
+      const send = present(client.send, why);
+      for (let left = count; left > 0; left -= WINDOW) {
+        await Promise.all(Array.from({ length: Math.min(WINDOW, left) }, () => send(next())));
+      }
+      return [];
+    }
+    case 'fire': {
+      const fire = present(client.fire, why);
+      for (let left = count; left > 0; left -= 1) {
+        const room = fire(next());
+        if (room !== undefined) await room;
+      }
+      await flush?.();
+      return [];
+    }
+    case 'single': {
+      const send = present(client.send, why);
+      const latencies: number[] = [];
+      for (let left = count; left > 0; left -= 1) {
+        const sentMs = performance.now();
+        await send(next());
+        latencies.push(performance.now() - sentMs);
+      }
+      return latencies;
+    }
+  }
+}
+
+/** The same values and keys again and again: making them must not be what is measured. */
+function recordSource({ topic, valueBytes, isKeyed }: Load): () => LoadRecord {
+  const bytes = (valueBytes + 1) * (VALUES + 200) * 2;
+  const text = logLines({ bytes, lineBytes: valueBytes + 1, seed: 7 });
+  const values = Array.from({ length: VALUES }, (_, index) =>
+    Buffer.from(text.subarray(index * valueBytes, (index + 1) * valueBytes)),
+  );
+  const keys = values.map((_, index) => (isKeyed ? Buffer.from(`key-${index * 7919}`) : undefined));
+  let number = 0;
+  return () => {
+    const index = number % VALUES;
+    number += 1;
+    return { topic, key: keys[index], value: values[index] ?? Buffer.alloc(0) };
+  };
+}
+
+function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
+}

@@ -1,0 +1,52 @@
+/** @platformatic/kafka under the load of the producer bench: idempotent, acks=all; its stream is what it has for records without a promise. */
+import { once } from 'node:events';
+import { Producer, type CompressionAlgorithmValue } from '@platformatic/kafka';
+import { batchRecords, PARTITIONS, runLoad, type LoadRecord } from './producer-load.ts';
+
+/** A message as it takes it. */
+interface Message {
+  topic: string;
+  value: Buffer;
+  key?: Buffer;
+  partition?: number;
+}
+
+await runLoad(async ({ bootstrap, codec, valueBytes }) => {
+  const producer = new Producer({
+    clientId: 'bench',
+    bootstrapBrokers: bootstrap.split(','),
+    idempotent: true,
+    acks: -1,
+    compression: codec as CompressionAlgorithmValue,
+    autocreateTopics: false,
+  });
+  await producer.initIdempotentProducer({});
+  let next = 0;
+  const message = ({ topic, key, value }: LoadRecord, partition: number): Message =>
+    key === undefined ? { topic, value, partition } : { topic, key, value };
+  // Left to itself it gives each keyless record another partition, and each batch six of them.
+  const turn = (every: number): number => Math.floor(next++ / every) % PARTITIONS;
+  const size = batchRecords(valueBytes);
+  const stream = producer.asStream({ batchSize: size, batchTime: 5, highWaterMark: size });
+  let fired = 0;
+  let acked = 0;
+  stream.on('flush', ({ count }: { count: number }) => (acked += count));
+  return {
+    batch: (records) => {
+      const partition = turn(1);
+      return producer.send({ messages: records.map((record) => message(record, partition)) });
+    },
+    send: (record) => producer.send({ messages: [message(record, turn(1))] }),
+    fire: (record) => {
+      fired += 1;
+      return stream.write(message(record, turn(size))) ? undefined : once(stream, 'drain');
+    },
+    flush: async () => {
+      while (acked < fired) await once(stream, 'flush');
+    },
+    close: async () => {
+      await stream.close();
+      await producer.close();
+    },
+  };
+});

@@ -1,0 +1,34 @@
+import type { Codec } from './contenders.ts';
+import { loadStyles, type LoadCell, type LoadStyle } from './producer-load-style.ts';
+
+/** Lists as they were typed, with commas; what is left out is all of it. */
+interface Asked {
+  readonly sizes?: string | undefined;
+  readonly codecs?: string | undefined;
+  readonly styles?: string | undefined;
+  readonly records?: string | undefined;
+}
+
+/** About 100 MB a run, so that a client's slow beginning is a small part. */
+const LOAD_BYTES = 100e6;
+const SINGLES = 3000;
+
+/** Each size, codec and style; with keys too where many records go in one call, which is where a partitioner costs. */
+export function producerCells({ sizes, codecs, styles, records }: Asked): LoadCell[] {
+  const cells: LoadCell[] = [];
+  for (const valueBytes of split(sizes, ['100', '1024']).map(Number)) {
+    for (const codec of split(codecs, ['none', 'lz4']) as Codec[]) {
+      for (const style of split(styles, loadStyles) as LoadStyle[]) {
+        const count = Number(records ?? Math.ceil(LOAD_BYTES / valueBytes));
+        const about = { valueBytes, codec, style, records: style === 'single' ? SINGLES : count };
+        cells.push({ ...about, isKeyed: false });
+        if (style === 'batch') cells.push({ ...about, isKeyed: true });
+      }
+    }
+  }
+  return cells;
+}
+
+function split(text: string | undefined, all: readonly string[]): readonly string[] {
+  return text === undefined ? all : text.split(',').filter((part) => part !== '');
+}

@@ -1,0 +1,31 @@
+/** How a program sends, what a run of the producer bench is about, and what it gives. */
+import type { Codec } from './contenders.ts';
+
+/**
+ * - `batch`: a call with about a million bytes of records, awaited before the next;
+ * - `promise`: a call and a promise a record, a thousand of them open;
+ * - `fire`: a call a record, nothing to wait for but memory;
+ * - `single`: a call a record, awaited before the next, with linger.ms=0: its latency is the figure.
+ */
+export const loadStyles = ['batch', 'promise', 'fire', 'single'] as const;
+export type LoadStyle = (typeof loadStyles)[number];
+
+/** Records of one shape, sent in one style. */
+export interface LoadCell {
+  readonly valueBytes: number;
+  readonly codec: Codec;
+  readonly style: LoadStyle;
+  readonly isKeyed: boolean;
+  readonly records: number;
+}
+
+/** What the measured part of a run cost. */
+export interface LoadFigures {
+  readonly wallSeconds: number;
+  /** User and system time, all threads. */
+  readonly cpuSeconds: number;
+  readonly peakBytes: number;
+  /** Median and 99th percentile from call to acknowledgement; NaN but for `single`. */
+  readonly latencyMs: number;
+  readonly latencyP99Ms: number;
+}

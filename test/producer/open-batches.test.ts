@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { loadKernel } from '../../src/encode/kernel.ts';
+import { BATCH_HEADER_BYTES } from '../../src/kafka/record-batch.ts';
+import { recordBytes } from '../../src/kafka/record-writer.ts';
+import type { OpenBatch } from '../../src/producer/open-batch.ts';
+import { OpenBatches } from '../../src/producer/open-batches.ts';
+import { Arena } from '../../src/ring/arena.ts';
+import { layoutMemory } from '../../src/ring/memory-layout.ts';
+import { allocateSharedMemory } from '../../src/ring/shared-memory.ts';
+
+const MEMORY_BYTES = 16 << 20;
+const BATCH_BYTES = 4096;
+const LINGER_MS = 10;
+const delivery = { written: () => undefined, settle: () => undefined };
+
+async function openBatches() {
+  const memory = allocateSharedMemory(MEMORY_BYTES);
+  const arena = new Arena(memory, layoutMemory(MEMORY_BYTES, 1, 0).arena);
+  const handedOn: OpenBatch[] = [];
+  let nowMs = 0;
+  let timer: { readonly atMs: number; readonly then: () => void } | undefined;
+  const batches = new OpenBatches({
+    ...{ memory, arena, kernel: await loadKernel(memory.memory) },
+    ...{ batchBytes: BATCH_BYTES, lingerMs: LINGER_MS, nowMs: () => nowMs },
+    after: (delayMs, then) => {
+      timer = { atMs: nowMs + delayMs, then };
+      return () => (timer = undefined);
+    },
+    dispatch: (batch) => handedOn.push(batch),
+  });
+  return {
+    ...{ arena, handedOn },
+    append: (partition: number | undefined, value: string): boolean =>
+      batches.append(
+        {
+          ...{ topic: 'logs', partition, key: null, value, headers: [], timestampMs: 5 },
+          bytesMax: recordBytes(100_000, 0, null, value, []),
+        },
+        delivery,
+      ),
+    pass: (ms: number): void => {
+      nowMs += ms;
+      if (timer === undefined || timer.atMs > nowMs) return;
+      const { then } = timer;
+      timer = undefined;
+      then();
+    },
+  };
+}
+
+test('a batch is handed on when it is full, and never holds more than batch.size', async () => {
+  const { append, handedOn } = await openBatches();
+  for (let i = 0; i < 100; i += 1) assert.ok(append(0, 'x'.repeat(200)));
+  assert.ok(handedOn.length >= 4);
+  for (const { bytes, recordCount } of handedOn) {
+    assert.ok(bytes <= BATCH_BYTES);
+    assert.ok(bytes + 230 > BATCH_BYTES, `${bytes} bytes is not full`);
+    assert.ok(recordCount > 1);
+  }
+});
+
+test('a record that is longer than batch.size has a batch of its own, at once', async () => {
+  const { append, handedOn } = await openBatches();
+  assert.ok(append(0, 'small'));
+  assert.ok(append(0, 'x'.repeat(3 * BATCH_BYTES)));
+  assert.deepEqual(
+    handedOn.map(({ recordCount }) => recordCount),
+    [1, 1],
+    'the one before it keeps its place before it',
+  );
+  assert.ok((handedOn[1]?.bytes ?? 0) > 3 * BATCH_BYTES);
+});
+
+test('a batch that is not full is handed on when linger.ms is over, each partition by its own first record', async () => {
+  const { append, handedOn, pass } = await openBatches();
+  append(0, 'a');
+  pass(6);
+  append(1, 'b');
+  append(0, 'c');
+  pass(3);
+  assert.equal(handedOn.length, 0);
+  pass(1);
+  assert.deepEqual(
+    handedOn.map(({ partition, recordCount }) => [partition, recordCount]),
+    [[0, 2]],
+  );
+  pass(6);
+  assert.deepEqual(
+    handedOn.map(({ partition }) => partition),
+    [0, 1],
+  );
+});
+
+test('a batch claims memory as it fills, not as long as batch.size, and gives back what it did not fill', async () => {
+  const { append, arena, handedOn, pass } = await openBatches();
+  const before = arena.freeBytes;
+  append(undefined, 'a');
+  pass(LINGER_MS);
+  const [batch] = handedOn;
+  assert.ok(batch !== undefined && batch.bytes > BATCH_HEADER_BYTES);
+  assert.ok(before - arena.freeBytes <= 4096, 'one page for one small record');
+});
