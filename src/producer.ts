@@ -129,7 +129,7 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
     callback?: DeliveryCallback | null,
   ): Promise<RecordMetadata> | void {
     if (callback !== undefined) {
-      this.#intake.take(record, callback ?? ignore);
+      this.#intake.take(record, callback);
       return;
     }
     const sent = new Promise<RecordMetadata>((resolve, reject) => {
@@ -145,11 +145,30 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
 
   /** Sends all, in their order. The promise is kept when all are acknowledged, and rejected with the first failure when all have their end. */
   async sendAll(records: Iterable<ProducerRecord<K, V>>): Promise<RecordMetadata[]> {
-    const ends = await Promise.allSettled(Array.from(records, (record) => this.send(record)));
-    return ends.map((end) => {
-      if (end.status === 'rejected') throw end.reason;
-      return end.value;
+    const ends: RecordMetadata[] = [];
+    let failure: KafkaError | undefined;
+    let open = 1;
+    await new Promise<void>((resolve) => {
+      // One promise for all of them: a promise for each would cost more than the record does.
+      const ended = (): void => {
+        open -= 1;
+        if (open === 0) resolve();
+      };
+      let count = 0;
+      for (const record of records) {
+        const index = count;
+        count += 1;
+        open += 1;
+        this.#intake.take(record, (error, metadata) => {
+          failure ??= error ?? undefined;
+          if (metadata !== null) ends[index] = metadata;
+          ended();
+        });
+      }
+      ended();
     });
+    if (failure !== undefined) throw failure;
+    return ends;
   }
 
   /**

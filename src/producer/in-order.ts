@@ -2,12 +2,17 @@
 export class InOrder {
   readonly #queue: { isReady: boolean; readonly begin: () => void }[] = [];
 
+  /** Nothing waits: what comes now may begin at once. */
+  get isEmpty(): boolean {
+    return this.#queue.length === 0;
+  }
+
   /**
    * @param ready undefined: at once, if nothing before it waits. Must not reject
    * @param begin must not throw
    */
   enter(ready: Promise<unknown> | undefined, begin: () => void): void {
-    if (ready === undefined && this.#queue.length === 0) {
+    if (ready === undefined && this.isEmpty) {
       begin();
       return;
     }

@@ -7,31 +7,36 @@ import { failedMetadata, metadataOf, type Headers, type RecordMetadata } from '.
 /** What is told of the end of a record: exactly one of the two is null. */
 export type DeliveryCallback = (error: KafkaError | null, metadata: RecordMetadata | null) => void;
 
-/** Told before the callback or promise of the record. */
-export type DeliveryWatch = (
-  metadata: RecordMetadata,
-  error: KafkaError | null,
-  headers: Headers,
-) => void;
+/** Who hears of all records, before the callback or promise of each. */
+export interface DeliveryWatch {
+  /** Whether `acked` wants to know where. */
+  readonly wantsMetadata: boolean;
+  /** @param metadata undefined when neither this nor the sender of the record wants it */
+  acked(metadata: RecordMetadata | undefined, headers: Headers): void;
+  failed(metadata: RecordMetadata, error: KafkaError, headers: Headers): void;
+}
 
 /** One record on its way, from `send` to its end. */
 export class RecordDelivery implements Delivery {
   readonly topic: string;
+  readonly headers: Headers;
   readonly timestampMs: number;
-  readonly #headers: Headers;
   readonly #watch: DeliveryWatch;
-  readonly #callback: DeliveryCallback;
+  readonly #callback: DeliveryCallback | null;
   #keyBytes = -1;
   #valueBytes = -1;
 
+  /** @param callback null: nobody waits for this one */
   constructor(
-    record: { readonly topic: string; readonly timestampMs: number; readonly headers: Headers },
+    topic: string,
+    headers: Headers,
+    timestampMs: number,
     watch: DeliveryWatch,
-    callback: DeliveryCallback,
+    callback: DeliveryCallback | null,
   ) {
-    this.topic = record.topic;
-    this.timestampMs = record.timestampMs;
-    this.#headers = record.headers;
+    this.topic = topic;
+    this.headers = headers;
+    this.timestampMs = timestampMs;
     this.#watch = watch;
     this.#callback = callback;
   }
@@ -46,18 +51,22 @@ export class RecordDelivery implements Delivery {
       this.fail(errorOf(outcome, this.topic, outcome.partition, index), outcome.partition);
       return;
     }
+    if (this.#callback === null && !this.#watch.wantsMetadata) {
+      this.#watch.acked(undefined, this.headers);
+      return;
+    }
     const metadata = metadataOf(outcome, index, {
       timestamp: this.timestampMs,
       serializedKeySize: this.#keyBytes,
       serializedValueSize: this.#valueBytes,
     });
-    this.#watch(metadata, null, this.#headers);
-    this.#callback(null, metadata);
+    this.#watch.acked(metadata, this.headers);
+    this.#callback?.(null, metadata);
   }
 
   /** It was not sent, or was given up. */
   fail(error: KafkaError, partition?: number): void {
-    this.#watch(failedMetadata(this.topic, partition), error, this.#headers);
-    this.#callback(error, null);
+    this.#watch.failed(failedMetadata(this.topic, partition), error, this.headers);
+    this.#callback?.(error, null);
   }
 }

@@ -13,7 +13,8 @@ import { BufferExhaustedError, IllegalStateError, KafkaError, TimeoutError } fro
 import { InOrder } from './in-order.ts';
 import { ProducerInterceptors, type InterceptorFault } from './interceptors.ts';
 import type { PlacedRecord } from './open-batches.ts';
-import { createPartitioner, type ChoosePartition } from './partitioners.ts';
+import { createPartitioner, type ChoosePartition, type TopicPartitions } from './partitioners.ts';
+import { PreparedRecord, type RecordDoor } from './prepared-record.ts';
 import type { ProducerOwnSettings } from './producer-config.ts';
 import {
   checkRecord,
@@ -23,7 +24,7 @@ import {
   type Headers,
   type ProducerRecord,
 } from './record.ts';
-import { RecordDelivery, type DeliveryCallback } from './record-delivery.ts';
+import { RecordDelivery, type DeliveryCallback, type DeliveryWatch } from './record-delivery.ts';
 import { checkSize } from './record-size.ts';
 import { serialize, serializers, type Serialized, type Serializer } from './serializers.ts';
 import { refusalOf, type PermissionWait } from './topic-refusal.ts';
@@ -64,24 +65,14 @@ export interface IntakeCounts {
   readonly recordsWaiting: number;
 }
 
-/** A record with its bytes, on its way to a batch. */
-interface Prepared<K, V> {
-  readonly record: ProducerRecord<K, V>;
-  readonly key: Serialized;
-  readonly value: Serialized;
-  readonly headers: Headers;
-  readonly timestampMs: number;
-  readonly bytesMax: number;
-  readonly delivery: RecordDelivery;
-  readonly permission: PermissionWait;
-}
-
 export class RecordIntake<K, V> {
   readonly #options: RecordIntakeOptions<K, V>;
   readonly #keySerializer: Serializer<K>;
   readonly #valueSerializer: Serializer<V>;
   readonly #choose: ChoosePartition<K, V>;
   readonly #interceptors: ProducerInterceptors<K, V>;
+  readonly #door: RecordDoor<K, V>;
+  readonly #watch: DeliveryWatch;
   readonly #maxBlockMs: number;
   readonly #maxBlockRecords: number;
   readonly #serializing = new InOrder();
@@ -110,9 +101,29 @@ export class RecordIntake<K, V> {
     this.#maxBlockMs = kafka.maxBlockMs;
     this.#maxBlockRecords = kafka.maxBlockRecords;
     this.#line = new WaitingLine({
+      waitMsMax: kafka.maxBlockMs,
       nowMs: () => performance.now(),
       after: later,
     });
+    // Once, and not for each record.
+    this.#door = {
+      attempt: (prepared) => this.#attempt(prepared),
+      expire: ({ topic, record, delivery }, reason) => {
+        delivery.fail(this.#lateError(topic, record.partition, reason), record.partition);
+      },
+    };
+    this.#watch = {
+      wantsMetadata: !this.#interceptors.isEmpty,
+      acked: (metadata, headers) => {
+        this.#acked += 1;
+        if (metadata !== undefined) this.#interceptors.onAcknowledgement(metadata, null, headers);
+      },
+      failed: (metadata, error, headers) => {
+        this.#failed += 1;
+        this.#interceptors.onAcknowledgement(metadata, error, headers);
+        options.onFailed(error);
+      },
+    };
   }
 
   get counts(): IntakeCounts {
@@ -124,19 +135,16 @@ export class RecordIntake<K, V> {
     };
   }
 
-  /** Never throws: `callback` is called once, at the record's end. */
-  take(given: ProducerRecord<K, V>, callback: DeliveryCallback): void {
+  /**
+   * Never throws.
+   *
+   * @param callback called once, at the record's end; null: nobody waits for it
+   */
+  take(given: ProducerRecord<K, V>, callback: DeliveryCallback | null): void {
     this.#sent += 1;
     const record = this.#interceptors.isEmpty ? given : this.#interceptors.onSend(given);
     const timestampMs = (record as Partial<typeof record> | null)?.timestamp ?? Date.now();
     let headers: Headers = [];
-    const fail = (error: unknown): void => {
-      const { topic, partition } = record;
-      this.#delivery({ topic, headers, timestampMs }, callback).fail(
-        asKafkaError(error),
-        partition,
-      );
-    };
     try {
       const refusal = this.#isClosed ? closedError() : this.#options.transactions?.refusal();
       if (refusal !== undefined) throw refusal;
@@ -146,37 +154,38 @@ export class RecordIntake<K, V> {
       const { topic } = record;
       const key = serialize(this.#keySerializer, record.key, 'key', topic, headers);
       const value = serialize(this.#valueSerializer, record.value, 'value', topic, headers);
-      const enter = (keyBytes: Serialized, valueBytes: Serialized): void => {
-        this.#enter({ record, key: keyBytes, value: valueBytes, headers, timestampMs }, callback);
-      };
-      if (!isPromise(key) && !isPromise(value)) {
+      const delivery = new RecordDelivery(topic, headers, timestampMs, this.#watch, callback);
+      if (isPromise(key) || isPromise(value)) {
+        this.#takeLater(record, Promise.all([key, value]), delivery);
+      } else if (this.#serializing.isEmpty) this.#enter(record, key, value, delivery);
+      else {
         this.#serializing.enter(undefined, () => {
-          enter(key, value);
+          this.#enter(record, key, value, delivery);
         });
-        return;
       }
-      this.#takeLater(Promise.all([key, value]), enter, fail);
     } catch (error) {
-      fail(error);
+      const { topic, partition } = record;
+      const refused = new RecordDelivery(topic, headers, timestampMs, this.#watch, callback);
+      refused.fail(asKafkaError(error), partition);
     }
   }
 
   /** A serializer takes its time: what is sent meanwhile stays behind it. */
   #takeLater(
+    record: ProducerRecord<K, V>,
     both: Promise<readonly [Serialized, Serialized]>,
-    enter: (key: Serialized, value: Serialized) => void,
-    fail: (error: unknown) => void,
+    delivery: RecordDelivery,
   ): void {
     let begin: () => void;
     const ready = both.then(
       ([key, value]) => {
         begin = (): void => {
-          enter(key, value);
+          this.#enter(record, key, value, delivery);
         };
       },
       (error: unknown) => {
         begin = (): void => {
-          fail(error);
+          delivery.fail(asKafkaError(error), record.partition);
         };
       },
     );
@@ -225,7 +234,7 @@ export class RecordIntake<K, V> {
     return await new Promise<number>((resolve, reject) => {
       this.#line.enter({
         topic,
-        deadlineMs: performance.now() + this.#maxBlockMs,
+        deadlineMs: Infinity,
         attempt: () => {
           const end = this.#end();
           if (end !== undefined) {
@@ -247,33 +256,23 @@ export class RecordIntake<K, V> {
   }
 
   #enter(
-    serialized: Omit<Prepared<K, V>, 'delivery' | 'bytesMax' | 'permission'>,
-    callback: DeliveryCallback,
+    record: ProducerRecord<K, V>,
+    key: Serialized,
+    value: Serialized,
+    delivery: RecordDelivery,
   ): void {
-    const { record, key, value, headers, timestampMs } = serialized;
-    const { topic, partition } = record;
-    const delivery = this.#delivery({ topic, headers, timestampMs }, callback);
+    const { topic, headers } = delivery;
     try {
       if (this.#line.length >= this.#maxBlockRecords) throw this.#exhausted(topic);
       const bytesMax = checkSize(topic, key, value, headers, this.#options.kafka);
-      const permission: PermissionWait = { answersBefore: undefined };
-      const prepared = { ...serialized, delivery, bytesMax, permission };
-      this.#line.enter({
-        topic,
-        deadlineMs: performance.now() + this.#maxBlockMs,
-        attempt: () => this.#attempt(prepared),
-        expire: (reason) => {
-          delivery.fail(this.#lateError(topic, partition, reason), partition);
-        },
-      });
+      this.#line.enter(new PreparedRecord(this.#door, record, key, value, bytesMax, delivery));
     } catch (error) {
-      delivery.fail(asKafkaError(error), partition);
+      delivery.fail(asKafkaError(error), record.partition);
     }
   }
 
-  #attempt(prepared: Prepared<K, V>): Attempt {
-    const { record, key, value, headers, timestampMs, bytesMax, delivery, permission } = prepared;
-    const { topic } = record;
+  #attempt(prepared: PreparedRecord<K, V>): Attempt {
+    const { record, topic, key, value, delivery } = prepared;
     const end = this.#end() ?? this.#options.transactions?.obstacle();
     const engine = this.#options.engine();
     if (end !== undefined) {
@@ -281,7 +280,7 @@ export class RecordIntake<K, V> {
       return 'done';
     }
     const known = engine?.topic(topic);
-    const refusal = refusalOf(topic, known, permission);
+    const refusal = refusalOf(topic, known, prepared);
     if (refusal !== undefined) {
       delivery.fail(refusal, record.partition);
       return 'done';
@@ -289,21 +288,15 @@ export class RecordIntake<K, V> {
     if (engine === undefined || known === undefined || known.partitionCount === 0) return 'noTopic';
     let partition: number;
     try {
-      partition = this.#choose(record, key, value, {
-        count: known.partitionCount,
-        get available() {
-          return known.available();
-        },
-      });
+      partition = this.#choose(record, key, value, new PartitionsOf(known));
     } catch (error) {
       delivery.fail(asKafkaError(error), record.partition);
       return 'done';
     }
     // Partitions can be added: one that is not there is waited for.
     if (partition >= known.partitionCount) return 'noTopic';
-    const place = partition === UNASSIGNED_PARTITION ? undefined : partition;
-    const placed = { topic, partition: place, key, value, headers, timestampMs, bytesMax };
-    return engine.append(placed, delivery) ? 'done' : 'noRoom';
+    prepared.partition = partition === UNASSIGNED_PARTITION ? undefined : partition;
+    return engine.append(prepared, delivery) ? 'done' : 'noRoom';
   }
 
   #end(): KafkaError | undefined {
@@ -314,22 +307,6 @@ export class RecordIntake<K, V> {
     if (this.#topics.has(topic)) return;
     checkTopic(topic);
     this.#topics.add(topic);
-  }
-
-  #delivery(
-    record: { readonly topic: string; readonly headers: Headers; readonly timestampMs: number },
-    callback: DeliveryCallback,
-  ): RecordDelivery {
-    return new RecordDelivery(
-      record,
-      (metadata, error, headers) => {
-        if (error === null) this.#acked += 1;
-        else this.#failed += 1;
-        this.#interceptors.onAcknowledgement(metadata, error, headers);
-        if (error !== null) this.#options.onFailed(error);
-      },
-      callback,
-    );
   }
 
   #exhausted(topic: string): BufferExhaustedError {
@@ -360,6 +337,23 @@ export class RecordIntake<K, V> {
           ? 'no broker said anything of the topic'
           : `no broker said anything of partition ${partition}`;
     return new TimeoutError(`${topic}: ${what} ${waited}`, about);
+  }
+}
+
+/** What partitioners may know: which partitions have a leader is found out when one asks. */
+class PartitionsOf implements TopicPartitions {
+  readonly #topic: TopicView;
+
+  constructor(topic: TopicView) {
+    this.#topic = topic;
+  }
+
+  get count(): number {
+    return this.#topic.partitionCount;
+  }
+
+  get available(): readonly number[] {
+    return this.#topic.available();
   }
 }
 

@@ -10,8 +10,8 @@ export type Attempt = 'done' | 'noTopic' | 'noRoom';
 /** One record on its way in. */
 export interface Waiting {
   readonly topic: string;
-  /** On the clock of `nowMs`. */
-  readonly deadlineMs: number;
+  /** On the clock of `nowMs`; Infinity until it has to wait. The line sets it. */
+  deadlineMs: number;
   /** Writes the record, or settles it for good: then it is done. */
   attempt(): Attempt;
   /** Its time is up. */
@@ -19,6 +19,8 @@ export interface Waiting {
 }
 
 export interface WaitingLineOptions {
+  /** max.block.ms. */
+  readonly waitMsMax: number;
   readonly nowMs: () => number;
   /** @returns what takes it back */
   readonly after: (delayMs: number, then: () => void) => () => void;
@@ -108,6 +110,9 @@ export class WaitingLine {
   }
 
   #stand(line: Waiting[], waiting: Waiting): void {
+    if (waiting.deadlineMs === Infinity) {
+      waiting.deadlineMs = this.#options.nowMs() + this.#options.waitMsMax;
+    }
     line.push(waiting);
     this.#length += 1;
     this.#time(waiting.deadlineMs);

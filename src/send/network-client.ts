@@ -27,7 +27,7 @@ import type { RequestCounts } from './request-sender.ts';
 import { step } from './sender.ts';
 import type { Resolve } from './resolve.ts';
 import type { SenderConfig } from './sender-config.ts';
-import { createSender } from './sender-state.ts';
+import { createSender, type TopicState } from './sender-state.ts';
 import type { SendOffsetsToTransaction, TransactionFault } from './transaction-events.ts';
 import type { TransactionPhase } from './transaction-state.ts';
 import { WakeTimer } from './wake-timer.ts';
@@ -88,11 +88,32 @@ export interface TopicView {
   /** 0 when there is a problem. */
   readonly partitionCount: number;
   /** Partitions with a leader, in ascending order. */
-  readonly available: () => readonly number[];
+  available(): readonly number[];
   /** Why it cannot be used now. */
   readonly problem: TopicProblem | undefined;
   /** Answers in a row that told of the problem: it may be over since the last. */
   readonly problemAnswers: number;
+}
+
+/** Asked for at each record: so it makes nothing before it is asked. */
+class UsableTopic implements TopicView {
+  readonly #topic: TopicState;
+  readonly problem = undefined;
+  readonly problemAnswers = 0;
+
+  constructor(topic: TopicState) {
+    this.#topic = topic;
+  }
+
+  get partitionCount(): number {
+    return this.#topic.partitionCount;
+  }
+
+  available(): readonly number[] {
+    const { partitionCount, partitions } = this.#topic;
+    const all = Array.from({ length: partitionCount }, (_, partition) => partition);
+    return all.filter((partition) => (partitions[partition]?.leaderId ?? -1) >= 0);
+  }
 }
 
 /** How the sender ended. */
@@ -178,13 +199,7 @@ export class KafkaSender<Ranges = unknown> {
    */
   topic(name: string): TopicView | undefined {
     const topic = this.#state.topics.get(name);
-    if (topic?.known === true) {
-      const { partitionCount, partitions } = topic;
-      const isLed = (partition: number): boolean => (partitions[partition]?.leaderId ?? -1) >= 0;
-      const all = (): number[] => Array.from({ length: partitionCount }, (_, index) => index);
-      const available = (): number[] => all().filter(isLed);
-      return { partitionCount, problem: undefined, problemAnswers: 0, available };
-    }
+    if (topic?.known === true) return new UsableTopic(topic);
     this.#take({ type: 'topicWanted', topic: name });
     const problem = topic?.reported;
     if (topic === undefined || problem === undefined) return undefined;
