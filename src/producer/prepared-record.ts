@@ -1,0 +1,59 @@
+import type { PlacedRecord } from './open-batches.ts';
+import type { Headers, ProducerRecord } from './record.ts';
+import type { RecordDelivery } from './record-delivery.ts';
+import type { Serialized } from './serializers.ts';
+import type { PermissionWait } from './topic-refusal.ts';
+import type { Attempt, Waiting } from './waiting-line.ts';
+
+/** What the intake does with a record when its turn comes. */
+export interface RecordDoor<K, V> {
+  attempt(prepared: PreparedRecord<K, V>): Attempt;
+  expire(prepared: PreparedRecord<K, V>, reason: 'noTopic' | 'noRoom'): void;
+}
+
+/**
+ * A serialized record on its way to a batch. What stands in the waiting line, what waits for a permission and what a batch is given are all this
+ * one object: there is one for each record.
+ */
+export class PreparedRecord<K, V> implements Waiting, PlacedRecord, PermissionWait {
+  readonly record: ProducerRecord<K, V>;
+  readonly topic: string;
+  readonly key: Serialized;
+  readonly value: Serialized;
+  readonly headers: Headers;
+  readonly timestampMs: number;
+  readonly bytesMax: number;
+  readonly delivery: RecordDelivery;
+  /** Chosen anew at each attempt. */
+  partition: number | undefined = undefined;
+  deadlineMs = Infinity;
+  answersBefore: number | undefined = undefined;
+  readonly #door: RecordDoor<K, V>;
+
+  constructor(
+    door: RecordDoor<K, V>,
+    record: ProducerRecord<K, V>,
+    key: Serialized,
+    value: Serialized,
+    bytesMax: number,
+    delivery: RecordDelivery,
+  ) {
+    this.#door = door;
+    this.record = record;
+    this.topic = record.topic;
+    this.key = key;
+    this.value = value;
+    this.headers = delivery.headers;
+    this.timestampMs = delivery.timestampMs;
+    this.bytesMax = bytesMax;
+    this.delivery = delivery;
+  }
+
+  attempt(): Attempt {
+    return this.#door.attempt(this);
+  }
+
+  expire(reason: 'noTopic' | 'noRoom'): void {
+    this.#door.expire(this, reason);
+  }
+}
