@@ -10,7 +10,7 @@ import { knownBugs } from './known-bugs.ts';
 import { editsOf, mutate } from './mutation.ts';
 import { runSeed } from './story.ts';
 
-const SEEDS = Number(process.env['MILLRACE_SEEDS'] ?? 300);
+const SEEDS = Number(process.env['MILLRACE_SEEDS'] ?? 1000);
 const CALLER_SEEDS = Math.ceil(SEEDS / 3);
 const FIRST_SEED = Number(process.env['MILLRACE_FIRST_SEED'] ?? 1);
 
