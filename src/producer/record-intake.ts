@@ -164,7 +164,8 @@ export class RecordIntake<K, V> {
         });
       }
     } catch (error) {
-      const { topic, partition } = record;
+      // Callers without types send anything.
+      const { topic = '', partition } = (record as Partial<typeof record> | null) ?? {};
       const refused = new RecordDelivery(topic, headers, timestampMs, this.#watch, callback);
       refused.fail(asKafkaError(error), partition);
     }

@@ -12,6 +12,7 @@ import {
   TimeoutError,
 } from '../../src/producer/errors.ts';
 import { partitionForKey } from '../../src/producer/partitioners.ts';
+import type { ProducerRecord } from '../../src/producer/record.ts';
 import { serializers } from '../../src/producer/serializers.ts';
 import { count, embeddedCluster, records, values } from '../support/embedded-cluster.ts';
 
@@ -265,6 +266,28 @@ test('a broker that is not there: records fail at max.block.ms, close does not h
 test('partitionsFor waits until the topic is known', async (t) => {
   const producer = producerFor(t, await oneTopic(t, 7));
   assert.equal(await producer.partitionsFor('logs'), 7);
+});
+
+test('what is no record at all is refused as any bad record is, in every style', async (t) => {
+  const producer = producerFor(t, await oneTopic(t, 1));
+  const failed: KafkaError[] = [];
+  producer.on('recordFailed', (error) => failed.push(error));
+  for (const nothing of [null, undefined]) {
+    const record = nothing as unknown as ProducerRecord<string, string>;
+    const refused = {
+      name: 'IllegalArgumentError',
+      fate: 'notSent',
+      message: /not (null|undefined)/,
+    };
+    await assert.rejects(producer.send(record), refused);
+    await assert.rejects(producer.sendAll([record]), refused);
+    producer.send(record, null);
+    const told = await new Promise<KafkaError | null>((resolve) => {
+      producer.send(record, resolve);
+    });
+    assert.equal(told?.name, 'IllegalArgumentError');
+  }
+  assert.equal(failed.length, 8);
 });
 
 test('await using closes it', async (t) => {
