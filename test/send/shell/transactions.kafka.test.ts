@@ -94,35 +94,38 @@ for (const level of [1, 2] as const) {
     assert.deepEqual(sent.fatal, []);
   });
 
-  test(`transaction.version ${String(level)}: brokers killed with -9 tear no transaction`, async (t) => {
-    const topic = `killed-${String(level)}`;
-    await kafka.createTopic(topic, {
-      partitions: PARTITIONS,
-      config: { 'min.insync.replicas': '2' },
+  // With version 2 the library does it, in test/producer/transactions.kafka.test.ts.
+  if (level === 1) {
+    test(`transaction.version ${String(level)}: brokers killed with -9 tear no transaction`, async (t) => {
+      const topic = `killed-${String(level)}`;
+      await kafka.createTopic(topic, {
+        partitions: PARTITIONS,
+        config: { 'min.insync.replicas': '2' },
+      });
+      const sent = await producer(t, topic, { requestTimeoutMs: 5000 });
+      const expected: string[] = [];
+      let offset = -1;
+      for (let n = 0; n < 60; n++) {
+        const victim = 1 + (Math.trunc(n / 20) % 3);
+        if (n % 20 === 5) await kafka.signal(victim, 'SIGKILL');
+        if (n % 20 === 12) {
+          await kafka.startNode(victim);
+          await kafka.ready();
+        }
+        const { lines, fault } = await transaction(sent, topic, n, 'commitTransaction');
+        if (fault === undefined) {
+          expected.push(...lines);
+          offset = n;
+          continue;
+        }
+        assert.equal(fault.next, 'abort', fault.message);
+        assert.equal(await sent.sender.transact({ call: 'abortTransaction' }), undefined);
+      }
+      assert.deepEqual(await committed(topic), Array(PARTITIONS).fill(expected));
+      assert.equal(await committedOffset(topic), offset);
+      assert.ok(expected.length >= 400, `${String(expected.length)} lines were committed`);
     });
-    const sent = await producer(t, topic, { requestTimeoutMs: 5000 });
-    const expected: string[] = [];
-    let offset = -1;
-    for (let n = 0; n < 60; n++) {
-      const victim = 1 + (Math.trunc(n / 20) % 3);
-      if (n % 20 === 5) await kafka.signal(victim, 'SIGKILL');
-      if (n % 20 === 12) {
-        await kafka.startNode(victim);
-        await kafka.ready();
-      }
-      const { lines, fault } = await transaction(sent, topic, n, 'commitTransaction');
-      if (fault === undefined) {
-        expected.push(...lines);
-        offset = n;
-        continue;
-      }
-      assert.equal(fault.next, 'abort', fault.message);
-      assert.equal(await sent.sender.transact({ call: 'abortTransaction' }), undefined);
-    }
-    assert.deepEqual(await committed(topic), Array(PARTITIONS).fill(expected));
-    assert.equal(await committedOffset(topic), offset);
-    assert.ok(expected.length >= 400, `${String(expected.length)} lines were committed`);
-  });
+  }
 
   test(`transaction.version ${String(level)}: a second producer with the id shuts the first one out`, async (t) => {
     const topic = `fenced-${String(level)}`;
