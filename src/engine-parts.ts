@@ -1,5 +1,5 @@
 /** What the daemon's pipeline and the library's stand on alike: memory, kernel, codec, and what the sender is told. */
-import type { Config, KafkaConfig } from '../config/schema.ts';
+import type { Config } from '../config/schema.ts';
 import { loadKernel, type Kernel } from './encode/kernel.ts';
 import { createCompressor, type Compressor } from './kafka/compression.ts';
 import { Arena } from './ring/arena.ts';
@@ -72,8 +72,14 @@ export function senderParts(
 }
 
 /** What pushed metrics say of the producer as a whole, by the names of KIP-714. */
-function metricsLabels({ clientRack }: KafkaConfig): Readonly<Record<string, string>> {
-  return clientRack === '' ? {} : { client_rack: clientRack };
+function metricsLabels({
+  clientRack,
+  transactionalId,
+}: Parameters<typeof senderConfig>[0]['kafka']): Readonly<Record<string, string>> {
+  return {
+    ...(clientRack === '' ? {} : { client_rack: clientRack }),
+    ...(transactionalId === undefined ? {} : { transactional_id: transactionalId }),
+  };
 }
 
 /** Tests run the real thing with every canary checked. */

@@ -26,7 +26,7 @@ const TEMPORALITY_DELTA = 1;
 const TEMPORALITY_CUMULATIVE = 2;
 const NS_PER_MS = 1_000_000n;
 
-/** @param labels of the client as a whole: `client_rack` */
+/** @param labels of the client as a whole: `client_rack`, `transactional_id` */
 export function encodeMetrics(
   measurements: readonly Measurement[],
   labels: Readonly<Record<string, string>>,

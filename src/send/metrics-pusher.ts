@@ -25,7 +25,7 @@ export interface MetricsPusherOptions {
   /** Ready connections to brokers. */
   readonly channels: () => readonly BrokerChannel[];
   readonly read: () => readonly Measurement[];
-  /** Of the client as a whole: `client_rack`. */
+  /** Of the client as a whole: `client_rack`, `transactional_id`. */
   readonly labels: Readonly<Record<string, string>>;
   readonly requestTimeoutMs: number;
   /** A broker's answer after which nothing more is sent. */

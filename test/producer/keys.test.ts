@@ -4,6 +4,7 @@ import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readProducerConfig, type SettingValue } from '../../config/producer-config.ts';
 import type { EmbeddedCluster } from '../../src/broker/embedded-broker.ts';
+import { createEngineParts, senderParts } from '../../src/engine-parts.ts';
 import { Producer, type ProducerConfig } from '../../src/producer.ts';
 import { RecordTooLargeError } from '../../src/producer/errors.ts';
 import { senderConfig } from '../../src/stage-settings.ts';
@@ -169,4 +170,12 @@ test('every key that the sender goes by reaches it', () => {
     senderConfig(readProducerConfig(never), Infinity, 'caller').connectionsMaxIdleMs,
     Infinity,
   );
+});
+
+test('pushed metrics say whose they are: client.rack and transactional.id', async () => {
+  const config = readProducerConfig({
+    ...{ 'bootstrap.servers': 'k', 'client.rack': 'zone', 'transactional.id': 'billing-1' },
+  });
+  const { metricsLabels } = senderParts(config, await createEngineParts(config, 0), 0, 'caller');
+  assert.deepEqual(metricsLabels, { client_rack: 'zone', transactional_id: 'billing-1' });
 });
