@@ -61,7 +61,6 @@ function lineOf(report: SenderReport): Line {
     case 'settleStalled':
     case 'settled':
     case 'dataLossSuspected':
-    case 'duplicatesSuspected':
       return partitionLine(report);
     case 'fatal':
       return ['error', `the sender has stopped: ${report.error}: ${report.message}`];
@@ -114,7 +113,6 @@ function partitionLine(
     | 'settleStalled'
     | 'settled'
     | 'dataLossSuspected'
-    | 'duplicatesSuspected'
   >,
 ): Line {
   const name = `${report.topic}-${report.partition}`;
@@ -144,11 +142,6 @@ function partitionLine(
       return [
         'error',
         `${name}: the broker lost up to ${counted(report.recordsMax, 'acknowledged record')}: ${report.message}`,
-      ];
-    case 'duplicatesSuspected':
-      return [
-        'error',
-        `${name}: ${counted(report.records, 'record')} may be in the log twice: ${report.message}`,
       ];
   }
 }

@@ -113,14 +113,6 @@ export type SenderReport =
       readonly recordsMax: number;
       readonly message: string;
     }
-  /** Records may be in the log twice: state of the producer id was lost at the wrong moment. */
-  | {
-      readonly kind: 'duplicatesSuspected';
-      readonly topic: string;
-      readonly partition: number;
-      readonly records: number;
-      readonly message: string;
-    }
   /** The sender has stopped for good; all its batches are abandoned. */
   | { readonly kind: 'fatal'; readonly error: string; readonly message: string };
 

@@ -4,8 +4,8 @@ import { assert } from '../shared/assert.ts';
 import { park } from './batch-results.ts';
 import type { BatchHeader, HeadersRead, OffsetListed, ProducersDescribed } from './events.ts';
 import { nextSequence, sequenceDistance } from './producer-state.ts';
-import { activate, report, wakeBy, type PartitionState, type SenderState } from './sender-state.ts';
-import { anew, proceed, type Settle } from './settle.ts';
+import { activate, report, type PartitionState, type SenderState } from './sender-state.ts';
+import { anew, proceed, waitARound, type Settle } from './settle.ts';
 import { beginPlaces, confirmReached, sayLoss, settleFound } from './settle-results.ts';
 import { stopForGood } from './stop.ts';
 
@@ -47,7 +47,7 @@ function failed(
 ): void {
   if (settle.phase === 'places') {
     // Offsets are good to have; nothing depends on them.
-    settle.phase = settle.afterPlaces;
+    settle.phase = 'watermark';
     return;
   }
   if (answer.type === 'headersRead' && error === errors.OFFSET_OUT_OF_RANGE) {
@@ -173,14 +173,11 @@ function decide(
     settle.phase = 'watermark';
     return;
   }
-  settle.last = unsettled.findLast(({ counter, recordCount }) => counter + recordCount <= reached);
-  // Refused although it is named, twice with the same state: it is forgotten, but what is in a replicated log is in.
-  const isForgotten =
-    settle.last !== undefined &&
-    settle.refused === settle.last &&
-    settle.refusedReached === reached;
-  settle.afterPlaces = isForgotten ? 'watermark' : 'resend';
-  settle.phase = beginPlaces(state, partition, settle) ? 'places' : settle.afterPlaces;
+  if (!unsettled.some(({ counter, recordCount }) => counter + recordCount <= reached)) {
+    settle.phase = 'resend';
+    return;
+  }
+  settle.phase = beginPlaces(state, partition, settle) ? 'places' : 'watermark';
 }
 
 function watermark(
@@ -191,8 +188,7 @@ function watermark(
   nowMs: number,
 ): void {
   if (offset < settle.logEnd) {
-    settle.retryAtMs = nowMs + state.config.retryBackoffMs;
-    wakeBy(state, settle.retryAtMs);
+    waitARound(state, partition, settle, 'the replicas have not got as far as the leader', nowMs);
     return;
   }
   if (settle.reached !== undefined) {
@@ -216,7 +212,7 @@ function headersRead(
   if (settle.phase === 'places') {
     settle.placesLeft -= 1;
     const isOver = answer.nextOffset >= settle.logEnd || answer.nextOffset <= settle.scanOffset;
-    if (isOver || settle.placesLeft === 0) settle.phase = settle.afterPlaces;
+    if (isOver || settle.placesLeft === 0) settle.phase = 'watermark';
     settle.scanOffset = answer.nextOffset;
     return;
   }

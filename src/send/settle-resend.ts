@@ -15,7 +15,7 @@ import {
 import { requestUpdate } from './cluster-metadata.ts';
 import type { PartitionProduced } from './events.ts';
 import type { SentEntry } from './in-flight-requests.ts';
-import { insertRetry, report, type PartitionState, type SenderState } from './sender-state.ts';
+import { insertRetry, type PartitionState, type SenderState } from './sender-state.ts';
 import { anew, isMaybeAppended, isSequenceRefused, proceed, type Settle } from './settle.ts';
 import { confirmReached, sayLoss } from './settle-results.ts';
 import { stopForGood } from './stop.ts';
@@ -50,10 +50,7 @@ export function takeResend(
   const duplicate =
     error.action === 'duplicate' || (logAppendTimeMs !== -1 && baseOffset < settle.logEnd);
   const end = batch.counter + batch.recordCount;
-  if (settle.last === batch) {
-    if (!duplicate) sayAppendedTwice(state, batch);
-    confirmReached(state, partition, settle, batch.counter, baseOffset);
-  } else if (settle.probe !== undefined) {
+  if (settle.probe !== undefined) {
     confirmReached(state, partition, settle, batch.counter, baseOffset);
   }
   if (duplicate) settle.duplicates += 1;
@@ -61,20 +58,6 @@ export function takeResend(
   settle.reached = Math.max(settle.reached ?? end, end);
   acknowledge(state, partition, batch, { baseOffset, logAppendTimeMs, duplicate });
   proceed(state, partition, nowMs);
-}
-
-function sayAppendedTwice(
-  state: SenderState,
-  { topic, partition, recordCount }: ProducerBatch,
-): void {
-  report(state, {
-    kind: 'duplicatesSuspected',
-    topic,
-    partition,
-    records: recordCount,
-    message:
-      'the broker named it as its last batch, then forgot our producer id and appended it again',
-  });
 }
 
 function resendRefused(
@@ -100,8 +83,7 @@ function resendRefused(
     return;
   }
   if (action === 'split' || action === 'fail') {
-    if (settle.last === batch) note(settle, batch);
-    else if (!batch.maybeAppended || isKnownToBeOut(state, settle)) {
+    if (!batch.maybeAppended || isKnownToBeOut(state, settle)) {
       refusedForGood(state, partition, batch, error, answered, nowMs);
       return;
     }
@@ -114,12 +96,6 @@ function resendRefused(
     }
   }
   anew(state, partition, settle, why, nowMs);
-}
-
-/** The same refusal with the same state a second time is an answer. */
-function note(settle: Settle, batch: ProducerBatch): void {
-  settle.refused = batch;
-  settle.refusedReached = settle.reached;
 }
 
 function outOfOrder(
@@ -146,7 +122,7 @@ function outOfOrder(
     }
   }
   const isAgain = settle.refused === batch && settle.refusedReached === settle.reached;
-  if (isAgain && settle.last === undefined) {
+  if (isAgain) {
     // The leader itself refuses it, twice, and does not know it: it is not in, and neither is what came after it.
     for (const other of partition.retries) {
       if (settle.blind || other.counter >= batch.counter) other.maybeAppended = false;
@@ -155,7 +131,9 @@ function outOfOrder(
     proceed(state, partition, nowMs);
     return;
   }
-  note(settle, batch);
+  // The same refusal with the same state a second time is an answer.
+  settle.refused = batch;
+  settle.refusedReached = settle.reached;
   anew(state, partition, settle, why, nowMs);
 }
 

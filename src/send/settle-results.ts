@@ -15,8 +15,7 @@ function upTo({ retries }: PartitionState, reached: number): ProducerBatch[] {
 }
 
 /**
- * The leader has named the last batch that it has. Only of that one the answer to the resend tells the offset; where those before it lie is
- * read from the log, unless nobody else has written between them. Kafka's client has their offsets from the resends, up to five of them.
+ * The leader has named the last batch that it has. Where the named ones lie is read from the log, unless nobody else has written between them.
  *
  * @returns whether headers have to be read
  */
@@ -26,12 +25,12 @@ export function beginPlaces(
   settle: Settle,
 ): boolean {
   const { floor } = partition;
-  const { reached, last, logEnd } = settle;
+  const { reached, logEnd } = settle;
   if (state.config.outcomesFor === 'source' || floor === undefined || reached === undefined) {
     return false;
   }
   const batches = upTo(partition, reached);
-  if (!batches.some((batch) => batch !== last) || floor >= logEnd) return false;
+  if (batches.length === 0 || floor >= logEnd) return false;
   if (firstOffset(partition, batches, logEnd) !== undefined) return false;
   settle.scanOffset = floor;
   settle.placesLeft = PLACES_ANSWERS_MAX;

@@ -3,13 +3,14 @@
  *
  * After a lost connection, a timeout or an unexplained OUT_OF_ORDER nobody knows. Taking a new epoch and sending again would double what is in;
  * going on would lose what is not. So the leader is asked how far it got (DescribeProducers: also followers and deposed leaders answer, so it
- * proves nothing yet), the last batch it names is sent again (the answer to a duplicate waits for the high watermark: that is the proof), and
- * what is missing is sent again in order, one at a time, as the identical records under the identical sequences. An attempt of before that
- * still arrives is then a duplicate of ours, or ours of it. Last, a new epoch shuts out whatever is left of the old.
+ * proves nothing yet). What it names is in once the high watermark has passed the end that its log had after that, under the same leader epoch.
+ * What is missing is sent again in order, one at a time, as the identical records under the identical sequences. An attempt of before that
+ * still arrives is then a duplicate of ours, or ours of it. Last, a new epoch shuts out whatever is left of the old. What the leader names is never
+ * sent again as a question: a broker that has forgotten the producer id meanwhile would append it (docs/decisions/settling.md).
  *
- *     metadata -> leader -> describe -> logEnd -+-> (places) -> resend the last it names -> resend the rest -> new epoch
- *        ^                                      +-> (no state) watermark -> scan headers -> recheck -> resend the rest
- *        +---- any error, with backoff ---------+-> (refused twice) watermark ------------------------^
+ *     metadata -> leader -> describe -> logEnd -+-> (it names some) places -> watermark ----> resend the rest -> new epoch
+ *        ^                                      +-> (it names none) -------------------------^
+ *        +---- any error, with backoff ---------+-> (no state) watermark -> scan headers -> recheck -^
  *
  * Where a caller wants to know the offsets, and other writers are between ours, the headers are read (`places`) before the proof; they prove nothing.
  * Questions go out here; the answers come in by settle-answers.ts and settle-resend.ts.
@@ -65,14 +66,11 @@ export interface Settle {
   topicId: string;
   /** Behind the last record of ours that the leader knows of, in the count of the partition; undefined when it does not know us. */
   reached: number | undefined;
-  /** The last unsettled batch before `reached`: its duplicate answer proves all up to it. */
-  last: ProducerBatch | undefined;
   /** The end of the leader's log, replicated or not, after it was asked how far we got. */
   logEnd: bigint;
   scanOffset: bigint;
   readonly found: Map<ProducerBatch, bigint>;
-  /** What comes when the places of batches were read, and how many answers are still read for it. */
-  afterPlaces: 'resend' | 'watermark';
+  /** How many answers are still read for the places of batches. */
   placesLeft: number;
   /** The resend that was refused last, and `reached` at that time: the same again is an answer. */
   refused: ProducerBatch | undefined;
@@ -119,11 +117,9 @@ export function beginSettle(state: SenderState, partition: PartitionState, nowMs
     leaderEpoch: -1,
     topicId: '',
     reached: undefined,
-    last: undefined,
     logEnd: 0n,
     scanOffset: 0n,
     found: new Map(),
-    afterPlaces: 'resend',
     placesLeft: 0,
     refused: undefined,
     refusedReached: undefined,
@@ -149,14 +145,24 @@ export function anew(
   why: string,
   nowMs: number,
 ): void {
-  const { retryBackoffMs, retryBackoffMaxMs } = state.config;
   settle.phase = 'metadata';
   settle.refresh = requestFresh(state);
   settle.request = 0;
   settle.reached = undefined;
-  settle.last = undefined;
   settle.probe = undefined;
   settle.found.clear();
+  waitARound(state, partition, settle, why, nowMs);
+}
+
+/** The question of this phase is asked again later: the answer was not the one that is needed. */
+export function waitARound(
+  state: SenderState,
+  partition: PartitionState,
+  settle: Settle,
+  why: string,
+  nowMs: number,
+): void {
+  const { retryBackoffMs, retryBackoffMaxMs } = state.config;
   settle.retryAtMs =
     nowMs + backoffMs(retryBackoffMs, retryBackoffMaxMs, settle.rounds, state.random);
   if (partition.parked !== undefined) {
@@ -265,8 +271,7 @@ function ask(
 
 /** Which of the retries goes next in phase `resend`; -1 for none, which `proceed` has ruled out. */
 function resendIndex({ retries }: PartitionState, settle: Settle): number {
-  const { last, reached, probe, blind } = settle;
-  if (last !== undefined) return retries.indexOf(last);
+  const { reached, probe, blind } = settle;
   if (blind) return probe ?? 0;
   if (reached === undefined) return 0;
   const next = retries.findIndex(({ counter }) => counter >= reached);
@@ -279,7 +284,6 @@ function resendIndex({ retries }: PartitionState, settle: Settle): number {
 export function proceed(state: SenderState, partition: PartitionState, nowMs: number): void {
   const { settle } = partition;
   assert(settle !== undefined, 'the partition is being settled');
-  settle.last = undefined;
   settle.probe = undefined;
   settle.phase = 'resend';
   if (partition.retries.some(({ maybeAppended }) => maybeAppended)) return;

@@ -208,10 +208,9 @@ export const bugsOfSequences: readonly Mutation[] = [
     ticket: 'measured',
     bug: 'what DescribeProducers names is taken to be replicated',
     file: 'src/send/settle-answers.ts',
-    find: '  settle.last = unsettled.findLast(({ counter, recordCount }) => counter + recordCount <= reached);',
-    replace: `  confirmReached(state, partition, settle, reached);
-  proceed(state, partition, nowMs);
-  if (settle !== undefined) return;`,
+    find: "  settle.phase = beginPlaces(state, partition, settle) ? 'places' : 'watermark';",
+    replace: `  confirmReached(state, partition, settle, reached, undefined);
+  proceed(state, partition, nowMs);`,
   },
   {
     name: 'watermark-is-not-awaited',

@@ -60,7 +60,7 @@ test('answers in another order put the batches back in the order of their sequen
 });
 
 test('DUPLICATE_SEQUENCE_NUMBER is a success without an offset, and takes back nothing acknowledged behind it', () => {
-  const world = SimulatedWorld.warm();
+  const world = SimulatedWorld.warm({ config: { outcomesFor: 'caller' } });
   const before = world.produced().length;
   world.faults = unanswered;
   const [first, second] = [world.send('logs', 0), world.send('logs', 0)];
