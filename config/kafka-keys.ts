@@ -1,9 +1,17 @@
 /** Kafka's own keys, as Apache Kafka's producer names them: what stands under `kafka:` and behind `-X`. */
 import { brokerList } from './broker-list.ts';
 import { derived, required, setting } from './rows.ts';
-import { acks, boolean, choice, integer, integerOrNever, onlyNumber, text } from './value-types.ts';
+import {
+  acks,
+  boolean,
+  choice,
+  INT32_MAX,
+  integer,
+  integerOrNever,
+  onlyNumber,
+  text,
+} from './value-types.ts';
 
-const INT32_MAX = 2_147_483_647;
 const MiB = 1024 * 1024;
 
 /** What a record, its batch and its request need besides the value, with room for long names and headers. */

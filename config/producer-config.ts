@@ -1,5 +1,5 @@
 /** Reads the settings of a library producer: Kafka's keys, checked against the same table and rules as the daemon's. */
-import { ConfigError, type ConfigFault } from '../src/shared/errors.ts';
+import { ConfigError } from '../src/shared/errors.ts';
 import { checkSettings } from './check-settings.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import { libraryKeys, type LibraryConfig } from './library-keys.ts';
@@ -45,13 +45,19 @@ export function readProducerConfig(settings: Readonly<Record<string, SettingValu
     place: PLACE,
     entries: own,
   });
-  if (faults.length > 0) throw new ConfigError(faults.map(asWritten));
+  if (faults.length > 0) {
+    throw new ConfigError(faults.map((one) => ({ ...one, problem: asWritten(one.problem) })));
+  }
   const { workers, kafka } = draft;
   // All keys of the section have been read.
-  return deepFreeze({ workers, kafka: kafka as EngineConfig['kafka'], notes });
+  return deepFreeze({
+    workers,
+    kafka: kafka as EngineConfig['kafka'],
+    notes: notes.map(asWritten),
+  });
 }
 
 /** The section that the daemon's file has around Kafka's keys is not there for a program. */
-function asWritten({ place, problem, fix }: ConfigFault): ConfigFault {
-  return { place, problem: problem.replace(/(?<![\w.])kafka\./g, ''), fix };
+function asWritten(text: string): string {
+  return text.replace(/(?<![\w.])kafka\./g, '');
 }

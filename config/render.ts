@@ -5,35 +5,23 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { assert } from '../src/shared/assert.ts';
 import { packageRoot } from '../src/shared/package.ts';
 import { producerMetricsTable } from '../src/shared/producer-metrics.ts';
+import { withMarkedPart } from './marked-part.ts';
 import { renderJsonSchema } from './render-json-schema.ts';
 import { renderMarkdown } from './render-markdown.ts';
 
 /** Path from the root, and what has to be in it. */
 export function generatedFiles(): readonly (readonly [path: string, text: string])[] {
+  const producerPage = readFileSync(join(packageRoot(), 'docs/PRODUCER.md'), 'utf8');
   return [
     ['docs/CONFIGURATION.md', renderMarkdown()],
     ['config/schema.json', renderJsonSchema()],
     [
       'docs/PRODUCER.md',
-      withMetrics(readFileSync(join(packageRoot(), 'docs/PRODUCER.md'), 'utf8')),
+      withMarkedPart(producerPage, 'metrics', 'npm run generate', producerMetricsTable()),
     ],
   ];
-}
-
-const METRICS_BEGIN = '<!-- metrics: made by `npm run generate` -->\n\n';
-const METRICS_END = '\n\n<!-- end of metrics -->';
-
-function withMetrics(page: string): string {
-  const from = page.indexOf(METRICS_BEGIN) + METRICS_BEGIN.length;
-  const to = page.indexOf(METRICS_END);
-  assert(
-    from >= METRICS_BEGIN.length && to >= from,
-    'docs/PRODUCER.md has a place for its metrics',
-  );
-  return page.slice(0, from) + producerMetricsTable() + page.slice(to);
 }
 
 /** Paths of the generated files that are not what the tables say. */

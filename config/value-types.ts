@@ -2,6 +2,9 @@
 import { isAbsolute, resolve } from 'node:path';
 import { TOPIC_NAME_RULE, topicNameFault } from '../src/shared/topic-name.ts';
 
+/** Kafka's int: what its numbers of milliseconds, bytes and counts go up to. */
+export const INT32_MAX = 2_147_483_647;
+
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /** A value, or what is wrong with the text and what to write instead. */

@@ -7,6 +7,7 @@ import type { RouteHeader, RouteSpec } from './input/route.ts';
 import type { CodecName } from './kafka/compression.ts';
 import { BATCH_HEADER_BYTES } from './kafka/record-batch.ts';
 import type { SenderConfig } from './send/sender-config.ts';
+import { assert } from './shared/assert.ts';
 
 /** Of a Produce request, what is not batches: header, topic name, array lengths, for one batch at least. */
 const REQUEST_ROOM_BYTES = 1024;
@@ -86,13 +87,8 @@ export function senderConfig(
   topicWaitMaxMs: number,
   outcomesFor: SenderConfig['outcomesFor'],
 ): SenderConfig {
-  const { transactionalId, transactionTimeoutMs = 60_000 } = kafka;
-  const transactions =
-    transactionalId === undefined
-      ? {}
-      : { transactions: { transactionalId, transactionTimeoutMs } };
   return {
-    ...transactions,
+    ...transactionsOf(kafka),
     bootstrapServers: kafka.bootstrapServers,
     acks: kafka.acks,
     enableIdempotence: kafka.enableIdempotence,
@@ -119,4 +115,12 @@ export function senderConfig(
     topicWaitMaxMs,
     outcomesFor,
   };
+}
+
+/** Nothing for the daemon, and for a producer without a `transactional.id`. */
+function transactionsOf(kafka: Partial<LibraryConfig>): Pick<SenderConfig, 'transactions'> {
+  const { transactionalId, transactionTimeoutMs } = kafka;
+  if (transactionalId === undefined) return {};
+  assert(transactionTimeoutMs !== undefined, 'transaction.timeout.ms has a default');
+  return { transactions: { transactionalId, transactionTimeoutMs } };
 }

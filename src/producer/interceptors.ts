@@ -4,13 +4,7 @@
  */
 import { isPromise } from 'node:util/types';
 import type { KafkaError } from './errors.ts';
-import {
-  failedMetadata,
-  kindOf,
-  type Headers,
-  type ProducerRecord,
-  type RecordMetadata,
-} from './record.ts';
+import { kindOf, type Headers, type ProducerRecord, type RecordMetadata } from './record.ts';
 
 /** All three are optional. They run on the main thread, for every record: what takes long here holds up everything. */
 export interface ProducerInterceptor<K = Uint8Array | string, V = Uint8Array | string> {
@@ -98,15 +92,6 @@ export class ProducerInterceptors<K, V> {
         this.#fail(interceptor, 'onAcknowledgement', metadata.topic, thrown);
       }
     }
-  }
-
-  /** `send` failed before the record was in a batch. */
-  onSendError(
-    { topic, partition }: Pick<ProducerRecord, 'topic' | 'partition'>,
-    error: KafkaError,
-    headers: Headers,
-  ): void {
-    this.onAcknowledgement(failedMetadata(topic, partition), error, headers);
   }
 
   /** Closes every one of them, whatever the others do. */

@@ -188,7 +188,8 @@ function className(value: object): string {
     : 'no class';
 }
 
-function isCount(value: unknown): boolean {
+/** A whole number from 0 that a double holds exactly. */
+export function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 

@@ -4,7 +4,7 @@
  */
 import type { ConsumerGroup, OffsetToCommit } from '../send/transaction-events.ts';
 import { IllegalArgumentError } from './errors.ts';
-import { kindOf } from './record.ts';
+import { isCount, kindOf } from './record.ts';
 
 /** How far a partition is consumed. */
 export interface TopicPartitionOffset {
@@ -58,10 +58,6 @@ function offsetOf(given: unknown, place: string): bigint {
   throw new IllegalArgumentError(
     `offset of ${place}: write that of the next record to consume, a bigint or a number from 0, not ${shown(given)}`,
   );
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 function shown(value: unknown): string {

@@ -28,6 +28,9 @@ export interface WhereWritten {
 /** In the log, but the broker did not say where. */
 export const nowhere: WhereWritten = { baseOffset: -1n, logAppendTimeMs: -1, duplicate: false };
 
+/** No broker has said anything about the refusal. */
+export const silent = { errorMessage: undefined, recordFaults: [] } as const;
+
 /** What is to be done about an error: whoever waits for an outcome hears of a missing permission at once, as of any refusal. */
 export function actionOf({ config }: SenderState, { action }: KafkaError): ProduceAction {
   return action === 'park' && config.outcomesFor === 'caller' ? 'fail' : action;

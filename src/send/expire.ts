@@ -12,8 +12,9 @@ export function expire(state: SenderState, nowMs: number): void {
   const { accumulator } = state;
   if (nowMs >= accumulator.nextExpiryMs) {
     const isDue = (batch: ProducerBatch): boolean => accumulator.expiresAtMs(batch) <= nowMs;
-    const refused = [...partitionsOf(state)].flatMap((partition) => refusedOf(state, partition));
-    const open = [...partitionsOf(state)].flatMap((partition) => openOf(state, partition));
+    const partitions = [...partitionsOf(state)];
+    const refused = partitions.flatMap((partition) => refusedOf(state, partition));
+    const open = partitions.flatMap((partition) => openOf(state, partition));
     const others = [...refused, ...open];
     for (const batch of accumulator.takeExpired(nowMs, others)) timeOut(state, batch, nowMs);
     for (const batch of refused) if (isDue(batch)) expireRefused(state, batch, nowMs);

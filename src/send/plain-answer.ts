@@ -10,6 +10,7 @@ import {
   park,
   reject,
   sayRetry,
+  silent,
   split,
 } from './batch-results.ts';
 import { requestUpdate } from './cluster-metadata.ts';
@@ -65,5 +66,3 @@ export function takePlain(
   if (error.refreshMetadata) requestUpdate(state);
   if (answered !== undefined) takeLeaderHint(state, partition, answered, nowMs);
 }
-
-const silent = { errorMessage: undefined, recordFaults: [] };

@@ -17,7 +17,6 @@ import {
   openGate,
   park,
   reject,
-  sayRetry,
   sharedMessage,
   split,
 } from './batch-results.ts';
@@ -25,12 +24,12 @@ import { requestUpdate } from './cluster-metadata.ts';
 import type { PartitionProduced, ProduceAnswered } from './events.ts';
 import { watchExpiry } from './expire.ts';
 import type { SentEntry } from './in-flight-requests.ts';
-import { takeLeaderHint } from './leader-hint.ts';
 import { takeBrokers } from './metadata-answer.ts';
+import { retryLater } from './retry-later.ts';
 import {
   activate,
-  backOff,
   insertRetry,
+  isBehindOthers,
   type PartitionState,
   type SenderState,
 } from './sender-state.ts';
@@ -160,11 +159,12 @@ function takeIdempotent(
 /** Any refusal after which the batch is tried again, or settled. */
 function refused(
   state: SenderState,
-  { batch, partition, leaderEpoch }: SentEntry,
+  entry: SentEntry,
   error: KafkaError,
   answered: PartitionProduced,
   nowMs: number,
 ): void {
+  const { batch, partition } = entry;
   const action = actionOf(state, error);
   if (isMaybeAppended(error)) batch.maybeAppended = true;
   batch.corruptOnce ||= action === 'retryThenFatal';
@@ -176,12 +176,7 @@ function refused(
     park(state, partition, error, nowMs);
     return;
   }
-  sayRetry(state, batch, error);
-  backOff(state, partition, nowMs);
-  if (error.refreshMetadata) requestUpdate(state);
-  takeLeaderHint(state, partition, answered, nowMs);
-  // A newer leader has refused nothing yet.
-  if (partition.leaderEpoch > leaderEpoch) partition.retryAtMs = nowMs;
+  retryLater(state, entry, error, answered, nowMs);
   batch.refusals += 1;
   if (batch.refusals > state.config.retries && !batch.maybeAppended) {
     partition.retries.splice(partition.retries.indexOf(batch), 1);
@@ -217,7 +212,5 @@ function isForeign({ batch, partition, leaderEpoch }: SentEntry, said: Partition
 /** A batch before it was refused, or is not answered yet, or has left a gap: then it could only be refused, too. */
 function isBehindRefused(partition: PartitionState, batch: ProducerBatch): boolean {
   if (batch.maybeAppended) return false;
-  if (partition.bumpPending || partition.splitting !== undefined) return true;
-  const isBefore = (other: ProducerBatch): boolean => other.counter < batch.counter;
-  return partition.inFlight.some(isBefore) || partition.retries.some(isBefore);
+  return partition.bumpPending || isBehindOthers(partition, batch);
 }

@@ -146,9 +146,10 @@ export class RequestSender {
       written,
       answered: (response) => {
         this.#requestsInFlight -= 1;
-        const latencyMs = nowMs() - sentMs;
+        const answeredMs = nowMs();
+        const latencyMs = answeredMs - sentMs;
         this.#noteLatency(latencyMs);
-        meters.answered(effect.node, latencyMs, response.throttleTimeMs, nowMs());
+        meters.answered(effect.node, latencyMs, response.throttleTimeMs, answeredMs);
         this.#noteThrottle(response.throttleTimeMs);
         emit(produceAnswered(request, entries, response));
       },

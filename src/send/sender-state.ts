@@ -366,3 +366,12 @@ export function insertRetry(partition: PartitionState, batch: ProducerBatch): vo
   while (at > 0 && (retries[at - 1]?.counter ?? -1) > batch.counter) at -= 1;
   retries.splice(at, 0, batch);
 }
+
+/** One before it was refused, is not answered yet, or is being cut: the batch can only follow that one. */
+export function isBehindOthers(
+  { inFlight, retries, splitting }: PartitionState,
+  batch: ProducerBatch,
+): boolean {
+  const isBefore = (other: ProducerBatch): boolean => other.counter < batch.counter;
+  return splitting !== undefined || inFlight.some(isBefore) || retries.some(isBefore);
+}

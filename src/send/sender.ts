@@ -44,6 +44,7 @@ import {
   topicOf,
   wakeBy,
   type SenderState,
+  type TopicState,
 } from './sender-state.ts';
 import { proceed } from './settle.ts';
 import { settleLost, takeSettleAnswer } from './settle-answers.ts';
@@ -233,10 +234,11 @@ function loseRequest(state: SenderState, { question }: InFlightRequest, nowMs: n
   }
 }
 
-function wantTopic(state: SenderState, name: string, nowMs: number): void {
+function wantTopic(state: SenderState, name: string, nowMs: number): TopicState {
   const topic = topicOf(state, name);
   topic.lastUseMs = nowMs;
   if (!topic.known) requestUpdate(state);
+  return topic;
 }
 
 function enqueue(state: SenderState, batch: ProducerBatch, nowMs: number): void {
@@ -252,8 +254,7 @@ function enqueue(state: SenderState, batch: ProducerBatch, nowMs: number): void 
     abandon(state, batch, outside.message, outside.error);
     return;
   }
-  wantTopic(state, batch.topic, nowMs);
-  const topic = topicOf(state, batch.topic);
+  const topic = wantTopic(state, batch.topic, nowMs);
   state.accumulator.append(batch);
   if (batch.partition === UNASSIGNED_PARTITION) state.keylessTopics.add(topic);
   else activate(state, partitionOf(state, topic, batch.partition));

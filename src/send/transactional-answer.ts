@@ -6,20 +6,25 @@ import type { ProducerBatch } from '../accumulate/producer-batch.ts';
 import { errors, type KafkaError } from '../kafka/errors.ts';
 import {
   acknowledge,
+  fatalMessage,
   giveUp,
   isCorruptAgain,
   openGate,
   nowhere,
   reject,
-  sayRetry,
+  silent,
   split,
 } from './batch-results.ts';
-import { requestUpdate } from './cluster-metadata.ts';
 import type { PartitionProduced } from './events.ts';
 import { watchExpiry } from './expire.ts';
 import type { SentEntry } from './in-flight-requests.ts';
-import { takeLeaderHint } from './leader-hint.ts';
-import { backOff, insertRetry, type PartitionState, type SenderState } from './sender-state.ts';
+import { retryLater } from './retry-later.ts';
+import {
+  insertRetry,
+  isBehindOthers,
+  type PartitionState,
+  type SenderState,
+} from './sender-state.ts';
 import { isMaybeAppended } from './settle.ts';
 import { stopForGood } from './stop.ts';
 
@@ -47,7 +52,7 @@ export function takeTransactional(
       // Another epoch is known: the coordinator, which is asked next, knows whether that is the end.
       if (error === errors.INVALID_PRODUCER_EPOCH) break;
       insertRetry(partition, batch);
-      stopForGood(state, error.name, `${placeOf(batch)}: ${error.name}: ${error.meaning}`);
+      stopForGood(state, error.name, fatalMessage(batch, error));
       return;
     case 'split':
       if (batch.maybeAppended || batch.recordCount === 1) break;
@@ -65,46 +70,32 @@ export function takeTransactional(
   else fail(state, partition, batch, error, answered);
 }
 
-function placeOf({ topic, partition }: ProducerBatch): string {
-  return `${topic}-${String(partition)}`;
-}
-
 function canRetry(
   state: SenderState,
   partition: PartitionState,
   batch: ProducerBatch,
   error: KafkaError,
 ): boolean {
-  if (error === errors.OUT_OF_ORDER_SEQUENCE_NUMBER) return isBehind(partition, batch);
+  if (error === errors.OUT_OF_ORDER_SEQUENCE_NUMBER) return isBehindOthers(partition, batch);
   if (!error.retriable || isCorruptAgain(batch, error)) return false;
   return batch.refusals < state.config.retries;
 }
 
-/** Refused because one before it was, or is not answered yet: it follows that one. */
-function isBehind({ inFlight, retries, splitting }: PartitionState, batch: ProducerBatch): boolean {
-  const isBefore = (other: ProducerBatch): boolean => other.counter < batch.counter;
-  return splitting !== undefined || inFlight.some(isBefore) || retries.some(isBefore);
-}
-
 function retry(
   state: SenderState,
-  { batch, partition, leaderEpoch }: SentEntry,
+  entry: SentEntry,
   error: KafkaError,
   answered: PartitionProduced | undefined,
   nowMs: number,
 ): void {
+  const { batch, partition } = entry;
   insertRetry(partition, batch);
   watchExpiry(state, batch);
   if (error === errors.OUT_OF_ORDER_SEQUENCE_NUMBER) return;
   batch.maybeAppended ||= isMaybeAppended(error);
   batch.corruptOnce ||= error.action === 'retryThenFatal';
   batch.refusals += 1;
-  sayRetry(state, batch, error);
-  backOff(state, partition, nowMs);
-  if (error.refreshMetadata) requestUpdate(state);
-  if (answered !== undefined) takeLeaderHint(state, partition, answered, nowMs);
-  // A newer leader has refused nothing yet.
-  if (partition.leaderEpoch > leaderEpoch) partition.retryAtMs = nowMs;
+  retryLater(state, entry, error, answered, nowMs);
 }
 
 function fail(
@@ -118,5 +109,3 @@ function fail(
   if (batch.maybeAppended) giveUp(state, batch, error);
   else reject(state, partition, batch, error, answered ?? silent);
 }
-
-const silent = { errorMessage: undefined, recordFaults: [] };

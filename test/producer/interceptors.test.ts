@@ -6,6 +6,7 @@ import {
   type InterceptorFault,
   type ProducerInterceptor,
 } from '../../src/producer/interceptors.ts';
+import { RecordDelivery } from '../../src/producer/record-delivery.ts';
 import { failedMetadata, type ProducerRecord } from '../../src/producer/record.ts';
 
 type Interceptor = ProducerInterceptor<string, string>;
@@ -104,8 +105,10 @@ test('a send that fails is acknowledged with its error, and with the partition o
       heard.push([topic, partition, offset, error]),
   });
   const error = new KafkaError('full');
-  interceptors.onSendError({ topic: 'orders', partition: 3 }, error, []);
-  interceptors.onSendError({ topic: 'orders' }, error, []);
+  const failed = interceptors.onAcknowledgement.bind(interceptors);
+  const watch = { wantsMetadata: true, acked: () => assert.fail('it failed'), failed };
+  new RecordDelivery('orders', [], 0, watch, null).fail(error, 3);
+  new RecordDelivery('orders', [], 0, watch, null).fail(error);
   assert.deepEqual(heard, [
     ['orders', 3, -1n, error],
     ['orders', -1, -1n, error],

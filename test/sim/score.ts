@@ -1,5 +1,6 @@
 /** The mutation score: which known bugs the simulation finds. What it does not find, its zeros do not speak of. */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { withMarkedPart } from '../../config/marked-part.ts';
 import { runChild } from './child.ts';
 import { knownBugs } from './known-bugs.ts';
 import type { Mutation } from './mutation.ts';
@@ -42,18 +43,12 @@ export function summary(all: readonly Caught[], seeds: number): string {
   return `${count} of ${all.length} known bugs are caught within ${seeds} seeds`;
 }
 
-const BEGIN = '<!-- mutations: made by `npm run sim -- --mutations --write` -->';
-const END = '<!-- end of mutations -->';
-
 /** Puts the table where docs/SIMULATION.md has it. */
 export function writeTable(path: string, all: readonly Caught[], seeds: number): void {
-  const text = readFileSync(path, 'utf8');
-  const from = text.indexOf(BEGIN);
-  const to = text.indexOf(END);
-  if (from < 0 || to < from)
-    throw new Error(`${path} has no place for the table: ${BEGIN} … ${END}`);
-  const table = `${BEGIN}\n\n${summary(all, seeds)}.\n\n${tableOf(all)}\n\n`;
-  writeFileSync(path, text.slice(0, from) + table + text.slice(to));
+  const page = readFileSync(path, 'utf8');
+  const part = `${summary(all, seeds)}.\n\n${tableOf(all)}`;
+  const command = 'npm run sim -- --mutations --write';
+  writeFileSync(path, withMarkedPart(page, 'mutations', command, part));
 }
 
 function tableOf(all: readonly Caught[]): string {
