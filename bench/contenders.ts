@@ -1,6 +1,6 @@
-import { fileURLToPath } from 'node:url';
-import { extname, join } from 'node:path';
-import { mainFile, node24, projectRoot } from '../test/support/project.ts';
+import { mainFile, node24 } from '../test/support/project.ts';
+import { LINGER_MS } from './load-shape.ts';
+import { javaCommand, javaSettings, peerCommand } from './peer-command.ts';
 import { buildFranzGo, franzGoProgram } from './peers/franz-go.ts';
 
 export const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
@@ -26,15 +26,10 @@ export interface Contender {
   readonly prepare?: () => string | undefined;
 }
 
-const peer = (name: string): string =>
-  fileURLToPath(new URL(`./peers/${name}${extname(import.meta.url)}`, import.meta.url));
-
-const javaSettings = [
-  'acks=all',
-  'enable.idempotence=true',
-  'linger.ms=5',
-  'batch.size=1000000',
-].flatMap((setting) => ['--producer-property', setting]);
+/** As the peers' programs take it. */
+function fileJob({ bootstrap, topic, codec, file }: Job): string[] {
+  return [bootstrap, topic, codec, file];
+}
 
 export const contenders: readonly Contender[] = [
   {
@@ -48,20 +43,22 @@ export const contenders: readonly Contender[] = [
     name: 'kcat',
     command: (job) => [
       ...['kcat', '-P', '-b', job.bootstrap, '-t', job.topic, '-z', job.codec],
-      ...['-X', 'acks=all', '-X', 'enable.idempotence=true', '-X', 'linger.ms=5', '-l', job.file],
+      ...['-X', 'acks=all', '-X', 'enable.idempotence=true', '-X', `linger.ms=${LINGER_MS}`],
+      ...['-l', job.file],
     ],
   },
   {
     name: 'franz-go',
     prepare: buildFranzGo,
-    command: (job) => [franzGoProgram, job.bootstrap, job.topic, job.codec, job.file],
+    command: (job) => [franzGoProgram, ...fileJob(job)],
   },
   {
     name: 'java',
     readsStdin: true,
     command: (job) => [
-      ...['java', '-Xmx1g', '-cp', job.classpath, 'org.apache.kafka.tools.ConsoleProducer'],
-      ...['--bootstrap-server', job.bootstrap, '--topic', job.topic, ...javaSettings],
+      ...javaCommand(job.classpath, 'ConsoleProducer', '--bootstrap-server', job.bootstrap),
+      ...['--topic', job.topic],
+      ...javaSettings.flatMap((setting) => ['--producer-property', setting]),
       // As a property it would be overruled by this option's default, none.
       ...['--compression-codec', job.codec],
     ],
@@ -69,13 +66,11 @@ export const contenders: readonly Contender[] = [
   {
     name: '@platformatic/kafka',
     linesMax: 2.5e6,
-    command: (job) => [node24, peer('platformatic'), job.bootstrap, job.topic, job.codec, job.file],
+    command: (job) => peerCommand('platformatic', ...fileJob(job)),
   },
   {
     name: 'kafkajs',
     linesMax: 2.5e6,
-    command: (job) => [node24, peer('kafkajs'), job.bootstrap, job.topic, job.codec, job.file],
+    command: (job) => peerCommand('kafkajs', ...fileJob(job)),
   },
 ];
-
-export const resultsFolder = join(projectRoot, 'bench/results');

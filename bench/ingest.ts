@@ -1,15 +1,11 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { kafkaJars } from '../test/support/kafka-jars.ts';
-import { startKafka, type KafkaCluster } from '../test/support/kafka-cluster.ts';
+import { benchCluster, type BenchCluster } from './bench-cluster.ts';
 import { contenders, type Codec, type Contender } from './contenders.ts';
 import { writeLines } from './log-file.ts';
 import { measure, type Cost } from './measure.ts';
-
-const PARTITIONS = 6;
+import { rounds, type BenchOptions } from './rounds.ts';
 
 export interface Cell {
   readonly lineBytes: number;
@@ -25,36 +21,30 @@ export interface Sample extends Cost {
   readonly stored: number;
 }
 
-export interface IngestOptions {
-  readonly cells: readonly Cell[];
-  readonly only: readonly string[];
-  readonly runs: number;
-  readonly report: (line: string) => void;
+/** A file of lines. */
+interface Input {
+  readonly path: string;
+  readonly records: number;
 }
 
-/** Same file, same broker, same codec for every contender, one after the other, the whole round again `runs` times in changing order. */
-export async function ingest(options: IngestOptions): Promise<Sample[]> {
-  const { classpath } = await kafkaJars();
+/** Same file, same broker, same codec for every contender. */
+export async function ingest(options: BenchOptions<Cell>): Promise<Sample[]> {
   const field = ready(options);
   const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
-  const cluster = await startKafka({
-    brokers: 1,
-    properties: { 'log.segment.delete.delay.ms': '500' },
-  });
+  const cluster = await benchCluster();
   const samples: Sample[] = [];
   try {
     for (const cell of options.cells) {
-      const file = join(folder, `lines-${cell.lineBytes}`);
-      const records = writeLines(file, cell.lineBytes, cell.bytes);
-      for (let run = 0; run <= options.runs; run++) {
-        for (const contender of rotated(fit(field, records), run)) {
-          const sample = await one(cluster, classpath, contender, cell, file, records);
-          // The first round warms page cache and broker and is not counted.
-          if (run > 0) samples.push(sample);
-          options.report(line(sample, run));
-        }
-      }
-      rmSync(file);
+      const path = join(folder, `lines-${cell.lineBytes}`);
+      const input = { path, records: writeLines(path, cell.lineBytes, cell.bytes) };
+      const made = await rounds(
+        fit(field, input.records),
+        options.runs,
+        (contender) => one(cluster, contender, cell, input),
+        (sample, run) => options.report(line(sample, run)),
+      );
+      samples.push(...made);
+      rmSync(path);
     }
   } finally {
     await cluster.stop();
@@ -64,42 +54,22 @@ export async function ingest(options: IngestOptions): Promise<Sample[]> {
 }
 
 async function one(
-  cluster: KafkaCluster,
-  classpath: string,
+  { bootstrap, classpath, onFreshTopic }: BenchCluster,
   contender: Contender,
   cell: Cell,
-  file: string,
-  records: number,
+  { path: file, records }: Input,
 ): Promise<Sample> {
-  const topic = 'bench';
-  await cluster.createTopic(topic, { partitions: PARTITIONS });
-  await sleep(300);
-  const { bootstrap } = cluster;
-  const command = contender.command({ bootstrap, topic, codec: cell.codec, file, classpath });
-  const fed =
-    contender.readsStdin === true ? ['bash', '-c', 'exec "$@" < "$0"', file, ...command] : command;
-  const cost = await measure(fed);
-  const stored = storedRecords(bootstrap, topic, PARTITIONS);
-  await cluster.deleteTopic(topic);
-  await sleep(300);
-  return {
-    ...cost,
-    contender: contender.name,
-    cell: { ...cell, bytes: statSync(file).size },
-    records,
-    stored,
-  };
-}
-
-/** Sum of the partitions' end offsets, asked with kcat. */
-export function storedRecords(bootstrap: string, topic: string, partitions: number): number {
-  const ask = Array.from({ length: partitions }, (_, p) => ['-t', `${topic}:${p}:-1`]).flat();
-  const text = execFileSync('kcat', ['-Q', '-b', bootstrap, ...ask], { encoding: 'utf8' });
-  return [...text.matchAll(/offset (\d+)/g)].reduce((sum, match) => sum + Number(match[1]), 0);
+  const { result: cost, stored } = await onFreshTopic((topic) => {
+    const command = contender.command({ bootstrap, topic, codec: cell.codec, file, classpath });
+    const isFed = contender.readsStdin === true;
+    return measure(isFed ? ['bash', '-c', 'exec "$@" < "$0"', file, ...command] : command);
+  });
+  const bytes = statSync(file).size;
+  return { ...cost, contender: contender.name, cell: { ...cell, bytes }, records, stored };
 }
 
 /** The contenders that were asked for and can run here; who cannot is told of. */
-function ready({ only, report }: IngestOptions): Contender[] {
+function ready({ only, report }: BenchOptions<Cell>): Contender[] {
   return contenders.filter(({ name, prepare }) => {
     if (only.length > 0 && !only.includes(name)) return false;
     const obstacle = prepare?.();
@@ -110,12 +80,6 @@ function ready({ only, report }: IngestOptions): Contender[] {
 
 function fit(field: readonly Contender[], lines: number): Contender[] {
   return field.filter(({ linesMax = Infinity }) => lines <= linesMax);
-}
-
-/** Begins with another one each time. */
-export function rotated<T>(list: readonly T[], by: number): T[] {
-  const turn = by % list.length;
-  return [...list.slice(turn), ...list.slice(0, turn)];
 }
 
 function line(sample: Sample, run: number): string {

@@ -23,15 +23,11 @@ const TIMED = '"$@"; code=$?; times >&3; exit $code';
  *
  * @throws Error with the command's own words when it does not end with 0
  */
-export async function measure(
-  command: readonly string[],
-  options: { stdin?: 'ignore' | number; env?: NodeJS.ProcessEnv } = {},
-): Promise<Cost> {
+export async function measure(command: readonly string[]): Promise<Cost> {
   const wireBefore = loopbackBytes();
   const started = performance.now();
   const shell = spawn('bash', ['-c', TIMED, 'timed', ...command], {
-    stdio: [options.stdin ?? 'ignore', 'pipe', 'pipe', 'pipe'],
-    env: { ...process.env, ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   });
   let said = '';
   let times = '';

@@ -1,3 +1,4 @@
+import { namesIn } from './asked.ts';
 import type { Codec } from './contenders.ts';
 import { loadStyles, type LoadCell, type LoadStyle } from './producer-load-style.ts';
 
@@ -16,9 +17,9 @@ const SINGLES = 3000;
 /** Each size, codec and style; with keys too where many records go in one call, which is where a partitioner costs. */
 export function producerCells({ sizes, codecs, styles, records }: Asked): LoadCell[] {
   const cells: LoadCell[] = [];
-  for (const valueBytes of split(sizes, ['100', '1024']).map(Number)) {
-    for (const codec of split(codecs, ['none', 'lz4']) as Codec[]) {
-      for (const style of split(styles, loadStyles) as LoadStyle[]) {
+  for (const valueBytes of namesIn(sizes, ['100', '1024']).map(Number)) {
+    for (const codec of namesIn(codecs, ['none', 'lz4']) as Codec[]) {
+      for (const style of namesIn(styles, loadStyles) as LoadStyle[]) {
         const count = Number(records ?? Math.ceil(LOAD_BYTES / valueBytes));
         const about = { valueBytes, codec, style, records: style === 'single' ? SINGLES : count };
         cells.push({ ...about, isKeyed: false });
@@ -27,8 +28,4 @@ export function producerCells({ sizes, codecs, styles, records }: Asked): LoadCe
     }
   }
   return cells;
-}
-
-function split(text: string | undefined, all: readonly string[]): readonly string[] {
-  return text === undefined ? all : text.split(',').filter((part) => part !== '');
 }

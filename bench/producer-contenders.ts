@@ -1,6 +1,4 @@
-import { fileURLToPath } from 'node:url';
-import { extname } from 'node:path';
-import { node24 } from '../test/support/project.ts';
+import { javaCommand, javaSettings, peerCommand } from './peer-command.ts';
 import type { LoadCell, LoadFigures, LoadStyle } from './producer-load-style.ts';
 import type { Cost } from './measure.ts';
 
@@ -31,16 +29,15 @@ function program(
   styles: readonly LoadStyle[],
   promisesMax?: number,
 ): LoadContender {
-  const path = fileURLToPath(
-    new URL(`./peers/producer-${file}${extname(import.meta.url)}`, import.meta.url),
-  );
   return {
     ...{ name, styles },
     ...(promisesMax === undefined ? {} : { promisesMax }),
-    command: ({ bootstrap, topic, cell: { codec, style, isKeyed, valueBytes, records } }) => [
-      ...[node24, path, bootstrap, topic, codec, style, isKeyed ? 'keyed' : 'keyless'],
-      ...[String(valueBytes), String(records)],
-    ],
+    command: ({ bootstrap, topic, cell: { codec, style, isKeyed, valueBytes, records } }) =>
+      peerCommand(
+        `producer-${file}`,
+        ...[bootstrap, topic, codec, style, isKeyed ? 'keyed' : 'keyless'],
+        ...[String(valueBytes), String(records)],
+      ),
     figures: figuresIn,
     warmUp: (records) => Math.ceil(records / 10),
   };
@@ -62,11 +59,10 @@ export const loadContenders: readonly LoadContender[] = [
     name: 'java',
     styles: ['fire'],
     command: ({ bootstrap, topic, classpath, cell: { codec, valueBytes, records } }) => [
-      ...['java', '-Xmx1g', '-cp', classpath, 'org.apache.kafka.tools.ProducerPerformance'],
-      ...['--topic', topic, '--num-records', String(records), '--record-size', String(valueBytes)],
-      ...['--throughput', '-1', '--producer-props', `bootstrap.servers=${bootstrap}`],
-      ...['acks=all', 'enable.idempotence=true', 'linger.ms=5', 'batch.size=1000000'],
-      `compression.type=${codec}`,
+      ...javaCommand(classpath, 'ProducerPerformance', '--topic', topic, '--throughput', '-1'),
+      ...['--num-records', String(records), '--record-size', String(valueBytes)],
+      ...['--producer-props', `bootstrap.servers=${bootstrap}`, `compression.type=${codec}`],
+      ...javaSettings,
     ],
     figures: (_printed, { wallSeconds, cpuSeconds, peakBytes }) => ({
       ...{ wallSeconds, cpuSeconds, peakBytes },

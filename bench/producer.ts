@@ -1,12 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { kafkaJars } from '../test/support/kafka-jars.ts';
-import { startKafka, type KafkaCluster } from '../test/support/kafka-cluster.ts';
-import { rotated, storedRecords } from './ingest.ts';
+import { benchCluster, type BenchCluster } from './bench-cluster.ts';
 import { measure } from './measure.ts';
 import { loadContenders, type LoadContender } from './producer-contenders.ts';
 import type { LoadCell, LoadFigures } from './producer-load-style.ts';
-
-const PARTITIONS = 6;
+import { rounds, type BenchOptions } from './rounds.ts';
 
 export interface LoadSample extends LoadFigures {
   readonly contender: string;
@@ -18,33 +14,24 @@ export interface LoadSample extends LoadFigures {
   readonly stored: number;
 }
 
-export interface ProducerBenchOptions {
-  readonly cells: readonly LoadCell[];
-  readonly only: readonly string[];
-  readonly runs: number;
-  readonly report: (line: string) => void;
-}
-
-/** The same records for every client into one broker, one client after the other, the whole round again `runs` times in changing order. */
-export async function producerBench(options: ProducerBenchOptions): Promise<LoadSample[]> {
-  const { classpath } = await kafkaJars();
-  const properties = { 'log.segment.delete.delay.ms': '500' };
-  const cluster = await startKafka({ brokers: 1, properties });
+/** The same records for every client into one broker. */
+export async function producerBench(options: BenchOptions<LoadCell>): Promise<LoadSample[]> {
+  const { cells, only, runs, report } = options;
+  const cluster = await benchCluster();
   const samples: LoadSample[] = [];
   try {
-    for (const cell of options.cells) {
+    for (const cell of cells) {
       const fit = loadContenders.filter(
         ({ name, styles }) =>
-          (options.only.length === 0 || options.only.includes(name)) && styles.includes(cell.style),
+          (only.length === 0 || only.includes(name)) && styles.includes(cell.style),
       );
-      // The first round warms the broker and is not counted.
-      for (let run = 0; run <= options.runs; run += 1) {
-        for (const contender of rotated(fit, run)) {
-          const sample = await one(cluster, classpath, contender, cell);
-          if (run > 0) samples.push(sample);
-          options.report(line(sample, run));
-        }
-      }
+      const made = await rounds(
+        fit,
+        runs,
+        (contender) => one(cluster, contender, cell),
+        (sample, run) => report(line(sample, run)),
+      );
+      samples.push(...made);
     }
   } finally {
     await cluster.stop();
@@ -53,25 +40,18 @@ export async function producerBench(options: ProducerBenchOptions): Promise<Load
 }
 
 async function one(
-  cluster: KafkaCluster,
-  classpath: string,
-  contender: LoadContender,
+  { bootstrap, classpath, onFreshTopic }: BenchCluster,
+  { name, command, figures, warmUp, promisesMax = Infinity }: LoadContender,
   wanted: LoadCell,
 ): Promise<LoadSample> {
-  const topic = 'bench';
-  const { bootstrap } = cluster;
-  const { promisesMax = Infinity, warmUp, name } = contender;
   const records =
     wanted.style === 'promise' ? Math.min(promisesMax, wanted.records) : wanted.records;
-  await cluster.createTopic(topic, { partitions: PARTITIONS });
-  await sleep(300);
   const cell = { ...wanted, records };
-  const cost = await measure(contender.command({ bootstrap, topic, cell, classpath }));
-  const stored = storedRecords(bootstrap, topic, PARTITIONS);
-  await cluster.deleteTopic(topic);
-  await sleep(300);
+  const { result: cost, stored } = await onFreshTopic((topic) =>
+    measure(command({ bootstrap, topic, cell, classpath })),
+  );
   return {
-    ...contender.figures(cost.printed, cost),
+    ...figures(cost.printed, cost),
     ...{ contender: name, cell: wanted, records, sent: records + warmUp(records), stored },
   };
 }

@@ -2,15 +2,13 @@ import { cpus, release, totalmem } from 'node:os';
 import type { Sample } from './ingest.ts';
 import { reportStyle } from './report-style.ts';
 import { spread, type Spread } from './statistics.ts';
+import { grouped, markdown, spreadText, storedText, type Figure } from './table.ts';
 
-interface Figure {
-  readonly title: string;
-  readonly of: (sample: Sample) => number;
-  readonly digits: number;
+interface Plotted extends Figure<Sample> {
   readonly betterIs: 'less' | 'more';
 }
 
-const figures: readonly Figure[] = [
+const figures: readonly Plotted[] = [
   { title: 'MB/s', of: (s) => s.cell.bytes / 1e6 / s.wallSeconds, digits: 0, betterIs: 'more' },
   { title: 'records/s', of: (s) => s.records / s.wallSeconds, digits: 0, betterIs: 'more' },
   {
@@ -36,20 +34,16 @@ interface Row {
 }
 
 function rows(samples: readonly Sample[]): Row[] {
-  const groups = new Map<string, Sample[]>();
-  for (const sample of samples) {
-    const { lineBytes, bytes, codec } = sample.cell;
-    const key = `${lineBytes} B, ${(bytes / 1e6).toFixed(0)} MB, ${codec}\t${sample.contender}`;
-    groups.set(key, [...(groups.get(key) ?? []), sample]);
-  }
+  const groups = grouped(samples, ({ cell: { lineBytes, bytes, codec }, contender }) => {
+    return `${lineBytes} B, ${(bytes / 1e6).toFixed(0)} MB, ${codec}\t${contender}`;
+  });
   return [...groups].map(([key, group]): Row => {
     const [cell = '', contender = ''] = key.split('\t');
-    const wrong = group.filter((sample) => sample.stored !== sample.records).length;
     return {
       cell,
       contender,
       spreads: figures.map((figure) => spread(group.map(figure.of))),
-      stored: wrong === 0 ? 'all' : `wrong in ${wrong} of ${group.length}`,
+      stored: storedText(group, ({ stored, records }) => stored === records),
     };
   });
 }
@@ -63,24 +57,13 @@ export function machine(versions: Readonly<Record<string, string>>): string {
 }
 
 export function markdownTable(samples: readonly Sample[]): string {
-  const head = [
-    'lines, file, codec',
-    'program',
-    ...figures.map((figure) => figure.title),
-    'stored',
-  ];
-  const body = rows(samples).map((row) => [
-    row.cell,
-    row.contender,
-    ...row.spreads.map((value, index) => show(value, figures[index]?.digits ?? 0)),
-    row.stored,
+  const titles = figures.map(({ title }) => title);
+  const body = rows(samples).map(({ cell, contender, spreads, stored }) => [
+    ...[cell, contender],
+    ...spreads.map((value, index) => spreadText(value, figures[index]?.digits ?? 0)),
+    stored,
   ]);
-  const lines = [head, head.map(() => '---'), ...body].map((cells) => `| ${cells.join(' | ')} |`);
-  return `${lines.join('\n')}\n`;
-}
-
-function show(value: Spread, digits: number): string {
-  return `${value.median.toFixed(digits)} (${value.min.toFixed(digits)}-${value.max.toFixed(digits)})`;
+  return markdown(['lines, file, codec', 'program', ...titles, 'stored'], body);
 }
 
 /** One self-contained page: the table and, for each figure, bars of the medians with whiskers from minimum to maximum. */

@@ -9,9 +9,8 @@ import { allocateSharedMemory } from '../../src/ring/shared-memory.ts';
 import { present } from '../../src/shared/assert.ts';
 import { logLines } from '../../test/support/log-lines.ts';
 import type { MicroRow } from '../micro-row.ts';
-import { bestNs, LINE_BYTES } from './kernel.ts';
+import { bestNs, CHUNK_BYTES, LINE_BYTES } from './kernel.ts';
 
-const CHUNK_BYTES = 900_000;
 const BATCH_BYTES_MAX = 1_048_588;
 const MEMORY_BYTES = 32 << 20;
 const { arena, scratch } = layoutMemory(MEMORY_BYTES, 0);

@@ -9,7 +9,8 @@ import type { MicroRow } from '../micro-row.ts';
 
 export const LINE_BYTES = [10, 100, 228, 1000, 10_000] as const;
 
-const CHUNK_BYTES = 900_000;
+/** Of lines, in each chunk. */
+export const CHUNK_BYTES = 900_000;
 const MEMORY_BYTES = 32 << 20;
 const { arena, scratch } = layoutMemory(MEMORY_BYTES, 0);
 const INFO = scratch[0]?.address ?? 0;

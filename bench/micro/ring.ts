@@ -1,5 +1,6 @@
 import { Echo } from '../../test/ring/echo.ts';
 import type { MicroRow } from '../micro-row.ts';
+import { percentile } from '../statistics.ts';
 import { arenaBench } from './arena.ts';
 
 const WARM_UP = 2000;
@@ -16,11 +17,11 @@ export async function ringBench(): Promise<MicroRow[]> {
   const hold = setInterval(() => undefined, 2 ** 30);
   try {
     await echo.roundTrips(WARM_UP, OPEN);
-    const sorted = (await latencies(echo)).sort((a, b) => a - b);
+    const each = await latencies(echo);
     const { cpuUs, perSecond } = await pipelined(echo);
     return [
-      { name: 'ring, round trip p50', value: at(sorted, 0.5), unit: 'us' },
-      { name: 'ring, round trip p99', value: at(sorted, 0.99), unit: 'us' },
+      { name: 'ring, round trip p50', value: percentile(each, 0.5), unit: 'us' },
+      { name: 'ring, round trip p99', value: percentile(each, 0.99), unit: 'us' },
       { name: `ring, CPU a round trip, ${OPEN} open`, value: cpuUs, unit: 'us' },
       { name: `ring, round trips, ${OPEN} open`, value: perSecond, unit: '/s' },
       ...arenaBench(),
@@ -48,8 +49,4 @@ async function pipelined(echo: Echo): Promise<{ cpuUs: number; perSecond: number
   const seconds = (performance.now() - started) / 1000;
   const { user, system } = process.cpuUsage(before);
   return { cpuUs: (user + system) / PIPELINED, perSecond: PIPELINED / seconds };
-}
-
-function at(sorted: readonly number[], share: number): number {
-  return sorted[Math.floor(sorted.length * share)] ?? 0;
 }

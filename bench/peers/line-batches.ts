@@ -1,10 +1,8 @@
 import { createReadStream } from 'node:fs';
-
-/** A v2 record around a value: length, attributes, two deltas, key, value length, headers. */
-const RECORD_OVERHEAD_BYTES = 12;
+import { CALL_BYTES, RECORD_OVERHEAD_BYTES } from '../load-shape.ts';
 
 /** The lines of a file as arrays of Buffers of about a million bytes: what a careful user of a Node client would hand it. */
-export async function* lineBatches(file: string, bytesMax = 900_000): AsyncGenerator<Buffer[]> {
+export async function* lineBatches(file: string): AsyncGenerator<Buffer[]> {
   let lines: Buffer[] = [];
   let bytes = 0;
   let rest: Buffer = Buffer.alloc(0);
@@ -17,7 +15,7 @@ export async function* lineBatches(file: string, bytesMax = 900_000): AsyncGener
       lines.push(chunk.subarray(from, end));
       bytes += end - from + RECORD_OVERHEAD_BYTES;
       from = end + 1;
-      if (bytes < bytesMax) continue;
+      if (bytes < CALL_BYTES) continue;
       yield lines;
       lines = [];
       bytes = 0;

@@ -1,19 +1,13 @@
-/** @platformatic/kafka as a line shipper: idempotent, acks=all, sends of about a million bytes spread over all partitions. */
-import { Producer, type CompressionAlgorithmValue } from '@platformatic/kafka';
+/** @platformatic/kafka as a line shipper: sends of about a million bytes spread over all partitions. */
+import { PARTITIONS } from '../load-shape.ts';
 import { lineBatches } from './line-batches.ts';
+import { platformaticProducer } from './platformatic-producer.ts';
 
 const [bootstrap = '', topic = '', codec = 'none', file = ''] = process.argv.slice(2);
-const producer = new Producer({
-  clientId: 'bench',
-  bootstrapBrokers: bootstrap.split(','),
-  idempotent: true,
-  acks: -1,
-  compression: codec as CompressionAlgorithmValue,
-  autocreateTopics: false,
-});
+const producer = platformaticProducer(bootstrap, codec);
 let next = 0;
 for await (const lines of lineBatches(file)) {
-  const partition = next++ % 6;
+  const partition = next++ % PARTITIONS;
   await producer.send({ messages: lines.map((value) => ({ topic, value, partition })) });
 }
 await producer.close();

@@ -1,6 +1,7 @@
 /** kafkajs under the load of the producer bench. It has no call without a promise. */
+import { PARTITIONS } from '../load-shape.ts';
 import { connectKafkaJs, type KafkaJsMessage } from './kafkajs-producer.ts';
-import { PARTITIONS, runLoad, type LoadRecord } from './producer-load.ts';
+import { runLoad, type LoadRecord } from './producer-load.ts';
 
 await runLoad(async ({ bootstrap, topic, codec }) => {
   const producer = await connectKafkaJs(bootstrap, topic, codec);

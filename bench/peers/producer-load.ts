@@ -4,8 +4,9 @@
  */
 import { present } from '../../src/shared/assert.ts';
 import { logLines } from '../../test/support/log-lines.ts';
-import { spread } from '../statistics.ts';
+import { recordsInCall } from '../load-shape.ts';
 import type { LoadFigures, LoadStyle } from '../producer-load-style.ts';
+import { percentile, spread } from '../statistics.ts';
 
 /** A record as it is handed to a client. */
 export interface LoadRecord {
@@ -37,19 +38,9 @@ export interface LoadClient {
   readonly close: () => Promise<unknown>;
 }
 
-export const PARTITIONS = 6;
-/** About what fits into one request. */
-const BATCH_BYTES = 900_000;
 /** Promises that are open at a time. */
 const WINDOW = 1000;
 const VALUES = 1000;
-/** A v2 record around its key and value. */
-const RECORD_OVERHEAD_BYTES = 12;
-
-/** Records of a batch call: about a million bytes of them. */
-export function batchRecords(valueBytes: number): number {
-  return Math.max(1, Math.floor(BATCH_BYTES / (valueBytes + RECORD_OVERHEAD_BYTES)));
-}
 
 /** Runs the load that the command line names, and prints its figures as one line of JSON. */
 export async function runLoad(open: (load: Load) => Promise<LoadClient>): Promise<void> {
@@ -92,7 +83,7 @@ async function carry(
   switch (load.style) {
     case 'batch': {
       const batch = present(client.batch, why);
-      const size = batchRecords(load.valueBytes);
+      const size = recordsInCall(load.valueBytes);
       for (let left = count; left > 0; left -= size) {
         await batch(Array.from({ length: Math.min(size, left) }, next));
       }
@@ -141,9 +132,4 @@ function recordSource({ topic, valueBytes, isKeyed }: Load): () => LoadRecord {
     number += 1;
     return { topic, key: keys[index], value: values[index] ?? Buffer.alloc(0) };
   };
-}
-
-function percentile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
 }

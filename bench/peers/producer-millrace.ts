@@ -1,5 +1,6 @@
 /** millrace's library under the load of the producer bench. */
 import { Producer } from '../../src/index.ts';
+import { LINGER_MS } from '../load-shape.ts';
 import { runLoad } from './producer-load.ts';
 
 /** Records between two looks at the memory. */
@@ -9,7 +10,7 @@ await runLoad(async ({ bootstrap, topic, codec, style }) => {
   const producer = new Producer({
     'bootstrap.servers': bootstrap,
     'compression.type': codec,
-    'linger.ms': style === 'single' ? 0 : 5,
+    'linger.ms': style === 'single' ? 0 : LINGER_MS,
   });
   await producer.partitionsFor(topic);
   let fired = 0;

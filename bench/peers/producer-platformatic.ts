@@ -1,7 +1,8 @@
-/** @platformatic/kafka under the load of the producer bench: idempotent, acks=all; its stream is what it has for records without a promise. */
+/** @platformatic/kafka under the load of the producer bench; its stream is what it has for records without a promise. */
 import { once } from 'node:events';
-import { Producer, type CompressionAlgorithmValue } from '@platformatic/kafka';
-import { batchRecords, PARTITIONS, runLoad, type LoadRecord } from './producer-load.ts';
+import { LINGER_MS, PARTITIONS, recordsInCall } from '../load-shape.ts';
+import { platformaticProducer } from './platformatic-producer.ts';
+import { runLoad, type LoadRecord } from './producer-load.ts';
 
 /** A message as it takes it. */
 interface Message {
@@ -12,22 +13,15 @@ interface Message {
 }
 
 await runLoad(async ({ bootstrap, codec, valueBytes }) => {
-  const producer = new Producer({
-    clientId: 'bench',
-    bootstrapBrokers: bootstrap.split(','),
-    idempotent: true,
-    acks: -1,
-    compression: codec as CompressionAlgorithmValue,
-    autocreateTopics: false,
-  });
+  const producer = platformaticProducer(bootstrap, codec);
   await producer.initIdempotentProducer({});
   let next = 0;
   const message = ({ topic, key, value }: LoadRecord, partition: number): Message =>
     key === undefined ? { topic, value, partition } : { topic, key, value };
   // Left to itself it gives each keyless record another partition, and each batch six of them.
   const turn = (every: number): number => Math.floor(next++ / every) % PARTITIONS;
-  const size = batchRecords(valueBytes);
-  const stream = producer.asStream({ batchSize: size, batchTime: 5, highWaterMark: size });
+  const size = recordsInCall(valueBytes);
+  const stream = producer.asStream({ batchSize: size, batchTime: LINGER_MS, highWaterMark: size });
   let fired = 0;
   let acked = 0;
   stream.on('flush', ({ count }: { count: number }) => (acked += count));
