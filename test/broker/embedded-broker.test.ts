@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startEmbeddedBroker } from '../../src/broker/embedded-broker.ts';
 import type { EmbeddedCluster } from '../../src/broker/embedded-broker.ts';
 import { errors } from '../../src/kafka/errors.ts';
@@ -17,10 +18,6 @@ import { batchOf } from './test-batches.ts';
 
 const one = { topics: { logs: 1 } };
 const allTopics = { topics: null, includeTopicAuthorizedOperations: false };
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
 
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await sleep(2);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   always,
   answer,
@@ -153,7 +154,7 @@ test('a hanging request blocks its connection and no other', async (t) => {
   stuck.send(metadata, 9, allTopics);
   const other = await rawClient(t, cluster);
   await other.ask(metadata, 9, allTopics);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await sleep(50);
   assert.equal(stuck.leftover, 0);
   assert.equal(stuck.isClosed, false);
 });
@@ -165,7 +166,7 @@ test('a delayed request is carried out late, also when its client has gone: a zo
   client.sendBatch('logs', 0, batchOf({ values: ['late'] }));
   while (cluster.requests('Produce').length === 0) await new Promise((r) => setTimeout(r, 5));
   client.socket.destroy();
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  await sleep(30);
   assert.deepEqual(values(cluster, 'logs', 0), []);
   while (values(cluster, 'logs', 0).length === 0) await new Promise((r) => setTimeout(r, 5));
   assert.deepEqual(values(cluster, 'logs', 0), ['late']);

@@ -1,11 +1,9 @@
 /** That a key is read is not enough: for each there is a test that shows what it does. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import type { kafkaKeys } from '../../config/kafka-keys.ts';
 import type { libraryKeys } from '../../config/library-keys.ts';
-import { projectRoot } from '../support/project.ts';
+import { missingTest } from '../support/named-test.ts';
 
 type Key = keyof typeof kafkaKeys | keyof typeof libraryKeys;
 
@@ -163,23 +161,15 @@ const effects: Readonly<Record<Key, readonly [file: string, title: string]>> = {
   ],
 };
 
-/** Why there is no such test; undefined when there is. */
-function faultOf(file: string, title: string): string | undefined {
-  const path = join(projectRoot, `test/${file}.test.ts`);
-  if (!existsSync(path)) return `test/${file}.test.ts is not there`;
-  const isThere = readFileSync(path, 'utf8').includes(`test('${title}'`);
-  return isThere ? undefined : `test/${file}.test.ts has no test '${title}'`;
-}
-
 test('every key has a test of its effect', () => {
   const faults = Object.entries(effects).flatMap(([key, [file, title]]) => {
-    const fault = faultOf(file, title);
+    const fault = missingTest(file, title);
     return fault === undefined ? [] : [`${key}: ${fault}`];
   });
   assert.deepEqual(faults, []);
 });
 
 test('a test that is gone is noticed', () => {
-  assert.match(faultOf(settings, 'no such promise') ?? '', /has no test/);
-  assert.match(faultOf('producer/nowhere', 'no such file') ?? '', /is not there/);
+  assert.match(missingTest(settings, 'no such promise') ?? '', /has no test/);
+  assert.match(missingTest('producer/nowhere', 'no such file') ?? '', /is not there/);
 });

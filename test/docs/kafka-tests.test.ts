@@ -1,8 +1,9 @@
 /** docs/KAFKA-TESTS.md says which test of ours stands for which of Kafka's: it must not name one that is gone. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { missingTest } from '../support/named-test.ts';
 import { projectRoot } from '../support/project.ts';
 
 interface Row {
@@ -35,13 +36,7 @@ function readRows(text: readonly string[]): Row[] {
 function faultOf(named: string): string | undefined {
   const [, file, title] = ourTest.exec(named) ?? [];
   if (file === undefined || title === undefined) return undefined;
-  const path = `test/${file}.test.ts`;
-  if (!existsSync(join(projectRoot, path))) return `${path} is not there`;
-  const source = readFileSync(join(projectRoot, path), 'utf8');
-  const isThere = ["'", '"', '`', '`${v}'].some((open) =>
-    source.includes(`${open}${title}${open.slice(0, 1)}`),
-  );
-  return isThere ? undefined : `${path} has no test '${title}'`;
+  return missingTest(file, title);
 }
 
 test('every test that the table names is there, by file and title', () => {

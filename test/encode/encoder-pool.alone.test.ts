@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { extname } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type CodecName, codecs } from '../../src/kafka/compression.ts';
 import { node24 } from '../support/project.ts';
 import { seededRandom } from '../support/seeded-random.ts';
-import { encodeAll, pause, poolFixture, randomChunks } from './pool-fixture.ts';
+import { encodeAll, poolFixture, randomChunks } from './pool-fixture.ts';
 import { behave } from './worker-behaviour.ts';
 
 const LIMIT = { timeout: 300_000 };
@@ -56,9 +57,9 @@ test('two idle workers cost next to nothing', LIMIT, async (context) => {
   await encodeAll(fixture, randomChunks(8, 40_000, 80_000, seededRandom(1)));
   let least = 100;
   for (let round = 0; round < 3 && least > 1; round += 1) {
-    await pause(200);
+    await sleep(200);
     const before = process.cpuUsage();
-    await pause(1000);
+    await sleep(1000);
     const { user, system } = process.cpuUsage(before);
     least = Math.min(least, (user + system) / 1e4);
   }

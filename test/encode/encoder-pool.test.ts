@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { LoopStep } from '../../src/encode/encode-loop.ts';
 import type { EncodedPart } from '../../src/encode/encode-order.ts';
 import type { Run } from '../../src/ring/arena.ts';
 import { present } from '../../src/shared/assert.ts';
 import { logLines } from '../support/log-lines.ts';
 import { seededRandom } from '../support/seeded-random.ts';
-import { encodeAll, pause, poolFixture, randomChunks, readPart, textOf } from './pool-fixture.ts';
+import { encodeAll, poolFixture, randomChunks, readPart, textOf } from './pool-fixture.ts';
 import { behave, deaths, workerProgram } from './worker-behaviour.ts';
 
 const KB = 1024;
@@ -131,8 +132,8 @@ test(
     behave({ death: { step: 'read', how: 'throw', every: 4, isPoison: true, marksAddress: 0 } });
     const fixture = await poolFixture({ workers: 1, workerFile: workerProgram });
     for (const lines of chunks) assert.ok(fixture.submit(lines));
-    while (fixture.faults.length === 0) await pause(5);
-    await pause(50);
+    while (fixture.faults.length === 0) await sleep(5);
+    await sleep(50);
     assert.equal(fixture.faults.length, 1);
     assert.match(
       fixture.faults[0]?.message ?? '',
@@ -155,7 +156,7 @@ test(
       behave({ startFails: true });
       const fixture = await poolFixture({ workers: 2, workerFile });
       assert.ok(fixture.submit(logLines({ bytes: 50 * KB, lineBytes: 100, seed: 1 })));
-      while (fixture.faults.length === 0) await pause(5);
+      while (fixture.faults.length === 0) await sleep(5);
       assert.match(fixture.faults[0]?.message ?? '', why);
       await fixture.pool.close();
     }
@@ -204,7 +205,7 @@ for (const seed of [51, 52, 53]) {
       fixture.arena.onFree(feed);
       feed();
       while (next < chunks.length || fixture.pool.openCount > 0 || held.length > 0) {
-        await pause(random() * 3);
+        await sleep(random() * 3);
         const [run] = held.splice(Math.floor(random() * held.length), 1);
         if (run !== undefined) fixture.arena.free(run);
       }
@@ -233,7 +234,7 @@ test('who gets a part may submit the next chunk from there', LIMIT, async () => 
     },
   });
   assert.ok(fixture.submit(present(chunks[0], 'there is one')));
-  while (next < chunks.length) await pause();
+  while (next < chunks.length) await sleep(1);
   await fixture.pool.idle();
   assertOrder(fixture.parts, chunks.length);
   assert.equal(fixture.values.join(''), joined(chunks));
@@ -248,11 +249,11 @@ test(
     const fixture = await poolFixture({ workers: 2, workerFile: workerProgram });
     for (const lines of randomChunks(6, 40 * KB, 60 * KB, seededRandom(71))) fixture.submit(lines);
     const idle = fixture.pool.idle();
-    await pause(150);
+    await sleep(150);
     await fixture.pool.close();
     await idle;
     const { length } = fixture.parts;
-    await pause(50);
+    await sleep(50);
     assert.equal(fixture.parts.length, length);
   },
 );
@@ -264,7 +265,7 @@ test(
     behave({ delayMsMax: 2 ** 40 });
     const fixture = await poolFixture({ workers: 1, workerFile: workerProgram });
     assert.ok(fixture.submit(logLines({ bytes: 50 * KB, lineBytes: 100, seed: 1 })));
-    await pause(200);
+    await sleep(200);
     await fixture.pool.close();
     assert.deepEqual(fixture.parts, []);
   },

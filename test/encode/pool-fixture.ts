@@ -1,5 +1,6 @@
 /** An encoder pool with everything around it: memory, a source of chunks, and somebody who takes the batches and reads them. */
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChunkToEncode, EncodedPart } from '../../src/encode/encode-order.ts';
 import { encodeFlags } from '../../src/encode/encode-task.ts';
 import { EncoderPool, type EncoderPoolOptions } from '../../src/encode/encoder-pool.ts';
@@ -134,17 +135,12 @@ export function textOf(
   return lines.map((line) => `${line.toString('latin1')}\n`).join('');
 }
 
-/** Resolves with the next free, or after a moment. */
-export function pause(ms = 1): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
 /** Submits all of them, waiting for room where there is none, and waits until they are handed on. */
 export async function encodeAll(fixture: PoolFixture, chunks: readonly Buffer[]): Promise<void> {
   for (const lines of chunks) {
-    while (!fixture.submit(lines)) await pause();
+    while (!fixture.submit(lines)) await sleep(1);
     // Now and then the workers run dry.
-    if (Math.random() < 0.1) await pause(3);
+    if (Math.random() < 0.1) await sleep(3);
   }
   await fixture.pool.idle();
 }

@@ -1,22 +1,19 @@
-import { execFile } from 'node:child_process';
+import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { runProgram } from '../support/foreign-programs.ts';
 import { kafkaJars } from '../support/kafka-jars.ts';
 import { projectRoot } from '../support/project.ts';
 
-const run = promisify(execFile);
-const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
-
 /** Runs a Java source file of test/golden with Kafka's jars and yields what it prints. */
-export async function runJava(source: string, ...args: string[]): Promise<string> {
+export async function runJava(
+  source: string,
+  args: readonly string[] = [],
+  input = '',
+): Promise<string> {
   const { classpath } = await kafkaJars();
+  const flags = ['-XX:TieredStopAtLevel=1', '-Dfile.encoding=UTF-8', '-cp', classpath];
   const file = join(projectRoot, 'test/golden', source);
-  const { stdout } = await run(
-    'java',
-    ['-XX:TieredStopAtLevel=1', '-cp', classpath, file, ...args],
-    {
-      maxBuffer: OUTPUT_BYTES_MAX,
-    },
-  );
+  const { code, stdout, stderr } = await runProgram('java', [...flags, file, ...args], input);
+  assert.equal(code, 0, `${source}: ${stderr}`);
   return stdout;
 }

@@ -30,7 +30,7 @@ test('the Java client reads every message of every version and writes the same b
     );
     const file = join(folder, 'messages.txt');
     writeFileSync(file, ours.map(({ head, hex }) => `${head} ${hex}`).join('\n'));
-    const theirs = (await runJava('EchoMessages.java', file)).trimEnd().split('\n');
+    const theirs = (await runJava('EchoMessages.java', [file])).trimEnd().split('\n');
     assert.equal(theirs.length, ours.length);
     for (const [index, { head, hex }] of ours.entries()) assert.equal(theirs[index], hex, head);
   } finally {

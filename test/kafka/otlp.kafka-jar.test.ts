@@ -1,49 +1,28 @@
 /** Pushed metrics, read back by the protobuf classes and codecs inside the Java client. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { codecs, createCompressor, type CodecName } from '../../src/kafka/compression.ts';
 import { encodeMetrics, type Measurement, type MetricsTime } from '../../src/kafka/otlp.ts';
-import { kafkaJars } from '../support/kafka-jars.ts';
-import { projectRoot } from '../support/project.ts';
-
-interface Dumped {
-  readonly name: string;
-  readonly kind: string;
-  readonly value: number;
-  readonly sinceNs: string;
-  readonly atNs: string;
-  readonly tags: Readonly<Record<string, string>>;
-  readonly labels: Readonly<Record<string, string>>;
-}
+import type { DumpedMetric } from '../support/dumped-metric.ts';
+import { runJava } from './java-source.ts';
 
 /** What Java finds in each of the payloads. */
 async function readByJava(
   payloads: readonly (readonly [codec: number, bytes: Uint8Array])[],
-): Promise<Dumped[][]> {
-  const { classpath } = await kafkaJars();
-  const source = join(projectRoot, 'test/golden/MetricsDump.java');
-  const flags = ['-XX:TieredStopAtLevel=1', '-Dfile.encoding=UTF-8'];
-  const java = spawn('java', [...flags, '-cp', classpath, source]);
-  const stdout: Buffer[] = [];
-  const stderr: Buffer[] = [];
-  java.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
-  java.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
-  for (const [codec, bytes] of payloads) {
-    java.stdin.write(`${codec} ${Buffer.from(bytes).toString('hex')}\n`);
-  }
-  java.stdin.end();
-  const [code] = (await once(java, 'close')) as [number];
-  assert.equal(code, 0, Buffer.concat(stderr).toString());
-  const texts = Buffer.concat(stdout).toString().split(/^\.\n/m).slice(0, -1);
-  return texts.map((text) =>
-    text
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as Dumped),
+): Promise<DumpedMetric[][]> {
+  const input = payloads.map(
+    ([codec, bytes]) => `${codec} ${Buffer.from(bytes).toString('hex')}\n`,
   );
+  const text = await runJava('MetricsDump.java', [], input.join(''));
+  return text
+    .split(/^\.\n/m)
+    .slice(0, -1)
+    .map((dump) =>
+      dump
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line) as DumpedMetric),
+    );
 }
 
 const time: MetricsTime = { atMs: 1_700_000_123_456, sinceMs: 1_700_000_000_000, delta: false };

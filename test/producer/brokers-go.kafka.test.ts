@@ -1,11 +1,11 @@
 /** A producer while the brokers of a real cluster are stopped, killed, and too few; then its word is held against what kcat reads. */
 import assert from 'node:assert/strict';
-import { after, before, test, type TestContext } from 'node:test';
-import { TimeoutError, type Producer, type ProducerConfig } from '../../src/index.ts';
+import { after, before, test } from 'node:test';
+import { TimeoutError } from '../../src/index.ts';
 import { startKafka, type KafkaCluster } from '../support/kafka-cluster.ts';
-import { nothingWrong, SentRecords, type Place } from '../support/sent-records.ts';
+import { nothingWrong, SentRecords } from '../support/sent-records.ts';
 import { until } from '../support/until.ts';
-import { heard, newProducer } from './real-scene.ts';
+import { heard, keyedAndKeyless, newProducer } from './scene.ts';
 
 const PACE = { count: 40, everyMs: 20 };
 let kafka: KafkaCluster;
@@ -15,22 +15,10 @@ before(async () => {
 });
 after(() => kafka.stop());
 
-/** Every third without a key. */
-function keyedAndKeyless(number: number): Place {
-  return number % 3 === 2 ? {} : { key: `key${number % 100}` };
-}
-
-function producer(
-  t: TestContext,
-  config: ProducerConfig<string | Uint8Array, string | Uint8Array> = {},
-): Producer {
-  return newProducer(t, kafka, config);
-}
-
 test('each broker is stopped and started again in turn while records flow: none fails', async (t) => {
   const topic = 'rolling';
   await kafka.createTopic(topic, { partitions: 6, config: { 'min.insync.replicas': '2' } });
-  const sender = producer(t, { 'compression.type': 'lz4', 'request.timeout.ms': 5000 });
+  const sender = newProducer(t, kafka, { 'compression.type': 'lz4', 'request.timeout.ms': 5000 });
   const sent = new SentRecords(sender, kafka.bootstrap, topic);
   await sent.flowDuring(PACE, keyedAndKeyless, async () => {
     for (const id of kafka.nodeIds) {
@@ -57,8 +45,8 @@ test('too few replicas: records wait and are written when the brokers are back, 
   for (const topic of ['waits', 'times-out']) {
     await kafka.createTopic(topic, { assignment, config });
   }
-  const patient = producer(t);
-  const hasty = producer(t, { 'delivery.timeout.ms': 3000, 'request.timeout.ms': 1000 });
+  const patient = newProducer(t, kafka);
+  const hasty = newProducer(t, kafka, { 'delivery.timeout.ms': 3000, 'request.timeout.ms': 1000 });
   const waits = new SentRecords(patient, kafka.bootstrap, 'waits');
   const timesOut = new SentRecords(hasty, kafka.bootstrap, 'times-out');
   for (const sent of [waits, timesOut]) sent.send(300, keyedAndKeyless);
@@ -104,10 +92,10 @@ test('an unclean leader: only what it acknowledged alone is lost, and that is sa
   await kafka.createTopic('acks-1', { assignment, config: of('1') });
   await kafka.createTopic('alone', { assignment, config: of('1') });
   await kafka.createTopic('safe', { assignment, config: of('2') });
-  const careless = producer(t, { acks: 1, 'enable.idempotence': false });
-  const careful = producer(t);
+  const careless = newProducer(t, kafka, { acks: 1, 'enable.idempotence': false });
+  const careful = newProducer(t, kafka);
   // Of its own: a request is answered when all its partitions are, and the one that too few have never is.
-  const strict = producer(t);
+  const strict = newProducer(t, kafka);
   const [said, saidOfStrict] = [heard(careful), heard(strict)];
   const acksOne = new SentRecords(careless, kafka.bootstrap, 'acks-1');
   const alone = new SentRecords(careful, kafka.bootstrap, 'alone');

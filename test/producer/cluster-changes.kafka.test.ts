@@ -8,7 +8,7 @@ import { PartitionIdentity, type ProducerIds } from '../../src/send/producer-sta
 import { startKafka, type KafkaCluster } from '../support/kafka-cluster.ts';
 import { nothingWrong, SentRecords, type Place } from '../support/sent-records.ts';
 import { until } from '../support/until.ts';
-import { heard, newProducer } from './real-scene.ts';
+import { heard, keyedAndKeyless, newProducer } from './scene.ts';
 
 const PACE = { count: 60, everyMs: 20 };
 const SEQUENCES = 2 ** 31;
@@ -22,11 +22,6 @@ after(() => kafka.stop());
 
 function keyless(): Place {
   return {};
-}
-
-/** Every third without a key. */
-function keyedAndKeyless(number: number): Place {
-  return number % 3 === 2 ? {} : { key: `key${number % 100}` };
 }
 
 test('a topic is deleted and created again while records flow: the new one is filled from offset 0, and nothing fails', async (t) => {

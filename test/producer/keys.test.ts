@@ -5,22 +5,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readProducerConfig, type SettingValue } from '../../config/producer-config.ts';
 import type { EmbeddedCluster } from '../../src/broker/embedded-broker.ts';
 import { createEngineParts, senderParts } from '../../src/engine-parts.ts';
-import { Producer, type ProducerConfig } from '../../src/producer.ts';
+import type { Producer, ProducerConfig } from '../../src/producer.ts';
 import { RecordTooLargeError } from '../../src/producer/errors.ts';
 import { senderConfig } from '../../src/stage-settings.ts';
 import { embeddedCluster } from '../support/embedded-cluster.ts';
+import { newProducer } from './scene.ts';
 
 async function scene(
   t: TestContext,
   config: ProducerConfig<string, string>,
 ): Promise<{ cluster: EmbeddedCluster; producer: Producer<string, string> }> {
   const cluster = await embeddedCluster(t, { topics: { logs: 1 } });
-  const producer = new Producer<string, string>({
-    ...{ 'bootstrap.servers': cluster.bootstrap, 'linger.ms': 0, workers: 1 },
-    ...config,
-  });
-  t.after(() => producer.close(0));
-  return { cluster, producer };
+  return { cluster, producer: newProducer(t, cluster, { 'linger.ms': 0, ...config }) };
 }
 
 function batchSizes(cluster: EmbeddedCluster): number[] {

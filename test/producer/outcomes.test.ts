@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { EmbeddedCluster } from '../../src/broker/embedded-broker.ts';
 import {
   always,
@@ -14,7 +15,7 @@ import {
 import { produce } from '../../src/kafka/messages/00-produce.ts';
 import { metadata } from '../../src/kafka/messages/03-metadata.ts';
 import { errors } from '../../src/kafka/errors.ts';
-import { Producer, type ProducerConfig } from '../../src/producer.ts';
+import type { Producer, ProducerConfig } from '../../src/producer.ts';
 import {
   ClusterAuthorizationError,
   InvalidRecordError,
@@ -28,6 +29,7 @@ import {
 import { errorOf } from '../../src/producer/outcome-error.ts';
 import { embeddedCluster, values } from '../support/embedded-cluster.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
+import { failure, newProducer } from './scene.ts';
 
 /** Short times, so that the ends of them can be seen. */
 const DELIVERY_MS = 900;
@@ -48,13 +50,7 @@ function producerFor(
   cluster: EmbeddedCluster,
   config: ProducerConfig<string, string> = {},
 ): Producer<string, string> {
-  const producer = new Producer<string, string>({
-    ...{ 'bootstrap.servers': cluster.bootstrap, workers: 1 },
-    ...times,
-    ...config,
-  });
-  t.after(() => producer.close(0));
-  return producer;
+  return newProducer(t, cluster, { ...times, ...config });
 }
 
 async function oneTopic(t: TestContext): Promise<EmbeddedCluster> {
@@ -64,11 +60,7 @@ async function oneTopic(t: TestContext): Promise<EmbeddedCluster> {
 /** The error that it is rejected with, and how long that took. */
 async function failureOf(sent: Promise<unknown>): Promise<{ error: KafkaError; afterMs: number }> {
   const startedMs = performance.now();
-  const error = await sent.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  assert.ok(error instanceof KafkaError, 'it fails');
+  const error = await failure(sent);
   return { error, afterMs: performance.now() - startedMs };
 }
 
@@ -134,7 +126,7 @@ test('a broker that is gone: what never left ends in time and is surely not writ
   const producer = producerFor(t, cluster);
   await producer.send({ topic: 'logs', partition: 0, value: 'before' });
   await cluster.close();
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await sleep(100);
   const { error, afterMs } = await failureOf(
     producer.send({ topic: 'logs', partition: 0, value: 'never' }),
   );
@@ -305,7 +297,7 @@ test('what is given up at a close, or with a producer that is fenced, is told of
   await producer.send({ topic: 'logs', partition: 0, value: 'before' });
   cluster.control('Produce', always(hang));
   const failed = failureOf(producer.send({ topic: 'logs', partition: 0, value: 'unsure' }));
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await sleep(100);
   await producer.close(0);
   const { error } = await failed;
   assert.equal(error.constructor, KafkaError);

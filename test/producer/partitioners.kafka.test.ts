@@ -18,7 +18,7 @@ test('10,000 keys go to the partitions that the Java client sends them to', asyn
   try {
     const file = join(folder, 'keys.txt');
     writeFileSync(file, keys.map((key) => `${Buffer.from(key).toString('hex')}\n`).join(''));
-    const java = (await runJava('PartitionsOfKeys.java', file, ...COUNTS.map(String)))
+    const java = (await runJava('PartitionsOfKeys.java', [file, ...COUNTS.map(String)]))
       .trimEnd()
       .split('\n');
     assert.equal(java.length, KEYS);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { EmbeddedCluster } from '../../src/broker/embedded-broker.ts';
-import { Producer, type ProducerConfig } from '../../src/producer.ts';
+import { Producer } from '../../src/producer.ts';
 import type { KafkaError } from '../../src/producer/errors.ts';
 import {
   BufferExhaustedError,
@@ -15,21 +16,7 @@ import { partitionForKey } from '../../src/producer/partitioners.ts';
 import type { ProducerRecord } from '../../src/producer/record.ts';
 import { serializers } from '../../src/producer/serializers.ts';
 import { count, embeddedCluster, records, values } from '../support/embedded-cluster.ts';
-
-function producerFor<K = string | Uint8Array, V = string | Uint8Array>(
-  t: TestContext,
-  cluster: EmbeddedCluster,
-  config: ProducerConfig<K, V> = {},
-): Producer<K, V> {
-  const producer = new Producer<K, V>({
-    'bootstrap.servers': cluster.bootstrap,
-    'linger.ms': 5,
-    workers: 1,
-    ...config,
-  });
-  t.after(() => producer.close(0));
-  return producer;
-}
+import { newProducer } from './scene.ts';
 
 async function oneTopic(t: TestContext, partitions = 4): Promise<EmbeddedCluster> {
   return await embeddedCluster(t, { topics: { logs: partitions } });
@@ -37,7 +24,7 @@ async function oneTopic(t: TestContext, partitions = 4): Promise<EmbeddedCluster
 
 test('a promise is kept with the place of the record', async (t) => {
   const cluster = await oneTopic(t);
-  const producer = producerFor(t, cluster);
+  const producer = newProducer(t, cluster);
   const timestamp = 1_700_000_000_123;
   const headers = { trace: ['a', 'b'], flag: null };
   const sent = { topic: 'logs', partition: 2, key: 'k', value: 'väl', headers, timestamp };
@@ -62,7 +49,7 @@ test('a promise is kept with the place of the record', async (t) => {
 
 test('callbacks, promises and fire and forget: one partition, one order, offsets without a gap', async (t) => {
   const cluster = await oneTopic(t, 1);
-  const producer = producerFor(t, cluster);
+  const producer = newProducer(t, cluster);
   const told: bigint[] = [];
   const promises: Promise<unknown>[] = [];
   for (let index = 0; index < 3000; index += 1) {
@@ -92,7 +79,7 @@ test('callbacks, promises and fire and forget: one partition, one order, offsets
 for (const codec of ['none', 'gzip', 'snappy', 'lz4', 'zstd']) {
   test(`${codec}: records of all lengths arrive as they were sent, in every partition`, async (t) => {
     const cluster = await oneTopic(t);
-    const producer = producerFor(t, cluster, { 'compression.type': codec });
+    const producer = newProducer(t, cluster, { 'compression.type': codec });
     const sent = Array.from({ length: 4 }, (): string[] => []);
     for (let index = 0; index < 2000; index += 1) {
       const value = `${index} `.repeat(1 + ((index * 7919) % 600));
@@ -108,7 +95,7 @@ for (const codec of ['none', 'gzip', 'snappy', 'lz4', 'zstd']) {
 
 test('keys decide as in Java, records without one go anywhere', async (t) => {
   const cluster = await oneTopic(t);
-  const producer = producerFor(t, cluster);
+  const producer = newProducer(t, cluster);
   const keyed = await producer.sendAll(
     Array.from({ length: 200 }, (_, index) => ({ topic: 'logs', key: `key ${index}`, value: '' })),
   );
@@ -121,9 +108,9 @@ test('keys decide as in Java, records without one go anywhere', async (t) => {
 
 test('a serializer that fails, at once or later, fails its record alone and keeps the order of the others', async (t) => {
   const cluster = await oneTopic(t, 1);
-  const producer = producerFor(t, cluster, {
+  const producer = newProducer(t, cluster, {
     'value.serializer': async (value: string) => {
-      await new Promise((resolve) => setTimeout(resolve, value.length));
+      await sleep(value.length);
       if (value === 'bad') throw new Error('cannot');
       return value;
     },
@@ -147,7 +134,7 @@ test('a serializer that fails, at once or later, fails its record alone and keep
 
 test('types of key and value follow from the serializers', async (t) => {
   const cluster = await oneTopic(t, 1);
-  const producer = producerFor<bigint, unknown>(t, cluster, {
+  const producer = newProducer<bigint, unknown>(t, cluster, {
     'key.serializer': serializers.int64,
     'value.serializer': 'json',
   });
@@ -159,7 +146,7 @@ test('types of key and value follow from the serializers', async (t) => {
 
 test('what cannot be sent is refused with the reason, and a rejection that nobody takes ends nothing', async (t) => {
   const cluster = await oneTopic(t, 1);
-  const producer = producerFor(t, cluster);
+  const producer = newProducer(t, cluster);
   const failed: KafkaError[] = [];
   producer.on('recordFailed', (error) => failed.push(error));
   void producer.send({ topic: 'no/slash', value: '' });
@@ -178,7 +165,7 @@ test('a topic that does not exist is waited for, for max.block.ms, and does not 
     autoCreate: false,
     topics: { logs: 1 },
   });
-  const producer = producerFor(t, cluster, { 'max.block.ms': 400 });
+  const producer = newProducer(t, cluster, { 'max.block.ms': 400 });
   const missing = producer.send({ topic: 'missing', value: 'x' });
   await producer.send({ topic: 'logs', value: 'y' });
   await assert.rejects(missing, (error) => {
@@ -191,7 +178,7 @@ test('a topic that does not exist is waited for, for max.block.ms, and does not 
 
 test('when memory is full records wait, in order, and a bounded number of them', async (t) => {
   const cluster = await oneTopic(t, 1);
-  const producer = producerFor(t, cluster, { 'buffer.memory': 14 << 20, 'max.block.records': 50 });
+  const producer = newProducer(t, cluster, { 'buffer.memory': 14 << 20, 'max.block.records': 50 });
   const value = 'x'.repeat(500_000);
   const ends: Promise<PromiseSettledResult<unknown>[]>[] = [];
   const first = Array.from({ length: 120 }, (_, index) =>
@@ -214,7 +201,7 @@ test('when memory is full records wait, in order, and a bounded number of them',
 
 test('a loop that awaits drain sends more than memory holds, and loses nothing', async (t) => {
   const cluster = await oneTopic(t, 2);
-  const producer = producerFor(t, cluster, {
+  const producer = newProducer(t, cluster, {
     'buffer.memory': 14 << 20,
     'compression.type': 'lz4',
   });
@@ -231,7 +218,7 @@ test('a loop that awaits drain sends more than memory holds, and loses nothing',
 
 test('a stream is sent as fast as there is memory', async (t) => {
   const cluster = await oneTopic(t, 1);
-  const producer = producerFor(t, cluster);
+  const producer = newProducer(t, cluster);
   async function* lines(): AsyncGenerator<{ topic: string; value: string }> {
     for (let index = 0; index < 500; index += 1) {
       await Promise.resolve();
@@ -244,7 +231,7 @@ test('a stream is sent as fast as there is memory', async (t) => {
 
 test('close sends what is there, and takes nothing more', async (t) => {
   const cluster = await oneTopic(t, 1);
-  const producer = producerFor(t, cluster, { 'linger.ms': 60_000, 'delivery.timeout.ms': 120_000 });
+  const producer = newProducer(t, cluster, { 'linger.ms': 60_000, 'delivery.timeout.ms': 120_000 });
   const sent = producer.send({ topic: 'logs', value: 'last' });
   await producer.close();
   assert.equal((await sent).offset, 0n);
@@ -264,12 +251,12 @@ test('a broker that is not there: records fail at max.block.ms, close does not h
 });
 
 test('partitionsFor waits until the topic is known', async (t) => {
-  const producer = producerFor(t, await oneTopic(t, 7));
+  const producer = newProducer(t, await oneTopic(t, 7));
   assert.equal(await producer.partitionsFor('logs'), 7);
 });
 
 test('what is no record at all is refused as any bad record is, in every style', async (t) => {
-  const producer = producerFor(t, await oneTopic(t, 1));
+  const producer = newProducer(t, await oneTopic(t, 1));
   const failed: KafkaError[] = [];
   producer.on('recordFailed', (error) => failed.push(error));
   for (const nothing of [null, undefined]) {
@@ -293,7 +280,7 @@ test('what is no record at all is refused as any bad record is, in every style',
 test('await using closes it', async (t) => {
   const cluster = await oneTopic(t, 1);
   {
-    await using producer = producerFor(t, cluster);
+    await using producer = newProducer(t, cluster);
     producer.send({ topic: 'logs', value: 'a' }, null);
   }
   assert.equal(count(cluster, 'logs'), 1);

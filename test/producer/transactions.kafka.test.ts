@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { after, before, test, type TestContext } from 'node:test';
+import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { Producer } from '../../src/producer.ts';
 import { KafkaError } from '../../src/producer/errors.ts';
 import { startKafka } from '../support/kafka-cluster.ts';
 import type { KafkaCluster } from '../support/kafka-cluster.ts';
 import { node24 } from '../support/project.ts';
 import { until } from '../support/until.ts';
+import { newProducer } from './scene.ts';
 
 const PARTITIONS = 3;
 
@@ -19,13 +19,6 @@ before(async () => {
   await kafka.createTopic('input', { partitions: PARTITIONS });
 });
 after(() => kafka.stop());
-
-function producerFor(t: TestContext, config: Readonly<Record<string, string | number>>): Producer {
-  const servers = { 'bootstrap.servers': kafka.bootstrap, workers: 1 };
-  const producer = new Producer({ ...servers, ...config });
-  t.after(() => producer.close(0));
-  return producer;
-}
 
 /** What Kafka's own consumer reads of committed records, by partition, in order. */
 async function committed(topic: string): Promise<string[][]> {
@@ -41,18 +34,9 @@ async function committed(topic: string): Promise<string[][]> {
   return lines;
 }
 
-/** By partition of `input`, as kafka-consumer-groups has it. */
-async function committedOffsets(group: string): Promise<number[]> {
-  const tool = 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand';
-  const server = ['--bootstrap-server', kafka.bootstrap];
-  const text = await kafka.tool(tool, [...server, '--describe', '--group', group]);
-  const found = [...text.matchAll(/\binput\s+(\d+)\s+(\d+)/g)];
-  return found.sort((a, b) => Number(a[1]) - Number(b[1])).map((match) => Number(match[2]));
-}
-
 test('brokers killed with -9 tear no transaction: its records and its offset are there, or none of them', async (t) => {
   await kafka.createTopic('torn', { partitions: PARTITIONS });
-  const producer = producerFor(t, {
+  const producer = newProducer(t, kafka, {
     ...{ 'transactional.id': 'torn', 'transaction.timeout.ms': 30_000 },
     ...{ 'request.timeout.ms': 5000, 'delivery.timeout.ms': 20_000, 'linger.ms': 1 },
   });
@@ -88,7 +72,7 @@ test('brokers killed with -9 tear no transaction: its records and its offset are
     }
   }
   assert.deepEqual(await committed('torn'), expected);
-  assert.equal((await committedOffsets('torn-readers'))[0], offset);
+  assert.equal((await kafka.committedOffsets('torn-readers', 'input'))[0], offset);
   t.diagnostic(`${aborted} transactions of 60 failed and were aborted`);
 });
 
@@ -107,7 +91,7 @@ function startExample(output: string): { readonly child: ChildProcess; said: () 
 
 test('consume, process, produce: each record once, whether the program or a broker is killed with -9', async (t) => {
   await kafka.createTopic('output', { partitions: PARTITIONS });
-  const source = producerFor(t, { 'linger.ms': 5 });
+  const source = newProducer(t, kafka, { 'linger.ms': 5 });
   const sent = Array.from({ length: PARTITIONS }, (): string[] => []);
   const load = async (from: number, count: number): Promise<void> => {
     for (let n = from; n < from + count; n += 1) {
@@ -118,12 +102,16 @@ test('consume, process, produce: each record once, whether the program or a brok
     await source.flush();
   };
   const isDone = async (): Promise<boolean> =>
-    (await committedOffsets('output-group')).join() === sent.map(({ length }) => length).join();
+    (await kafka.committedOffsets('output-group', 'input')).join() ===
+    sent.map(({ length }) => length).join();
 
   await load(0, 6000);
   const first = startExample('output');
   t.after(() => first.child.kill('SIGKILL'));
-  await until(async () => ((await committedOffsets('output-group'))[0] ?? 0) > 0, 60_000);
+  await until(
+    async () => ((await kafka.committedOffsets('output-group', 'input'))[0] ?? 0) > 0,
+    60_000,
+  );
   first.child.kill('SIGKILL');
   await once(first.child, 'close');
 

@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { EmbeddedBrokerOptions, EmbeddedCluster } from '../../src/broker/embedded-broker.ts';
 import { always, answer, answerPartition, hang, once } from '../../src/broker/faults.ts';
 import { Producer, type ProducerConfig } from '../../src/producer.ts';
+import type { KafkaError } from '../../src/producer/errors.ts';
 import {
   CommitFailedError,
   IllegalArgumentError,
   IllegalStateError,
   InvalidRecordError,
   InvalidTxnTimeoutError,
-  KafkaError,
   ProducerFencedError,
   SerializationError,
   TimeoutError,
@@ -19,6 +20,7 @@ import {
 import { ConfigError } from '../../src/shared/errors.ts';
 import { committed } from '../support/committed.ts';
 import { embeddedCluster } from '../support/embedded-cluster.ts';
+import { failure, newProducer } from './scene.ts';
 
 const record = (value: string, partition = 0) => ({ topic: 'logs', partition, value });
 
@@ -27,14 +29,7 @@ function producerFor(
   cluster: EmbeddedCluster,
   config: ProducerConfig<string | Uint8Array, string | Uint8Array> = {},
 ): Producer {
-  const producer = new Producer({
-    'bootstrap.servers': cluster.bootstrap,
-    'transactional.id': 'shop',
-    ...{ 'linger.ms': 5, 'retry.backoff.ms': 5, workers: 1 },
-    ...config,
-  });
-  t.after(() => producer.close(0));
-  return producer;
+  return newProducer(t, cluster, { 'transactional.id': 'shop', 'retry.backoff.ms': 5, ...config });
 }
 
 async function ready(
@@ -61,16 +56,6 @@ async function assertIllegal(call: () => unknown, message: RegExp): Promise<void
       return true;
     },
   );
-}
-
-/** What a rejection is. */
-async function failure(promise: Promise<unknown>): Promise<KafkaError> {
-  const end = await promise.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  assert.ok(end instanceof KafkaError, `rejected with a KafkaError, not ${String(end)}`);
-  return end;
 }
 
 for (const transactionVersion of [0, 2]) {
@@ -224,7 +209,7 @@ test('what waits is failed by an abort, and gets into no later transaction', asy
     autoCreate: false,
     producer: {
       'value.serializer': async (value) => {
-        await new Promise((resolve) => setTimeout(resolve, value === 'slow' ? 50 : 0));
+        await sleep(value === 'slow' ? 50 : 0);
         return value;
       },
     },
@@ -232,7 +217,7 @@ test('what waits is failed by an abort, and gets into no later transaction', asy
   producer.beginTransaction();
   const slow = failure(producer.send(record('slow')));
   const missing = failure(producer.send({ topic: 'nowhere', value: 'x' }));
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await sleep(20);
   await producer.abortTransaction();
   for (const error of [await slow, await missing]) {
     assert.ok(error instanceof TransactionAbortedError && error.fate === 'notSent', error.message);
@@ -382,7 +367,7 @@ test('closed before the answer, a commit says that its end is not known', async 
   await producer.send(record('one'));
   cluster.control('EndTxn', always(hang));
   const commit = failure(producer.commitTransaction());
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await sleep(50);
   await producer.close(50);
   assert.match((await commit).message, /whether the transaction was committed is not known/);
 });

@@ -200,6 +200,17 @@ export class KafkaCluster {
     await this.tool('org.apache.kafka.tools.LeaderElectionCommand', [...server, ...elect]);
   }
 
+  /** Offsets of a topic that a group has committed, by partition number, as kafka-consumer-groups.sh has them. */
+  async committedOffsets(group: string, topic: string): Promise<number[]> {
+    const tool = 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand';
+    const server = ['--bootstrap-server', this.bootstrap];
+    const text = await this.tool(tool, [...server, '--describe', '--group', group]);
+    const rows = text.split('\n').map((line) => line.trim().split(/\s+/));
+    const own = rows.filter(([, of]) => of === topic);
+    const byPartition = own.sort(([, , a], [, , b]) => Number(a) - Number(b));
+    return byPartition.map(([, , , offset]) => Number(offset));
+  }
+
   /** Partitions of all topics with fewer replicas in sync than min.insync.replicas asks for. */
   async underMinIsr(): Promise<number> {
     const text = await this.#topics('--describe', '--under-min-isr-partitions');

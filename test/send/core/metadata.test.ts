@@ -194,21 +194,6 @@ test('an older leader epoch is not believed, whoever tells it', () => {
   assert.deepEqual([leaderOf(world)?.leaderId, leaderOf(world)?.leaderEpoch], [1, 1]);
 });
 
-test('when no known broker can be reached, the bootstrap servers are asked again', () => {
-  const world = SimulatedWorld.warm({ nodes: 2 });
-  // The cluster was moved: the old broker is gone, its topic is led by one we have never heard of.
-  world.cluster.up.set(5, true);
-  world.cluster.partition('logs', 0).moveTo(5);
-  world.faults.connect = (node) => node !== 0 && node !== 1;
-  world.cluster.up.set(0, false);
-  world.cluster.up.set(1, false);
-  world.cutAll(false);
-  const batch = world.send('logs', 0);
-  world.settle();
-  assert.equal(world.outcome(batch).type, 'acked');
-  assert.ok(world.said('rebootstrapped').length > 0);
-});
-
 test('REBOOTSTRAP_REQUIRED sends us back to the bootstrap servers', () => {
   const world = SimulatedWorld.warm();
   let once = true;

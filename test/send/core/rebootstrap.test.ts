@@ -33,6 +33,7 @@ test('with rebootstrap a cluster that moved is found again by its name', () => {
   const batch = world.send('logs', 0);
   world.settle();
   assert.equal(world.outcome(batch).type, 'acked');
+  assert.ok(world.said('rebootstrapped').length > 0);
 });
 
 test('with none the brokers of the last metadata are all there is', () => {

@@ -5,10 +5,9 @@ import { errors } from '../../../src/kafka/errors.ts';
 import { produce } from '../../../src/kafka/messages/00-produce.ts';
 import { metadata } from '../../../src/kafka/messages/03-metadata.ts';
 import { Producer, type ProducerNotice } from '../../../src/index.ts';
-import { BrokerChannel } from '../../../src/send/broker-channel.ts';
-import { ChannelOpening } from '../../../src/send/open-channel.ts';
 import { batchOf } from '../../broker/test-batches.ts';
 import { startKafka, type KafkaCluster } from '../../support/kafka-cluster.ts';
+import { opened, opening } from './channels.ts';
 
 let kafka: KafkaCluster;
 
@@ -17,27 +16,11 @@ before(async () => {
 });
 after(() => kafka.stop());
 
-async function channelTo(node: number): Promise<BrokerChannel> {
-  const channel = await new ChannelOpening({
-    endpoint: { host: '127.0.0.1', port: kafka.portOf(node) },
-    origin: 'metadata',
-    attempt: 0,
-    software: { clientId: 'test', version: '0.1.0' },
-    needs: [],
-    setupTimeoutMs: 10_000,
-    setupTimeoutMaxMs: 30_000,
-    random: () => 0.5,
-    onClosed: () => undefined,
-  }).run();
-  assert.ok(channel instanceof BrokerChannel);
-  return channel;
-}
-
 test('a broker that leads a partition no more names the new leader, with its epoch and address', async () => {
   await kafka.createTopic('moved', { partitions: 1 });
   const [leader = 0] = await kafka.leaders('moved');
   const other = kafka.nodeIds.find((id) => id !== leader) ?? 0;
-  const channel = await channelTo(other);
+  const channel = await opened(opening({ host: '127.0.0.1', port: kafka.portOf(other) }));
   const { topics } = await channel.call(metadata, { topics: [{ name: 'moved' }] });
   const answer = await channel.call(produce, {
     acks: -1,

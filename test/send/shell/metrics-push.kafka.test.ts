@@ -5,29 +5,21 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Producer } from '../../../src/index.ts';
+import type { DumpedMetric } from '../../support/dumped-metric.ts';
 import { startKafka, type KafkaCluster } from '../../support/kafka-cluster.ts';
 import { kafkaJars } from '../../support/kafka-jars.ts';
 import { projectRoot } from '../../support/project.ts';
 import { until } from './sending.ts';
-
-interface Metric {
-  readonly name: string;
-  readonly kind: string;
-  readonly value: number;
-  readonly sinceNs: string;
-  readonly atNs: string;
-  readonly tags: Readonly<Record<string, string>>;
-  readonly labels: Readonly<Record<string, string>>;
-}
 
 /** One push, as the receiver writes it. */
 interface Push {
   readonly client: string;
   readonly instance: string;
   readonly isLast: boolean;
-  readonly metrics: readonly Metric[];
+  readonly metrics: readonly DumpedMetric[];
 }
 
 const PREFIX = 'org.apache.kafka.producer.';
@@ -46,16 +38,20 @@ before(async () => {
     properties: { 'metric.reporters': 'MetricsReceiver', 'receiver.file': file },
   });
   await kafka.createTopic('logs', { partitions: 2 });
-  // The least interval that brokers allow is 100 ms.
-  await kafka.tool('org.apache.kafka.tools.ClientMetricsCommand', [
-    ...['--bootstrap-server', kafka.bootstrap, '--alter', '--name', 'all'],
-    ...['--metrics', PREFIX, '--interval', '500'],
-  ]);
+  await subscribeTo(PREFIX);
 });
 after(async () => {
   await kafka.stop();
   rmSync(folder, { recursive: true });
 });
+
+/** What the brokers ask of all clients from now on. The least interval that they allow is 100 ms. */
+async function subscribeTo(metrics: string): Promise<void> {
+  await kafka.tool('org.apache.kafka.tools.ClientMetricsCommand', [
+    ...['--bootstrap-server', kafka.bootstrap, '--alter', '--name', 'all'],
+    ...['--metrics', metrics, '--interval', '500'],
+  ]);
+}
 
 function pushesOf(client: string): Push[] {
   if (!existsSync(file)) return [];
@@ -115,10 +111,7 @@ test('Kafka takes our figures: at each interval, then the last ones at close, wh
 });
 
 test('the least that an operator asks for is all that is sent, and a change of mind is heard', async () => {
-  await kafka.tool('org.apache.kafka.tools.ClientMetricsCommand', [
-    ...['--bootstrap-server', kafka.bootstrap, '--alter', '--name', 'all'],
-    ...['--metrics', `${PREFIX}request.total`, '--interval', '500'],
-  ]);
+  await subscribeTo(`${PREFIX}request.total`);
   await using producer = new Producer({
     ...{ 'bootstrap.servers': kafka.bootstrap, 'client.id': 'asked-little' },
   });
@@ -126,10 +119,7 @@ test('the least that an operator asks for is all that is sent, and a change of m
   await until(() => pushesOf('asked-little').length >= 1, 'a push');
   const [first] = pushesOf('asked-little');
   assert.deepEqual([...valuesOf(first).keys()], ['request.total']);
-  await kafka.tool('org.apache.kafka.tools.ClientMetricsCommand', [
-    ...['--bootstrap-server', kafka.bootstrap, '--alter', '--name', 'all'],
-    ...['--metrics', `${PREFIX}connection.count`, '--interval', '500'],
-  ]);
+  await subscribeTo(`${PREFIX}connection.count`);
   const heard = (): boolean =>
     pushesOf('asked-little').some((push) => valuesOf(push).has('connection.count'));
   await until(heard, 'the other figure');
@@ -141,7 +131,7 @@ test('with enable.metrics.push=false nothing is sent', async () => {
     'enable.metrics.push': false,
   });
   await producer.send({ topic: 'logs', value: 'x' });
-  await new Promise((resolve) => setTimeout(resolve, 1500));
+  await sleep(1500);
   await producer.close();
   assert.deepEqual(pushesOf('silent'), []);
 });

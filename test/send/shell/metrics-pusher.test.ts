@@ -1,6 +1,7 @@
 /** Metrics to a broker that wants them, over sockets: KIP-714. */
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { decompress } from '../../../src/kafka/compression.ts';
 import { errors, type KafkaError } from '../../../src/kafka/errors.ts';
 import { frameResponse, parseRequest } from '../../../src/kafka/header.ts';
@@ -8,9 +9,8 @@ import type { RequestOf, ResponseInputOf } from '../../../src/kafka/message-spec
 import { getTelemetrySubscriptions } from '../../../src/kafka/messages/71-get-telemetry-subscriptions.ts';
 import { pushTelemetry } from '../../../src/kafka/messages/72-push-telemetry.ts';
 import { encodeMetrics, type Measurement } from '../../../src/kafka/otlp.ts';
-import { BrokerChannel } from '../../../src/send/broker-channel.ts';
 import { MetricsPusher, type MetricsPusherOptions } from '../../../src/send/metrics-pusher.ts';
-import { ChannelOpening } from '../../../src/send/open-channel.ts';
+import { opened, opening } from './channels.ts';
 import { everything, scriptedBroker } from './scripted-broker.ts';
 import { until } from './sending.ts';
 
@@ -66,18 +66,7 @@ async function scene(
       peer.send(frameResponse(pushTelemetry, apiVersion, correlationId, answer));
     }
   });
-  const channel = await new ChannelOpening({
-    endpoint: broker.endpoint,
-    origin: 'metadata',
-    attempt: 0,
-    software: { clientId: 'test', version: '0.1.0' },
-    needs: [],
-    setupTimeoutMs: 10_000,
-    setupTimeoutMaxMs: 30_000,
-    random: () => 0.5,
-    onClosed: () => undefined,
-  }).run();
-  assert.ok(channel instanceof BrokerChannel);
+  const channel = await opened(opening(broker.endpoint));
   const refused: KafkaError[] = [];
   const pusher = new MetricsPusher({
     channels: () => [channel],
@@ -238,7 +227,7 @@ test('no answer within request.timeout.ms: the question is asked again later, of
   );
   pusher.look();
   const before = asked;
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await sleep(100);
   assert.ok(asked > before, 'the wait was drawn: the question counts as lost');
   assert.equal(pusher.isSubscribed, false);
 });

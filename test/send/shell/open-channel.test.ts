@@ -13,34 +13,18 @@ import { producerNeeds } from '../../../src/send/api-versions.ts';
 import { BrokerChannel } from '../../../src/send/broker-channel.ts';
 import { connectionFault } from '../../../src/send/connection-fault.ts';
 import type { ConnectionFault } from '../../../src/send/connection-fault.ts';
-import { ChannelOpening } from '../../../src/send/open-channel.ts';
-import type { ChannelOptions } from '../../../src/send/open-channel.ts';
+import type { ChannelOpening } from '../../../src/send/open-channel.ts';
 import type { Endpoint } from '../../../src/send/sender-config.ts';
+import { opened, opening } from './channels.ts';
 import { everything, scriptedBroker, unusedPort, without } from './scripted-broker.ts';
 import type { Peer } from './scripted-broker.ts';
 
-function opening(endpoint: Endpoint, options: Partial<ChannelOptions> = {}): ChannelOpening {
-  return new ChannelOpening({
-    endpoint,
-    origin: 'bootstrap',
-    attempt: 0,
-    software: { clientId: 'test', version: '0.1.0' },
-    needs: producerNeeds(true),
-    setupTimeoutMs: 10_000,
-    setupTimeoutMaxMs: 30_000,
-    random: () => 0.5,
-    onClosed: () => undefined,
-    ...options,
-  });
-}
-
 async function channelOf(context: TestContext, run: ChannelOpening): Promise<BrokerChannel> {
-  const result = await run.run();
-  assert.ok(result instanceof BrokerChannel, 'message' in result ? result.message : '');
+  const channel = await opened(run);
   context.after(() => {
-    result.close('the test is over');
+    channel.close('the test is over');
   });
-  return result;
+  return channel;
 }
 
 async function faultOf(run: ChannelOpening): Promise<ConnectionFault> {

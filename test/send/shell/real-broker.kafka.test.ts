@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { lookAtBrokers } from '../../../src/send/broker-preflight.ts';
-import type { Endpoint } from '../../../src/send/sender-config.ts';
 import { startKafka } from '../../support/kafka-cluster.ts';
 import type { KafkaCluster } from '../../support/kafka-cluster.ts';
 import { kcatRead } from '../../support/kcat.ts';
-import { numbered, sending } from './sending.ts';
+import { numbered, sending, serversOf } from './sending.ts';
 
 let kafka: KafkaCluster;
 
@@ -13,10 +13,6 @@ before(async () => {
   kafka = await startKafka({ brokers: 3 });
 });
 after(() => kafka.stop());
-
-function servers(): Endpoint[] {
-  return kafka.nodeIds.map((id) => ({ host: '127.0.0.1', port: kafka.portOf(id) }));
-}
 
 async function linesIn(topic: string, partitions: number): Promise<string[][]> {
   const lines = Array.from({ length: partitions }, (): string[] => []);
@@ -27,7 +23,7 @@ async function linesIn(topic: string, partitions: number): Promise<string[][]> {
 test('a look at a real cluster finds it healthy', async () => {
   await kafka.createTopic('looked-at', { partitions: 3 });
   const findings = await lookAtBrokers({
-    bootstrapServers: servers(),
+    bootstrapServers: serversOf(kafka),
     topics: ['looked-at'],
     enableIdempotence: true,
     allowAutoCreateTopics: false,
@@ -43,7 +39,7 @@ test('a look at a real cluster finds it healthy', async () => {
 
 test('what was sent is what kcat reads, in order, for each codec', async (t) => {
   await kafka.createTopic('codecs', { partitions: 5 });
-  const { sender, append, outcomes } = sending(t, servers());
+  const { sender, append, outcomes } = sending(t, serversOf(kafka));
   const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
   const expected = codecs.map((codec) => numbered(0, 2000, codec));
   for (let from = 0; from < 2000; from += 100) {
@@ -60,7 +56,7 @@ test('what was sent is what kcat reads, in order, for each codec', async (t) => 
 test('a batch over max.message.bytes is cut, and its lines arrive once and in order', async (t) => {
   const config = { 'max.message.bytes': '4000' };
   await kafka.createTopic('small', { partitions: 1, config });
-  const { sender, append } = sending(t, servers(), { batchSize: 2000 });
+  const { sender, append } = sending(t, serversOf(kafka), { batchSize: 2000 });
   const expected = numbered(0, 2000);
   append('small', expected.slice(0, 1000), { partition: 0 });
   await sender.flush();
@@ -71,7 +67,7 @@ test('a batch over max.message.bytes is cut, and its lines arrive once and in or
 
 test('a broker killed with -9 while sending loses and doubles nothing', async (t) => {
   await kafka.createTopic('killed', { partitions: 6, config: { 'min.insync.replicas': '2' } });
-  const { sender, append, outcomes, shop } = sending(t, servers());
+  const { sender, append, outcomes, shop } = sending(t, serversOf(kafka));
   const free = shop.arena.freeBytes;
   const expected = Array.from({ length: 6 }, (_, partition) => numbered(0, 6000, `p${partition}`));
   for (let from = 0; from < 6000; from += 50) {
@@ -79,7 +75,7 @@ test('a broker killed with -9 while sending loses and doubles nothing', async (t
       append('killed', lines.slice(from, from + 50), { partition });
     }
     if (from === 2000) await kafka.signal(2, 'SIGKILL');
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    await sleep(2);
   }
   await sender.flush();
   assert.ok(outcomes.every(({ outcome }) => outcome.type === 'acked'));

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   always,
   answer,
@@ -134,7 +135,7 @@ test('a broker that is down at the start is waited for, said once, and said when
   const { sender, append, said } = sending(t, endpointsOf(cluster));
   append('logs', numbered(0, 10), { partition: 0 });
   await until(() => said.length > 0, 'a line about the broker');
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await sleep(300);
   assert.deepEqual(
     said.map(({ level, code, message }) => ({ level, code, message })),
     [

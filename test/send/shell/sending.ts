@@ -1,11 +1,13 @@
 /** A sender against an embedded cluster, fed with lines: what the tests of the shell share. */
 import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProduceOutcome } from '../../../src/ack/produce-outcome.ts';
 import type { EmbeddedCluster } from '../../../src/broker/embedded-broker.ts';
 import { KafkaSender } from '../../../src/send/network-client.ts';
 import type { LineFields } from '../../../src/send/report-lines.ts';
 import { defaultSenderConfig } from '../../../src/send/sender-config.ts';
 import type { Endpoint, SenderConfig } from '../../../src/send/sender-config.ts';
+import type { KafkaCluster } from '../../support/kafka-cluster.ts';
 import { workshop } from './sealed-batches.ts';
 import type { BatchChoices, LineBatch, Lines, Workshop } from './sealed-batches.ts';
 
@@ -79,6 +81,11 @@ export function endpointsOf(cluster: EmbeddedCluster): Endpoint[] {
   return cluster.nodes.map(({ host, port }) => ({ host, port }));
 }
 
+/** The brokers of a real cluster. */
+export function serversOf(kafka: KafkaCluster): Endpoint[] {
+  return kafka.nodeIds.map((id) => ({ host: '127.0.0.1', port: kafka.portOf(id) }));
+}
+
 /** Numbered lines, each unlike all others. */
 export function numbered(from: number, count: number, name = 'line'): string[] {
   return Array.from({ length: count }, (_, index) => `${name} ${from + index}`);
@@ -88,6 +95,6 @@ export async function until(condition: () => boolean, what: string): Promise<voi
   const deadline = performance.now() + 20_000;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`never came: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await sleep(5);
   }
 }

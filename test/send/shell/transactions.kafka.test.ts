@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { TestContext } from 'node:test';
-import type { Endpoint, SenderConfig } from '../../../src/send/sender-config.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { SenderConfig } from '../../../src/send/sender-config.ts';
 import type { TransactionFault } from '../../../src/send/transaction-events.ts';
 import { startKafka } from '../../support/kafka-cluster.ts';
 import type { KafkaCluster } from '../../support/kafka-cluster.ts';
 import { kcatRead } from '../../support/kcat.ts';
 import { groupOf, offsetsOf } from '../../support/transaction-driver.ts';
-import { numbered, sending, type Sending } from './sending.ts';
+import { numbered, sending, serversOf, type Sending } from './sending.ts';
 
 const PARTITIONS = 3;
 
@@ -19,10 +20,6 @@ before(async () => {
   await kafka.createTopic('input', { partitions: 1 });
 });
 after(() => kafka.stop());
-
-function servers(): Endpoint[] {
-  return kafka.nodeIds.map((id) => ({ host: '127.0.0.1', port: kafka.portOf(id) }));
-}
 
 /** Makes the brokers agree on a version of transactions. */
 async function agreeOn(level: 1 | 2): Promise<void> {
@@ -45,7 +42,7 @@ async function producer(
   config: Partial<SenderConfig> = {},
 ) {
   const transactions = { transactionalId, transactionTimeoutMs: 30_000 };
-  const sent = sending(t, servers(), { ...config, transactions });
+  const sent = sending(t, serversOf(kafka), { ...config, transactions });
   assert.equal(await sent.sender.transact({ call: 'initTransactions' }), undefined);
   return sent;
 }
@@ -67,12 +64,9 @@ async function transaction(
   return { lines, fault: added ?? ended };
 }
 
-async function committedOffset(topic: string): Promise<number> {
-  const group = ['--describe', '--group', `${topic}-readers`];
-  const server = ['--bootstrap-server', kafka.bootstrap];
-  const tool = 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand';
-  const text = await kafka.tool(tool, [...server, ...group]);
-  return Number(/\binput\s+0\s+(\d+)/.exec(text)?.[1]);
+async function committedOffset(topic: string): Promise<number | undefined> {
+  const [offset] = await kafka.committedOffsets(`${topic}-readers`, 'input');
+  return offset;
 }
 
 for (const level of [1, 2] as const) {
@@ -154,7 +148,7 @@ test('a producer lives through the raise of the cluster to transaction.version 2
     const { lines, fault } = await transaction(sent, topic, n, 'commitTransaction');
     assert.equal(fault, undefined, fault?.message);
     expected.push(...lines);
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await sleep(500);
   }
   assert.deepEqual(await committed(topic), Array(PARTITIONS).fill(expected));
 });
