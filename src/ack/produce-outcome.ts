@@ -18,11 +18,11 @@ interface At {
 export interface Acked extends At {
   readonly type: 'acked';
   readonly written: 'yes';
-  /** Offset of its first record; -1 when the broker did not say (acks=0, or a duplicate it no longer remembers). */
+  /** Offset of its first record; -1 when nobody told: acks=0, a duplicate that the broker no longer remembers, or a batch that settling could not place. */
   readonly baseOffset: bigint;
   /** When the broker appended it, in ms since the epoch, on a LogAppendTime topic; -1 otherwise. */
   readonly logAppendTimeMs: number;
-  /** The answer came to a resend, and an earlier attempt had already been appended: it is in once. */
+  /** An earlier attempt was found to be in, by the answer to a resend or by settling: it is in once. */
   readonly duplicate: boolean;
 }
 

@@ -8,8 +8,11 @@ import type { TestContext } from 'node:test';
 import { frameResponse } from '../../../src/kafka/header.ts';
 import { produce } from '../../../src/kafka/messages/00-produce.ts';
 import { metadata } from '../../../src/kafka/messages/03-metadata.ts';
+import { findCoordinator } from '../../../src/kafka/messages/10-find-coordinator.ts';
 import { apiVersions } from '../../../src/kafka/messages/18-api-versions.ts';
-import { producerNeeds } from '../../../src/send/api-versions.ts';
+import { addPartitionsToTxn } from '../../../src/kafka/messages/24-add-partitions-to-txn.ts';
+import { endTxn } from '../../../src/kafka/messages/26-end-txn.ts';
+import { needsOf, producerNeeds } from '../../../src/send/api-versions.ts';
 import { BrokerChannel } from '../../../src/send/broker-channel.ts';
 import { connectionFault } from '../../../src/send/connection-fault.ts';
 import type { ConnectionFault } from '../../../src/send/connection-fault.ts';
@@ -97,6 +100,25 @@ test('a broker without DescribeProducers is too old for idempotence, and good en
       'upgrade the broker or set enable.idempotence=false',
   );
   await channelOf(t, opening(endpoint, { needs: producerNeeds(false) }));
+});
+
+test('transactions do without DescribeProducers; a broker that has none is named with what it lacks', async (t) => {
+  const transactions = { transactionalId: 'shop', transactionTimeoutMs: 60_000 };
+  const needs = needsOf({ enableIdempotence: true, transactions });
+  const apis = [findCoordinator, addPartitionsToTxn, endTxn].map(({ apiKey, versions }) => {
+    return { apiKey, minVersion: versions.min, maxVersion: versions.max };
+  });
+  const endpoint = await served(t, (peer) => peer.handshake([...without(61), ...apis]));
+  await channelOf(t, opening(endpoint, { needs }));
+  const without24 = apis.filter(({ apiKey }) => apiKey !== addPartitionsToTxn.apiKey);
+  const lacking = await served(t, (peer) => peer.handshake([...everything(), ...without24]));
+  const { reason, message } = await faultOf(opening(lacking, { needs }));
+  assert.equal(reason, 'tooOld');
+  assert.equal(
+    message,
+    `127.0.0.1:${lacking.port} is too old: it lacks AddPartitionsToTxn v0 for transactional.id (Kafka 0.11); ` +
+      'upgrade the broker or leave out transactional.id',
+  );
 });
 
 test('a broker without record batches v2 is too old for everything', async (t) => {
