@@ -102,7 +102,7 @@ test('a broker without DescribeProducers is too old for idempotence, and good en
   await channelOf(t, opening(endpoint, { needs: producerNeeds(false) }));
 });
 
-test('transactions do without DescribeProducers; a broker that has none is named with what it lacks', async (t) => {
+test('transactions do without DescribeProducers; a broker that lacks one of their own APIs is named with it', async (t) => {
   const transactions = { transactionalId: 'shop', transactionTimeoutMs: 60_000 };
   const needs = needsOf({ enableIdempotence: true, transactions });
   const apis = [findCoordinator, addPartitionsToTxn, endTxn].map(({ apiKey, versions }) => {
