@@ -48,6 +48,7 @@ export function runSeed(
   const scene: Scene = {
     ...{ world, chance, plan, slow: new Set(), fullDisks: new Set(), ignorant: new Set() },
     refused: new Set(),
+    distrusted: new Set(),
     stuck: undefined,
     lateUntilMs: -Infinity,
   };

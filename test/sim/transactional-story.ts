@@ -41,11 +41,15 @@ export function runTransactions(seed: number, traced?: string): SeedResult {
   const chance = chanceOf(seed ^ 0x5f37_59df);
   const version = 1 + (seed % 2);
   // Transactions are the library's, where somebody waits for each outcome.
-  const deliveryTimeoutMs = chance.random() < 0.3 ? 500 + chance.below(1500) : 8000;
+  const timeoutMs = chance.random() < 0.3 ? 500 + chance.below(1500) : 8000;
+  const firstEpoch = chance.random() < 0.1 ? 32_762 + chance.below(4) : 0;
+  const isCalm = chance.random() < 0.1;
+  // Where nothing may fail, no record may be in more of a hurry than the end of the transaction before it, which has no bound.
+  const deliveryTimeoutMs = isCalm ? 8000 : timeoutMs;
   const config = { requestTimeoutMs: 2000, deliveryTimeoutMs, outcomesFor: 'caller' } as const;
   const producer = new TransactionalWorld({
     ...{ version, seed, config, nodes: NODES, partitions: PARTITIONS },
-    firstEpoch: chance.random() < 0.1 ? 32_762 + chance.below(4) : 0,
+    firstEpoch,
   });
   const { world } = producer;
   const inFlight = world.state.config.maxInFlightRequestsPerConnection;
@@ -53,7 +57,7 @@ export function runTransactions(seed: number, traced?: string): SeedResult {
   const trace = new Trace(world, traced);
   const scene: Scene = {
     ...{ producer, chance, version, offset: 0n, committedOffset: undefined },
-    isCalm: chance.random() < 0.1,
+    isCalm,
     committed: Array.from({ length: PARTITIONS }, () => []),
     ...{ isFenced: false, isUnsure: false },
   };
