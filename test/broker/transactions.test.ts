@@ -310,9 +310,15 @@ test('a partition without a leader gets its marker later; until then nothing new
   second.take(producer);
   assert.equal(await second.write(V2, 5, 1), 'NONE');
   await cluster.stopNode(2);
+  const before = producer.identity;
   assert.equal(await producer.end(true, 5), 'NONE');
   assert.equal(await producer.add(0), 'CONCURRENT_TRANSACTIONS');
+  assert.equal(await producer.end(true, 5), 'CONCURRENT_TRANSACTIONS');
+  assert.equal(await producer.end(false, 5), 'INVALID_TXN_STATE', 'it is committed');
+  producer.take(before);
+  assert.equal(await producer.end(true, 5), 'CONCURRENT_TRANSACTIONS', 'the same request again');
   await cluster.startNode(2);
+  assert.equal(await producer.end(true, 5), 'NONE');
   assert.equal(await producer.add(0), 'NONE');
   assert.equal(cluster.partition('logs', 1).log.endOffset, 6);
   assert.deepEqual((await read(client)).offsets, []);
