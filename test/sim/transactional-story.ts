@@ -3,10 +3,11 @@
  * reader of committed transactions reads them.
  */
 import type { ProducerBatch } from '../../src/accumulate/producer-batch.ts';
-import type { TransactionCall, TransactionFault } from '../../src/send/transaction-events.ts';
+import type { TransactionFault } from '../../src/send/transaction-events.ts';
 import { chanceOf, type Chance } from '../support/seeded-random.ts';
 import type { RequestEffect, RequestFault } from '../support/simulated-brokers.ts';
 import type { Records } from '../support/simulated-partition.ts';
+import type { PlainCall } from '../support/transaction-driver.ts';
 import { TransactionalWorld } from '../support/transactional-world.ts';
 import { demand, Fault, verdictOf, type SeedResult } from './fault.ts';
 import { judgeMemory } from './judge-memory.ts';
@@ -64,8 +65,7 @@ export function runTransactions(seed: number, traced?: string): SeedResult {
   const verdict = verdictOf(() => {
     play(scene, manners);
   });
-  const records = world.sent.reduce((sum, { recordCount }) => sum + recordCount, 0);
-  const { nowMs: simulatedMs } = world;
+  const { recordCount: records, nowMs: simulatedMs } = world;
   return { story: 'transactions', seed, verdict, records, simulatedMs, trace: trace.lines };
 }
 
@@ -214,9 +214,7 @@ function takeEnd(scene: Scene, { error, message, next }: TransactionFault): void
   scene.isFenced = true;
 }
 
-type Call = Exclude<TransactionCall['call'], 'sendOffsetsToTransaction'>;
-
-function call({ producer }: Scene, name: Call): TransactionFault | undefined {
+function call({ producer }: Scene, name: PlainCall): TransactionFault | undefined {
   const operation = producer.start(name);
   const isEnded = (): boolean => producer.ended(operation) !== undefined;
   demand(producer.world.run(CALL_MS, isEnded), 'hung', () => `${name} does not end`);

@@ -243,10 +243,7 @@ function hold({ world }: Scene, partitions: readonly SimulatedPartition[], forMs
 
 /** Followers fetch again. */
 export function heal(world: SimulatedWorld, partitions: Iterable<SimulatedPartition>): void {
-  for (const partition of partitions) {
-    partition.held = false;
-    partition.replicate(partition.logEnd);
-  }
+  for (const partition of partitions) partition.release();
   world.changed();
 }
 
