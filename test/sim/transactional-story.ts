@@ -49,12 +49,10 @@ export function runTransactions(seed: number, traced?: string): SeedResult {
   const deliveryTimeoutMs = isCalm ? 8000 : timeoutMs;
   const config = { requestTimeoutMs: 2000, deliveryTimeoutMs, outcomesFor: 'caller' } as const;
   const producer = new TransactionalWorld({
-    ...{ version, seed, config, nodes: NODES, partitions: PARTITIONS },
-    firstEpoch,
+    ...{ version, seed, config, firstEpoch, nodes: NODES, partitions: PARTITIONS },
   });
   const { world } = producer;
-  const inFlight = world.state.config.maxInFlightRequestsPerConnection;
-  const manners = new Manners(world, inFlight);
+  const manners = new Manners(world);
   const trace = new Trace(world, traced);
   const scene: Scene = {
     ...{ producer, chance, version, offset: 0n, committedOffset: undefined },
