@@ -1,6 +1,6 @@
 import { errors } from '../kafka/errors.ts';
 import type { RequestOf, ResponseInputOf } from '../kafka/message-spec.ts';
-import { fetch } from '../kafka/messages/01-fetch.ts';
+import { fetch, isolationLevels } from '../kafka/messages/01-fetch.ts';
 import { brokerApi } from './broker-api.ts';
 import type { RequestContext } from './broker-api.ts';
 import { leaderFault } from './leader-fault.ts';
@@ -16,8 +16,6 @@ type PartitionResponse = Response['responses'][number]['partitions'][number];
 const TOPIC_ID_VERSION = 13;
 /** From here on consumers may read from followers (KIP-392). */
 const FOLLOWER_VERSION = 11;
-/** `isolation.level=read_committed`. */
-const READ_COMMITTED = 1;
 /** A replica id that reads up to the end of the log, as Kafka's debugging tools do. */
 const DEBUGGER = -2;
 
@@ -125,7 +123,7 @@ function abortedTransactions(
   end: number,
   request: Request,
 ): { producerId: bigint; firstOffset: bigint }[] | null {
-  if (request.isolationLevel !== READ_COMMITTED) return null;
+  if (request.isolationLevel !== isolationLevels.readCommitted) return null;
   return partition.abortedBetween(offset, end).map(({ producerId, firstOffset }) => ({
     producerId,
     firstOffset: BigInt(firstOffset),
@@ -142,7 +140,7 @@ function reachableEnd({ log, highWatermark }: Partition, request: Request): numb
 }
 
 function visibleEnd(partition: Partition, request: Request): number {
-  if (request.isolationLevel === READ_COMMITTED) return partition.lastStableOffset;
+  if (request.isolationLevel === isolationLevels.readCommitted) return partition.lastStableOffset;
   return reachableEnd(partition, request);
 }
 

@@ -10,10 +10,10 @@ type Response = ResponseInputOf<typeof findCoordinator>;
 /** From here on one request asks for several keys (KIP-699). */
 const SEVERAL_KEYS_VERSION = 4;
 
-/** FindCoordinator: the first node that is up coordinates everything. */
+/** FindCoordinator: one node coordinates everything. */
 export const answerFindCoordinator = brokerApi(findCoordinator, {
   answer: (request, { cluster, apiVersion }) => {
-    const node = cluster.nodesUp[0];
+    const node = cluster.coordinatorNode;
     const errorCode = node ? 0 : errors.COORDINATOR_NOT_AVAILABLE.code;
     return respond(request, apiVersion, errorCode, node);
   },

@@ -1,5 +1,6 @@
 import { errors } from '../kafka/errors.ts';
 import type { RequestOf, ResponseInputOf } from '../kafka/message-spec.ts';
+import { isolationLevels } from '../kafka/messages/01-fetch.ts';
 import { listOffsets, offsetSpecs } from '../kafka/messages/02-list-offsets.ts';
 import { brokerApi } from './broker-api.ts';
 import type { RequestContext } from './broker-api.ts';
@@ -14,8 +15,6 @@ type PartitionRequest = Request['topics'][number]['partitions'][number];
 
 /** Consumers see up to the high watermark; any other replica id, such as the debugger's -2, up to the end of the log. */
 const CONSUMER = -1;
-/** `isolation.level=read_committed`. */
-const READ_COMMITTED = 1;
 /** From here on the answer names the leader epoch (KIP-320). */
 const LEADER_EPOCH_VERSION = 4;
 
@@ -60,7 +59,9 @@ interface Found {
 
 function endFor(partition: Partition, { replicaId, isolationLevel }: Request): number {
   if (replicaId !== CONSUMER) return partition.log.endOffset;
-  return isolationLevel === READ_COMMITTED ? partition.lastStableOffset : partition.highWatermark;
+  return isolationLevel === isolationLevels.readCommitted
+    ? partition.lastStableOffset
+    : partition.highWatermark;
 }
 
 function find({ log }: Partition, timestamp: bigint, end: number): Found {

@@ -1,48 +1,38 @@
 import { errors } from '../kafka/errors.ts';
 import { initProducerId } from '../kafka/messages/22-init-producer-id.ts';
 import { describeProducers } from '../kafka/messages/61-describe-producers.ts';
-import { coordinatorFault } from './answer-transactions.ts';
+import { NO_PRODUCER_EPOCH } from '../kafka/record-batch.ts';
+import { codeOf, coordinatorFault } from './answer-transactions.ts';
 import { brokerApi } from './broker-api.ts';
 
-/** Epoch in an answer that carries an error. */
-const NO_EPOCH = -1;
-
-/** Before KIP-588 the old name of the error. */
+/** The first version that knows PRODUCER_FENCED (KIP-588). */
 const FENCED_VERSION = 4;
+const NO_COORDINATOR_EPOCH = -1;
 
 /** InitProducerId: a fresh id at epoch 0 at any node; with a transactional id what its coordinator says. */
 export const answerInitProducerId = brokerApi(initProducerId, {
   answer: (request, context) => {
-    const { cluster, apiVersion, nowMs } = context;
+    const { cluster, nowMs } = context;
     const { transactionalId, transactionTimeoutMs } = request;
-    if (transactionalId !== null) {
-      const { producerId, producerEpoch } = request;
-      const producer = { transactionalId, producerId, producerEpoch };
-      const moved = coordinatorFault(context);
-      const result =
-        moved === 'NONE'
-          ? cluster.coordinator.initProducerId(producer, transactionTimeoutMs, nowMs)
-          : ({ error: 'NOT_COORDINATOR' } as const);
-      if (result.error === 'NONE') return { throttleTimeMs: 0, errorCode: 0, ...whoOf(result) };
-      const isOld = result.error === 'PRODUCER_FENCED' && apiVersion < FENCED_VERSION;
-      const { code: errorCode } = errors[isOld ? 'INVALID_PRODUCER_EPOCH' : result.error];
-      return { throttleTimeMs: 0, errorCode, producerEpoch: NO_EPOCH };
+    if (transactionalId === null) {
+      const producerId = cluster.newProducerId();
+      return { throttleTimeMs: 0, errorCode: 0, producerId, producerEpoch: 0 };
     }
-    const producerId = cluster.newProducerId();
-    return { throttleTimeMs: 0, errorCode: 0, producerId, producerEpoch: 0 };
+    const producer = { ...request, transactionalId };
+    const moved = coordinatorFault(context);
+    const result =
+      moved === 'NONE'
+        ? cluster.coordinator.initProducerId(producer, transactionTimeoutMs, nowMs)
+        : { error: moved };
+    const errorCode = codeOf(result.error, context, FENCED_VERSION);
+    if (result.error !== 'NONE') {
+      return { throttleTimeMs: 0, errorCode, producerEpoch: NO_PRODUCER_EPOCH };
+    }
+    const { producerId, producerEpoch } = result;
+    return { throttleTimeMs: 0, errorCode, producerId, producerEpoch };
   },
-  refuse: (_, errorCode) => ({ throttleTimeMs: 0, errorCode, producerEpoch: NO_EPOCH }),
+  refuse: (_, errorCode) => ({ throttleTimeMs: 0, errorCode, producerEpoch: NO_PRODUCER_EPOCH }),
 });
-
-function whoOf({
-  producerId,
-  producerEpoch,
-}: {
-  readonly producerId: bigint;
-  readonly producerEpoch: number;
-}) {
-  return { producerId, producerEpoch };
-}
 
 /**
  * DescribeProducers: what the asked node's replica remembers. Followers and deposed leaders answer too, without an error and
@@ -67,7 +57,7 @@ export const answerDescribeProducers = brokerApi(describeProducers, {
           producerEpoch: producer.producerEpoch,
           lastSequence: producer.lastSequence,
           lastTimestamp: BigInt(producer.lastTimestampMs),
-          coordinatorEpoch: NO_EPOCH,
+          coordinatorEpoch: NO_COORDINATOR_EPOCH,
           currentTxnStartOffset: BigInt(partition?.openSince(producer.producerId) ?? -1),
         }));
         return { partitionIndex, errorCode: 0, activeProducers };

@@ -8,73 +8,68 @@ import { txnOffsetCommit } from '../kafka/messages/28-txn-offset-commit.ts';
 import { brokerApi } from './broker-api.ts';
 import type { RequestContext } from './broker-api.ts';
 import type { ClusterState } from './cluster-state.ts';
-import type { TransactionProducer } from './transaction-coordinator.ts';
 
 /** From here on the request is for brokers, with several transactions. */
 const BROKERS_VERSION = 4;
-/** Before KIP-588 the old name of the error. */
+/** Of most APIs, the first that knows PRODUCER_FENCED (KIP-588). */
 const FENCED_VERSION = 2;
 /** From here on the request belongs to the second version of transactions (KIP-890). */
 const END_TXN_V2 = 5;
 const OFFSET_COMMIT_V2 = 5;
 
-/** The first node that is up coordinates everything; the others send clients there. */
-export function coordinatorFault({ cluster, nodeId }: RequestContext): KafkaErrorName {
-  return cluster.nodesUp[0]?.id === nodeId ? 'NONE' : 'NOT_COORDINATOR';
+/** Nodes that coordinate nothing send clients to the one that does. */
+export function coordinatorFault({ cluster, nodeId }: RequestContext): 'NONE' | 'NOT_COORDINATOR' {
+  return cluster.coordinatorNode?.id === nodeId ? 'NONE' : 'NOT_COORDINATOR';
 }
 
-/** Older clients know one word for a producer that was fenced. */
-function codeOf(error: KafkaErrorName, { apiVersion }: RequestContext): number {
-  const isOld = error === 'PRODUCER_FENCED' && apiVersion < FENCED_VERSION;
+/**
+ * Older clients know one word for a producer that was fenced.
+ *
+ * @param fencedVersion the first version of the API that knows PRODUCER_FENCED
+ */
+export function codeOf(
+  error: KafkaErrorName,
+  { apiVersion }: RequestContext,
+  fencedVersion = FENCED_VERSION,
+): number {
+  const isOld = error === 'PRODUCER_FENCED' && apiVersion < fencedVersion;
   return errors[isOld ? 'INVALID_PRODUCER_EPOCH' : error].code;
 }
 
 type AddRequest = RequestOf<typeof addPartitionsToTxn>;
 type AddResponse = ResponseInputOf<typeof addPartitionsToTxn>;
-type Topics = AddRequest['v3AndBelowTopics'];
-type PartitionFault = (topic: string, partition: number) => KafkaErrorName;
+type AddedTransaction = AddRequest['transactions'][number];
+type At<Result> = (topic: string, partition: number) => Result;
 
 /** AddPartitionsToTxn: all partitions or none. The versions for brokers can verify, too. */
 export const answerAddPartitionsToTxn = brokerApi(addPartitionsToTxn, {
-  answer: (request, context) => {
-    const moved = coordinatorFault(context);
-    return respondToAdd(request, context, (producer, topics, verifyOnly) => {
-      if (moved !== 'NONE') return () => moved;
-      return addPartitions(producer, topics, verifyOnly, context);
-    });
-  },
-  refuse: (request, errorCode, context) => {
-    const results = (topics: Topics) => topicResults(topics, () => errorCode);
-    return addResponse(request, context, ({ topics }) => results(topics));
-  },
+  answer: (request, context) =>
+    addResponse(request, context, (transaction) => {
+      const faultAt = addPartitions(transaction, context);
+      return (topic, partition) => codeOf(faultAt(topic, partition), context);
+    }),
+  refuse: (request, errorCode, context) => addResponse(request, context, () => () => errorCode),
 });
-
-interface AddedTransaction extends TransactionProducer {
-  readonly topics: Topics;
-  readonly verifyOnly: boolean;
-}
-
-function respondToAdd(
-  request: AddRequest,
-  context: RequestContext,
-  add: (producer: TransactionProducer, topics: Topics, verifyOnly: boolean) => PartitionFault,
-): AddResponse {
-  return addResponse(request, context, (transaction) => {
-    const { topics, verifyOnly } = transaction;
-    const fault = add(transaction, topics, verifyOnly);
-    return topicResults(topics, (topic, partition) => codeOf(fault(topic, partition), context));
-  });
-}
 
 function addResponse(
   request: AddRequest,
   { apiVersion }: RequestContext,
-  results: (transaction: AddedTransaction) => ReturnType<typeof topicResults>,
+  codesOf: (transaction: AddedTransaction) => At<number>,
 ): AddResponse {
+  const resultsOf = (transaction: AddedTransaction) => {
+    const codeAt = codesOf(transaction);
+    return transaction.topics.map(({ name, partitions }) => ({
+      name,
+      resultsByPartition: partitions.map((partitionIndex) => ({
+        partitionIndex,
+        partitionErrorCode: codeAt(name, partitionIndex),
+      })),
+    }));
+  };
   if (apiVersion >= BROKERS_VERSION) {
     const resultsByTransaction = request.transactions.map((transaction) => ({
       transactionalId: transaction.transactionalId,
-      topicResults: results(transaction),
+      topicResults: resultsOf(transaction),
     }));
     return { throttleTimeMs: 0, resultsByTransaction };
   }
@@ -85,30 +80,18 @@ function addResponse(
     topics: request.v3AndBelowTopics,
     verifyOnly: false,
   };
-  return { throttleTimeMs: 0, resultsByTopicV3AndBelow: results(transaction) };
+  return { throttleTimeMs: 0, resultsByTopicV3AndBelow: resultsOf(transaction) };
 }
 
-function topicResults(topics: Topics, codeAt: (topic: string, partition: number) => number) {
-  return topics.map(({ name, partitions }) => ({
-    name,
-    resultsByPartition: partitions.map((partitionIndex) => ({
-      partitionIndex,
-      partitionErrorCode: codeAt(name, partitionIndex),
-    })),
-  }));
-}
-
-function addPartitions(
-  producer: TransactionProducer,
-  topics: Topics,
-  verifyOnly: boolean,
-  { cluster, nowMs }: RequestContext,
-): PartitionFault {
+function addPartitions(transaction: AddedTransaction, context: RequestContext): At<KafkaErrorName> {
+  const moved = coordinatorFault(context);
+  if (moved !== 'NONE') return () => moved;
+  const { cluster, nowMs } = context;
   const { coordinator } = cluster;
-  if (verifyOnly) {
-    return (topic, partition) => coordinator.verify(producer, { topic, partition }, nowMs);
+  if (transaction.verifyOnly) {
+    return (topic, partition) => coordinator.verify(transaction, { topic, partition }, nowMs);
   }
-  const all = topics.flatMap(({ name: topic, partitions }) =>
+  const all = transaction.topics.flatMap(({ name: topic, partitions }) =>
     partitions.map((partition) => ({ topic, partition })),
   );
   if (!all.every(({ topic, partition }) => cluster.partition(topic, partition) !== undefined)) {
@@ -117,7 +100,7 @@ function addPartitions(
         ? 'UNKNOWN_TOPIC_OR_PARTITION'
         : 'OPERATION_NOT_ATTEMPTED';
   }
-  const error = coordinator.addPartitions(producer, all, nowMs);
+  const error = coordinator.addPartitions(transaction, all, nowMs);
   return () => error;
 }
 
@@ -155,7 +138,7 @@ export const answerEndTxn = brokerApi(endTxn, {
 export const answerTxnOffsetCommit = brokerApi(txnOffsetCommit, {
   answer: (request, context) => {
     const fault = offsetCommitFault(request, context);
-    const isThere = (topic: string, partition: number): boolean =>
+    const isThere: At<boolean> = (topic, partition) =>
       context.cluster.partition(topic, partition) !== undefined;
     if (fault === 'NONE') keepOffsets(request, context.cluster, isThere);
     return offsetCommitResponse(request, (topic, partition) =>
@@ -182,7 +165,7 @@ function offsetCommitFault(request: OffsetsRequest, context: RequestContext): Ka
 function keepOffsets(
   { producerId, groupId, topics }: OffsetsRequest,
   { coordinator }: ClusterState,
-  isThere: (topic: string, partition: number) => boolean,
+  isThere: At<boolean>,
 ): void {
   const offsets = topics.flatMap(({ name: topic, partitions }) =>
     partitions.map((one) => ({
@@ -199,7 +182,7 @@ function keepOffsets(
 
 function offsetCommitResponse(
   { topics }: OffsetsRequest,
-  codeAt: (topic: string, partition: number) => number,
+  codeAt: At<number>,
 ): ResponseInputOf<typeof txnOffsetCommit> {
   return {
     throttleTimeMs: 0,

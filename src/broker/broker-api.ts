@@ -90,7 +90,7 @@ export function brokerApi<Request extends Fields, Response extends Fields>(
   };
 }
 
-/** Names a partition in `RequestContext.partitionErrors`. */
+/** Names a partition in maps, such as `RequestContext.partitionErrors`. */
 export function partitionKey(topic: string, partition: number): string {
   return `${topic}-${String(partition)}`;
 }

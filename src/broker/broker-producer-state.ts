@@ -101,14 +101,6 @@ export class BrokerProducerState {
     for (const batch of batches) this.record(batch);
   }
 
-  /** Becomes a copy of another replica's state, as a new replica that copied the whole log. */
-  copyFrom(other: BrokerProducerState): void {
-    this.#producers.clear();
-    for (const [producerId, entry] of other.#producers) {
-      this.#producers.set(producerId, { ...entry, batches: [...entry.batches] });
-    }
-  }
-
   /** A restart reads the snapshot, which keeps one batch of each producer. */
   forgetAllButLastBatch(): void {
     for (const entry of this.#producers.values()) entry.batches = entry.batches.slice(-1);

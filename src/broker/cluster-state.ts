@@ -85,6 +85,11 @@ export class ClusterState {
     return this.nodes.filter((node) => node.up);
   }
 
+  /** The first node that is up coordinates everything. */
+  get coordinatorNode(): ClusterNode | undefined {
+    return this.nodes.find((node) => node.up);
+  }
+
   topic(name: string): Topic | undefined {
     return this.#topics.get(name);
   }

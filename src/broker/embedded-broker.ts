@@ -187,10 +187,6 @@ export class EmbeddedCluster {
     return this.#recorded.of(api);
   }
 
-  forgetRequests(): void {
-    this.#recorded.clear();
-  }
-
   /** Kills the node: port and connections close, leaderships pass to followers that have all that was acknowledged. */
   async stopNode(id: number): Promise<void> {
     this.#state.nodeDown(id);

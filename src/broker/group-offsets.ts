@@ -1,3 +1,5 @@
+import { partitionKey } from './broker-api.ts';
+
 /** An offset that a consumer group has committed for a partition. */
 export interface CommittedOffset {
   readonly topic: string;
@@ -26,7 +28,7 @@ export class GroupOffsets {
     if (!committed || groups === undefined) return;
     for (const [groupId, offsets] of groups) {
       const kept = this.#committed.get(groupId) ?? new Map<string, CommittedOffset>();
-      for (const one of offsets) kept.set(`${one.topic}-${String(one.partition)}`, one);
+      for (const one of offsets) kept.set(partitionKey(one.topic, one.partition), one);
       this.#committed.set(groupId, kept);
     }
   }

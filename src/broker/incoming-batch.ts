@@ -164,7 +164,7 @@ export function storedBatch(incoming: IncomingBatch, place: BatchPlace): LogBatc
     maxTimestampMs,
     crc: header.crc,
     sizeBytes: bytes.byteLength,
-    transactional: isTransactional(header),
+    transactional: incoming.transactional,
     bytes: stored,
   };
 }

@@ -41,10 +41,6 @@ export class RecordedRequests {
     const kept = this.#requests.slice(-this.#max);
     return api === undefined ? kept : kept.filter((request) => request.api === api);
   }
-
-  clear(): void {
-    this.#requests = [];
-  }
 }
 
 /** The frame that the views of a body refer to is used again for the next request, so nothing of it may be kept. */

@@ -1,5 +1,6 @@
 import type { KafkaErrorName } from '../kafka/errors.ts';
-import { present } from '../shared/assert.ts';
+import { NO_PRODUCER_EPOCH, NO_PRODUCER_ID } from '../kafka/record-batch.ts';
+import { partitionKey } from './broker-api.ts';
 import type { TransactionMarker } from './control-batch.ts';
 import { GroupOffsets } from './group-offsets.ts';
 
@@ -7,7 +8,6 @@ import { GroupOffsets } from './group-offsets.ts';
 const TIMEOUT_MAX_MS = 900_000;
 /** The greatest epoch is left for fencing whoever has the one before. */
 const EPOCH_LAST = 32_766;
-const NO_EPOCH = -1;
 
 export interface TransactionPartition {
   readonly topic: string;
@@ -27,7 +27,6 @@ export type IdentityResult =
   | { readonly error: 'NONE'; readonly producerId: bigint; readonly producerEpoch: number };
 
 interface Transaction {
-  readonly transactionalId: string;
   producerId: bigint;
   epoch: number;
   /** Of before the last raise, by which a repeated request is known; -1 after a fence. */
@@ -35,10 +34,10 @@ interface Transaction {
   lastEpoch: number;
   timeoutMs: number;
   startedMs: number;
-  state: 'empty' | 'ongoing' | 'ending' | 'committed' | 'aborted';
+  state: 'empty' | 'ongoing' | 'committed' | 'aborted';
   readonly partitions: Map<string, TransactionPartition>;
   readonly groups: Set<string>;
-  /** While `ending`: what is still to be written to the partitions that are left. */
+  /** Once it is committed or aborted, until the partitions that are left have it. */
   marker: TransactionMarker | undefined;
 }
 
@@ -65,11 +64,6 @@ export class TransactionCoordinator {
     this.#options = options;
   }
 
-  /** What is known of the id, for tests. */
-  stateOf(transactionalId: string): Transaction['state'] | undefined {
-    return this.#transactions.get(transactionalId)?.state;
-  }
-
   /** A producer begins, or, when it says who it was, raises its epoch. */
   initProducerId(
     { transactionalId, producerId, producerEpoch }: TransactionProducer,
@@ -83,7 +77,7 @@ export class TransactionCoordinator {
     const known = this.#transactions.get(transactionalId);
     if (known === undefined) return this.#create(transactionalId, timeoutMs);
     this.#finish(known, nowMs);
-    if (known.state === 'ending') return { error: 'CONCURRENT_TRANSACTIONS' };
+    if (known.marker !== undefined) return { error: 'CONCURRENT_TRANSACTIONS' };
     const isNew = producerId < 0n;
     const isLast = producerId === known.lastProducerId && producerEpoch >= EPOCH_LAST;
     if (!isNew && producerId !== known.producerId && !isLast) return { error: 'PRODUCER_FENCED' };
@@ -95,7 +89,7 @@ export class TransactionCoordinator {
     known.timeoutMs = timeoutMs;
     if (isNew || producerEpoch === known.epoch) this.#raise(known);
     else if (producerEpoch !== known.lastEpoch) return { error: 'PRODUCER_FENCED' };
-    if (isNew) known.lastEpoch = NO_EPOCH;
+    if (isNew) known.lastEpoch = NO_PRODUCER_EPOCH;
     return identityOf(known);
   }
 
@@ -108,7 +102,9 @@ export class TransactionCoordinator {
     const found = this.#open(producer, nowMs);
     if (typeof found === 'string') return found;
     this.#begin(found, nowMs);
-    for (const at of partitions) found.partitions.set(keyOf(at), at);
+    for (const at of partitions) {
+      found.partitions.set(partitionKey(at.topic, at.partition), at);
+    }
     return 'NONE';
   }
 
@@ -124,7 +120,8 @@ export class TransactionCoordinator {
   verify(producer: TransactionProducer, at: TransactionPartition, nowMs: number): KafkaErrorName {
     const found = this.#open(producer, nowMs);
     if (typeof found === 'string') return found;
-    const isIn = found.state === 'ongoing' && found.partitions.has(keyOf(at));
+    const key = partitionKey(at.topic, at.partition);
+    const isIn = found.state === 'ongoing' && found.partitions.has(key);
     return isIn ? 'NONE' : 'INVALID_TXN_STATE';
   }
 
@@ -145,29 +142,23 @@ export class TransactionCoordinator {
     const known = this.#transactions.get(producer.transactionalId);
     if (known === undefined) return { error: 'INVALID_PRODUCER_ID_MAPPING' };
     this.#finish(known, nowMs);
-    const ended = committed ? 'committed' : 'aborted';
     const isOld =
       producer.producerId === known.lastProducerId && producer.producerEpoch === known.lastEpoch;
-    const willBe = known.marker?.committed === committed;
-    if (v2 && isOld) {
-      if (known.state === 'ending' && willBe) return { error: 'CONCURRENT_TRANSACTIONS' };
-      if (known.state === ended) return identityOf(known);
+    const isSame = known.state === (committed ? 'committed' : 'aborted');
+    if (v2 && isOld && isSame) {
+      return known.marker === undefined ? identityOf(known) : { error: 'CONCURRENT_TRANSACTIONS' };
     }
     if (producer.producerId !== known.producerId) return { error: 'INVALID_PRODUCER_ID_MAPPING' };
     if (producer.producerEpoch !== known.epoch) return { error: 'PRODUCER_FENCED' };
-    if (known.state === 'ending') {
-      return { error: willBe ? 'CONCURRENT_TRANSACTIONS' : 'INVALID_TXN_STATE' };
+    if (known.marker !== undefined) {
+      return { error: isSame ? 'CONCURRENT_TRANSACTIONS' : 'INVALID_TXN_STATE' };
     }
-    if (known.state === 'ongoing') {
+    // A producer of the second version cannot know whether a broker has added anything that it could abort.
+    if (known.state === 'ongoing' || (v2 && !committed)) {
       this.#end(known, committed, v2, nowMs);
       return identityOf(known);
     }
-    // A producer of the second version cannot know whether a broker has added anything.
-    if (v2 && !committed) {
-      this.#end(known, committed, v2, nowMs);
-      return identityOf(known);
-    }
-    return !v2 && known.state === ended ? identityOf(known) : { error: 'INVALID_TXN_STATE' };
+    return !v2 && isSame ? identityOf(known) : { error: 'INVALID_TXN_STATE' };
   }
 
   /** Aborts what is open for longer than its transaction.timeout.ms, as Kafka looks every ten seconds. */
@@ -185,11 +176,10 @@ export class TransactionCoordinator {
 
   #create(transactionalId: string, timeoutMs: number): IdentityResult {
     const created: Transaction = {
-      transactionalId,
       producerId: this.#options.newProducerId(),
       epoch: 0,
-      lastProducerId: -1n,
-      lastEpoch: NO_EPOCH,
+      lastProducerId: NO_PRODUCER_ID,
+      lastEpoch: NO_PRODUCER_EPOCH,
       timeoutMs,
       startedMs: 0,
       state: 'empty',
@@ -206,7 +196,7 @@ export class TransactionCoordinator {
     if (known?.producerId !== producer.producerId) return 'INVALID_PRODUCER_ID_MAPPING';
     if (known.epoch !== producer.producerEpoch) return 'PRODUCER_FENCED';
     this.#finish(known, nowMs);
-    return known.state === 'ending' ? 'CONCURRENT_TRANSACTIONS' : known;
+    return known.marker === undefined ? known : 'CONCURRENT_TRANSACTIONS';
   }
 
   #begin(known: Transaction, nowMs: number): void {
@@ -218,7 +208,7 @@ export class TransactionCoordinator {
   #fence(known: Transaction, nowMs: number): void {
     known.epoch += 1;
     this.#end(known, false, false, nowMs);
-    known.lastEpoch = NO_EPOCH;
+    known.lastEpoch = NO_PRODUCER_EPOCH;
   }
 
   #raise(known: Transaction): void {
@@ -235,14 +225,14 @@ export class TransactionCoordinator {
   #end(known: Transaction, committed: boolean, v2: boolean, nowMs: number): void {
     const { producerId, epoch } = known;
     known.marker = { producerId, producerEpoch: v2 ? epoch + 1 : epoch, committed };
-    known.state = 'ending';
+    known.state = committed ? 'committed' : 'aborted';
     if (v2) this.#raise(known);
     this.#finish(known, nowMs);
   }
 
   #finish(known: Transaction, nowMs: number): void {
-    if (known.state !== 'ending') return;
-    const marker = present(known.marker, 'a transaction that ends has a marker');
+    const { marker } = known;
+    if (marker === undefined) return;
     for (const [key, at] of known.partitions) {
       if (this.#options.writeMarker(at, marker, nowMs)) known.partitions.delete(key);
     }
@@ -250,14 +240,9 @@ export class TransactionCoordinator {
     this.offsets.end(marker.producerId, marker.committed);
     known.groups.clear();
     known.marker = undefined;
-    known.state = marker.committed ? 'committed' : 'aborted';
   }
 }
 
 function identityOf({ producerId, epoch }: Transaction): IdentityResult {
   return { error: 'NONE', producerId, producerEpoch: epoch };
-}
-
-function keyOf({ topic, partition }: TransactionPartition): string {
-  return `${topic}-${String(partition)}`;
 }

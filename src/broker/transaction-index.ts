@@ -5,7 +5,6 @@ interface EndedTransaction {
   readonly producerId: bigint;
   readonly firstOffset: number;
   readonly markerOffset: number;
-  readonly committed: boolean;
 }
 
 /** As Fetch names it to readers of committed transactions: they skip the producer's batches from there to its marker. */
@@ -35,10 +34,9 @@ export class TransactionIndex {
     const firstOffset = this.#open.get(producerId);
     if (firstOffset === undefined) return;
     this.#open.delete(producerId);
-    const committed = marker === 'commit';
-    const ended = { producerId, firstOffset, markerOffset: baseOffset, committed };
+    const ended = { producerId, firstOffset, markerOffset: baseOffset };
     this.#ended.push(ended);
-    if (!committed) this.#aborted.push(ended);
+    if (marker === 'abort') this.#aborted.push(ended);
   }
 
   /** Learns again from `batches`, after the log was cut. */

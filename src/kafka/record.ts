@@ -7,7 +7,7 @@
  *     | header key length varint | header key | header value length varint | header value | …
  *
  * A length of -1 is null; a header key is never null. On the way of the data the kernel writes records, and for the producer
- * `RecordWriter`; this file writes them in tests only.
+ * `RecordWriter`; this file writes them only for the markers of the embedded broker and for tests.
  */
 import { assert } from '../shared/assert.ts';
 import { ProtocolError } from '../shared/errors.ts';

@@ -6,6 +6,7 @@ import { decompress } from '../kafka/compression.ts';
 import type { Compressor } from '../kafka/compression.ts';
 import { crc32c } from '../kafka/crc32c.ts';
 import { batchAttributes, BATCH_HEADER_BYTES } from '../kafka/record-batch.ts';
+import { varintBytes } from '../kafka/record-writer.ts';
 import { Reader, Writer } from '../kafka/wire.ts';
 import type { Arena, Run } from '../ring/arena.ts';
 import type { SharedMemory } from '../ring/shared-memory.ts';
@@ -134,13 +135,6 @@ function encode(options: CutOptions, records: Uint8Array, group: RecordPlace[]):
     codec: isSmaller ? codec : 0,
     payload: isSmaller ? packed : plain,
   };
-}
-
-/** Of a zigzag varint that is not negative. */
-function varintBytes(value: number): number {
-  let bytes = 1;
-  for (let rest = value >>> 6; rest > 0; rest >>>= 7) bytes += 1;
-  return bytes;
 }
 
 /** @returns the pieces of `whole` in the arena, each in a run of its own; undefined when there is no room for all of them now */

@@ -3,7 +3,7 @@
  * headers are read; payloads are skipped, so nothing is decompressed.
  */
 import type { RequestInputOf, ResponseOf } from '../kafka/message-spec.ts';
-import type { fetch } from '../kafka/messages/01-fetch.ts';
+import { isolationLevels, type fetch } from '../kafka/messages/01-fetch.ts';
 import { offsetSpecs } from '../kafka/messages/02-list-offsets.ts';
 import type { listOffsets } from '../kafka/messages/02-list-offsets.ts';
 import {
@@ -19,7 +19,6 @@ import type { BatchHeader } from './events.ts';
 export const FETCH_BYTES_MAX = 4_194_304;
 /** From here on Fetch names topics by id only. */
 const FETCH_BY_ID = 13;
-const READ_UNCOMMITTED = 0;
 const AS_CONSUMER = -1;
 
 export interface LogPosition {
@@ -57,7 +56,7 @@ export function latestOffsetRequest(
   };
   return {
     replicaId,
-    isolationLevel: READ_UNCOMMITTED,
+    isolationLevel: isolationLevels.readUncommitted,
     topics: [{ name: at.topic, partitions: [partition] }],
   };
 }
@@ -93,7 +92,7 @@ export function headersRequest(at: LogPosition, fromOffset: bigint): RequestInpu
     maxWaitMs: 0,
     minBytes: 0,
     maxBytes: FETCH_BYTES_MAX,
-    isolationLevel: READ_UNCOMMITTED,
+    isolationLevel: isolationLevels.readUncommitted,
     topics: [{ ...name, partitions: [partition] }],
     forgottenTopicsData: [],
   };

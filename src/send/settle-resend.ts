@@ -69,7 +69,6 @@ function resendRefused(
   nowMs: number,
 ): void {
   const action = actionOf(state, error);
-  const why = `${error.name}: ${error.meaning}`;
   if (action === 'fatal' || action === 'abort' || isCorruptAgain(batch, error)) {
     stopForGood(state, error.name, fatalMessage(batch, error));
     return;
@@ -79,7 +78,7 @@ function resendRefused(
   if (error.refreshMetadata) requestUpdate(state);
   if (error.action === 'park') park(state, partition, error, nowMs);
   if (isSequenceRefused(error)) {
-    outOfOrder(state, partition, settle, batch, why, nowMs);
+    outOfOrder(state, partition, settle, batch, error, nowMs);
     return;
   }
   if (action === 'split' || action === 'fail') {
@@ -90,12 +89,17 @@ function resendRefused(
     if (settle.blind && isOver(state, settle.lostMs, nowMs)) {
       // Nobody tells whether an earlier attempt is in, and none of them can arrive any more: it would be asked for ever.
       partition.retries.splice(partition.retries.indexOf(batch), 1);
+      settle.givenUpTo = Math.max(settle.givenUpTo, batch.counter + batch.recordCount);
       giveUp(state, batch, error);
       proceed(state, partition, nowMs);
       return;
     }
   }
-  anew(state, partition, settle, why, nowMs);
+  anew(state, partition, settle, reasonOf(error), nowMs);
+}
+
+function reasonOf({ name, meaning }: KafkaError): string {
+  return `${name}: ${meaning}`;
 }
 
 function outOfOrder(
@@ -103,7 +107,7 @@ function outOfOrder(
   partition: PartitionState,
   settle: Settle,
   batch: ProducerBatch,
-  why: string,
+  error: KafkaError,
   nowMs: number,
 ): void {
   const { identity } = partition;
@@ -123,10 +127,7 @@ function outOfOrder(
   }
   const isAgain = settle.refused === batch && settle.refusedReached === settle.reached;
   if (isAgain) {
-    // The leader itself refuses it, twice, and does not know it: it is not in, and neither is what came after it.
-    for (const other of partition.retries) {
-      if (settle.blind || other.counter >= batch.counter) other.maybeAppended = false;
-    }
+    refusedTwice(state, partition, settle, batch, error);
     sayLoss(state, partition, settle);
     proceed(state, partition, nowMs);
     return;
@@ -134,7 +135,24 @@ function outOfOrder(
   // The same refusal with the same state a second time is an answer.
   settle.refused = batch;
   settle.refusedReached = settle.reached;
-  anew(state, partition, settle, why, nowMs);
+  anew(state, partition, settle, reasonOf(error), nowMs);
+}
+
+/** The leader itself refuses it, twice, and does not know it: it is not in, and neither is what came after it. */
+function refusedTwice(
+  state: SenderState,
+  partition: PartitionState,
+  { blind, givenUpTo }: Settle,
+  batch: ProducerBatch,
+  error: KafkaError,
+): void {
+  // With one behind it that may be in, it may be in, too, and forgotten: brokers remember the last batches of a producer.
+  const open = partition.retries.filter((one) => one.maybeAppended && one.counter < givenUpTo);
+  partition.retries = partition.retries.filter((one) => !open.includes(one));
+  for (const one of open) giveUp(state, one, error);
+  for (const other of partition.retries) {
+    if (blind || other.counter >= batch.counter) other.maybeAppended = false;
+  }
 }
 
 /**

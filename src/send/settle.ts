@@ -78,6 +78,8 @@ export interface Settle {
   /** No permission to read: nothing but resends can tell. The place among the retries that is tried, once the first was refused. */
   blind: boolean;
   probe: number | undefined;
+  /** Behind the last batch that was given up without an answer, in the count of the partition: a refusal of one before that says nothing. */
+  givenUpTo: number;
   duplicates: number;
   resent: number;
 }
@@ -125,6 +127,7 @@ export function beginSettle(state: SenderState, partition: PartitionState, nowMs
     refusedReached: undefined,
     blind: false,
     probe: undefined,
+    givenUpTo: -Infinity,
     duplicates: 0,
     resent: 0,
   };

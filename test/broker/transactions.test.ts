@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { EmbeddedBrokerOptions, EmbeddedCluster } from '../../src/broker/embedded-broker.ts';
 import type { TransactionCheck } from '../../src/broker/partition.ts';
 import { errorOf } from '../../src/kafka/errors.ts';
-import { fetch } from '../../src/kafka/messages/01-fetch.ts';
+import { fetch, isolationLevels } from '../../src/kafka/messages/01-fetch.ts';
 import { listOffsets, offsetSpecs } from '../../src/kafka/messages/02-list-offsets.ts';
 import { findCoordinator } from '../../src/kafka/messages/10-find-coordinator.ts';
 import { apiVersions } from '../../src/kafka/messages/18-api-versions.ts';
@@ -24,7 +24,6 @@ const TRANSACTIONAL_ID = 'shop';
 /** Versions of Produce: the last of the first version of transactions, the first of the second. */
 const V1 = 11;
 const V2 = 12;
-const READ_COMMITTED = 1;
 
 interface Context {
   after(fn: () => void | Promise<void>): void;
@@ -109,7 +108,11 @@ async function scene(t: Context, options: EmbeddedBrokerOptions = {}) {
   return { cluster, client, producer };
 }
 
-async function read(client: RawClient, isolationLevel = READ_COMMITTED, offset = 0n) {
+async function read(
+  client: RawClient,
+  isolationLevel: number = isolationLevels.readCommitted,
+  offset = 0n,
+) {
   const partitions = [{ partition: 0, fetchOffset: offset, partitionMaxBytes: 1_000_000 }];
   const response = await client.ask(fetch, 12, {
     ...{ replicaId: -1, maxWaitMs: 0, minBytes: 1, isolationLevel },
@@ -307,9 +310,15 @@ test('a partition without a leader gets its marker later; until then nothing new
   second.take(producer);
   assert.equal(await second.write(V2, 5, 1), 'NONE');
   await cluster.stopNode(2);
+  const before = producer.identity;
   assert.equal(await producer.end(true, 5), 'NONE');
   assert.equal(await producer.add(0), 'CONCURRENT_TRANSACTIONS');
+  assert.equal(await producer.end(true, 5), 'CONCURRENT_TRANSACTIONS');
+  assert.equal(await producer.end(false, 5), 'INVALID_TXN_STATE', 'it is committed');
+  producer.take(before);
+  assert.equal(await producer.end(true, 5), 'CONCURRENT_TRANSACTIONS', 'the same request again');
   await cluster.startNode(2);
+  assert.equal(await producer.end(true, 5), 'NONE');
   assert.equal(await producer.add(0), 'NONE');
   assert.equal(cluster.partition('logs', 1).log.endOffset, 6);
   assert.deepEqual((await read(client)).offsets, []);
@@ -332,13 +341,14 @@ test('ListOffsets and DescribeProducers know the open transaction', async (t) =>
   await producer.write(V2);
   await producer.end(true, 5);
   await producer.write(V2);
+  const { readUncommitted, readCommitted } = isolationLevels;
   const latest = async (isolationLevel: number) => {
     const partitions = [{ partitionIndex: 0, timestamp: offsetSpecs.latest }];
     const topics = [{ name: 'logs', partitions }];
     const answer = await client.ask(listOffsets, 8, { replicaId: -1, isolationLevel, topics });
     return answer.topics[0]?.partitions[0]?.offset;
   };
-  assert.deepEqual([await latest(0), await latest(READ_COMMITTED)], [11n, 6n]);
+  assert.deepEqual([await latest(readUncommitted), await latest(readCommitted)], [11n, 6n]);
   const asked = { topics: [{ name: 'logs', partitionIndexes: [0] }] };
   const { topics } = await client.ask(describeProducers, 0, asked);
   assert.equal(topics[0]?.partitions[0]?.activeProducers[0]?.currentTxnStartOffset, 6n);

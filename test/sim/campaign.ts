@@ -10,8 +10,6 @@ export interface CampaignOptions {
   /** From one seed to the next: others are done by other processes. */
   readonly stride: number;
   readonly stopsAtFault: boolean;
-  /** Planted in this process. */
-  readonly mutation: string | undefined;
   readonly outcomesFor: SenderConfig['outcomesFor'];
   readonly onSeed: (seed: number) => void;
   readonly onFault: (result: SeedResult) => void;
@@ -36,12 +34,13 @@ export function addTotals(a: CampaignTotals, b: CampaignTotals): CampaignTotals 
 }
 
 export function runCampaign(options: CampaignOptions): CampaignTotals {
-  const { first, seeds, stride, stopsAtFault, onSeed, onFault } = options;
+  const { first, seeds, stride, stopsAtFault, outcomesFor, onSeed, onFault } = options;
+  // Transactions are always the caller's: the same story would be told once more.
+  const stories = outcomesFor === 'caller' ? [runSeed] : [runSeed, runTransactions];
   let totals = noTotals;
   for (let seed = first; seed < first + seeds; seed += stride) {
     onSeed(seed);
-    const { outcomesFor } = options;
-    for (const run of [runSeed, runTransactions]) {
+    for (const run of stories) {
       const result = run(seed, undefined, outcomesFor);
       const { story, records, simulatedMs } = result;
       const seeds = story === 'batches' ? 1 : 0;
@@ -57,10 +56,15 @@ export function runCampaign(options: CampaignOptions): CampaignTotals {
 
 const TRACE_LINES_MAX = 120;
 
-/** What failed, how to see it again, and the story of the partition. */
+/**
+ * What failed, how to see it again, and the story of the partition.
+ *
+ * @param mutation the one that is planted in this process
+ */
 export function explain(
   { story, seed, verdict }: SeedResult,
-  { mutation, outcomesFor }: Pick<CampaignOptions, 'mutation' | 'outcomesFor'>,
+  mutation: string | undefined,
+  outcomesFor: SenderConfig['outcomesFor'],
 ): string {
   if (verdict === undefined) return `seed ${seed}: nothing is wrong`;
   const { kind, message, place } = verdict;

@@ -4,24 +4,22 @@ import { fileURLToPath } from 'node:url';
 import type { CampaignTotals } from './campaign.ts';
 import type { Verdict } from './fault.ts';
 
+interface ChildFault {
+  readonly seed: number;
+  readonly verdict: Verdict;
+  /** What is to be said of it. */
+  readonly text: string;
+}
+
 /** What a child tells. */
 export type ChildMessage =
   | { readonly type: 'seed'; readonly seed: number }
-  | {
-      readonly type: 'fault';
-      readonly seed: number;
-      readonly verdict: Verdict;
-      readonly text: string;
-    }
+  | ({ readonly type: 'fault' } & ChildFault)
   | { readonly type: 'done'; readonly totals: CampaignTotals };
 
 export interface ChildResult {
   readonly totals: CampaignTotals | undefined;
-  readonly faults: readonly {
-    readonly seed: number;
-    readonly verdict: Verdict;
-    readonly text: string;
-  }[];
+  readonly faults: readonly ChildFault[];
 }
 
 /** A seed takes milliseconds: a sender that has not come back from a step after so long never will. */
@@ -31,7 +29,7 @@ export async function runChild(args: readonly string[]): Promise<ChildResult> {
   const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
   const main = fileURLToPath(new URL(`./main${extension}`, import.meta.url));
   const child = fork(main, args, { stdio: ['ignore', 'inherit', 'pipe', 'ipc'] });
-  const faults: ChildResult['faults'][number][] = [];
+  const faults: ChildFault[] = [];
   let totals: CampaignTotals | undefined;
   let seed = 0;
   let complaint = '';

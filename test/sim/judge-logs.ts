@@ -9,14 +9,13 @@ import type { Plan } from './plan.ts';
 export function judgeLogs(world: SimulatedWorld, plan: Plan): void {
   const fatal = world.said('fatal')[0];
   demand(fatal === undefined, 'broken', () => `it stopped for good: ${fatal?.message ?? ''}`);
-  const total = world.sent.reduce((sum, { recordCount }) => sum + recordCount, 0);
-  const seen = new Uint8Array(total);
+  const seen = new Uint8Array(world.recordCount);
   for (const [topic, { partitions }] of world.cluster.topics) {
     partitions.forEach((partition, index) => {
       countRecords(`${topic}-${index}`, partition, seen, plan.config.enableIdempotence);
     });
   }
-  const buried = new Uint8Array(total);
+  const buried = new Uint8Array(world.recordCount);
   for (const grave of world.cluster.graves) countRecords('deleted', grave, buried, false);
   for (const [batch, outcome] of world.outcomes) {
     judgeOutcome(plan, batch, outcome, seen, buried);

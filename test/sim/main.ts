@@ -51,7 +51,7 @@ async function runHere(): Promise<void> {
   if (mutation !== undefined) assertPlanted(mutation);
   const startedMs = performance.now();
   const totals = runCampaign({
-    ...{ first, seeds, stride: whole('stride'), mutation: values.mutation, outcomesFor },
+    ...{ first, seeds, stride: whole('stride'), outcomesFor },
     stopsAtFault: values.mutation !== undefined,
     onSeed: (seed) => {
       tell({ type: 'seed', seed });
@@ -59,10 +59,8 @@ async function runHere(): Promise<void> {
     onFault: (result) => {
       const { seed, verdict } = result;
       if (verdict === undefined) return;
-      const text =
-        values.child && mutation !== undefined
-          ? ''
-          : explain(result, { mutation: values.mutation, outcomesFor });
+      const isExplained = !values.child || mutation === undefined;
+      const text = isExplained ? explain(result, values.mutation, outcomesFor) : '';
       if (values.child) tell({ type: 'fault', seed, verdict, text });
       else console.log(text);
     },

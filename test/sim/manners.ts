@@ -15,7 +15,6 @@ interface Line {
 
 export class Manners {
   readonly #world: SimulatedWorld;
-  readonly #inFlightMax: number;
   readonly #wire = new Wire();
   readonly #lines = new Map<number, Line>();
   readonly #connectionOf = new Map<number, number>();
@@ -30,9 +29,8 @@ export class Manners {
   readonly #second = new Map<string, number>();
   #secondMs = 0;
 
-  constructor(world: SimulatedWorld, inFlightMax: number) {
+  constructor(world: SimulatedWorld) {
     this.#world = world;
-    this.#inFlightMax = inFlightMax;
     world.observer = {
       event: (event) => this.#event(event),
       effect: (effect) => this.#effect(effect),
@@ -135,7 +133,12 @@ export class Manners {
     line.open += 1;
     this.#connectionOf.set(request, connection);
     const { nowMs } = this.#world;
-    demand(line.open <= this.#inFlightMax, 'rude', () => `${line.open} requests in flight`);
+    const { maxInFlightRequestsPerConnection } = this.#world.state.config;
+    demand(
+      line.open <= maxInFlightRequestsPerConnection,
+      'rude',
+      () => `${line.open} requests in flight`,
+    );
     demand(nowMs >= line.throttledUntilMs, 'rude', () => 'a request although it is throttled');
   }
 

@@ -5,12 +5,9 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { relative } from 'node:path';
 import ts from 'typescript';
 import { projectRoot } from '../support/project.ts';
-import { editsOf, mutate, type Mutation } from './mutation.ts';
+import { editsOf, mutate, plantedName, type Mutation } from './mutation.ts';
 
 let planted: Mutation | undefined;
-
-/** Where the program finds which file was changed. */
-export const plantedSymbol = 'millrace.planted';
 
 export function initialize(mutation: Mutation): void {
   planted = mutation;
@@ -29,7 +26,7 @@ export const load: LoadHook = async (url, context, nextLoad) => {
       rewriteRelativeImportExtensions: url.endsWith('.js'),
     },
   });
-  const told = `(globalThis[Symbol.for('${plantedSymbol}')] ??= []).push('${file}');\n`;
+  const told = `(globalThis[Symbol.for('${plantedName}')] ??= []).push('${file}');\n`;
   return { format: 'module', shortCircuit: true, source: told + outputText };
 };
 

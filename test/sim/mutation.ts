@@ -1,5 +1,8 @@
 /** A known bug of a Kafka client, planted in the sender's source text when it is loaded: the product knows nothing of it. */
 
+/** Of the symbol by which the program finds which files were changed. */
+export const plantedName = 'millrace.planted';
+
 interface Edit {
   /** From the root of the project. */
   readonly file: string;

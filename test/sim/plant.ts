@@ -1,7 +1,7 @@
 import { register } from 'node:module';
-import { editsOf, type Mutation } from './mutation.ts';
+import { editsOf, plantedName, type Mutation } from './mutation.ts';
 
-const PLANTED = Symbol.for('millrace.planted');
+const PLANTED = Symbol.for(plantedName);
 
 /** From here on the sender is loaded with the bug in it. Nothing of it may have been loaded before. */
 export function plant(mutation: Mutation): void {

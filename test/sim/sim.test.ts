@@ -17,16 +17,9 @@ const FIRST_SEED = Number(process.env['MILLRACE_FIRST_SEED'] ?? 1);
 function campaign(outcomesFor: SenderConfig['outcomesFor'], seeds: number): void {
   const faults: string[] = [];
   const totals = runCampaign({
-    ...{
-      first: FIRST_SEED,
-      seeds,
-      stride: 1,
-      stopsAtFault: true,
-      mutation: undefined,
-      outcomesFor,
-    },
+    ...{ first: FIRST_SEED, seeds, stride: 1, stopsAtFault: true, outcomesFor },
     onSeed: () => undefined,
-    onFault: (result) => faults.push(explain(result, { mutation: undefined, outcomesFor })),
+    onFault: (result) => faults.push(explain(result, undefined, outcomesFor)),
   });
   assert.deepEqual(faults, []);
   assert.ok(totals.records >= seeds * 10_000, 'each seed has its records');

@@ -48,17 +48,17 @@ export function runSeed(
   const scene: Scene = {
     ...{ world, chance, plan, slow: new Set(), fullDisks: new Set(), ignorant: new Set() },
     refused: new Set(),
+    distrusted: new Set(),
     stuck: undefined,
     lateUntilMs: -Infinity,
   };
-  const manners = new Manners(world, plan.config.maxInFlightRequestsPerConnection);
+  const manners = new Manners(world);
   const trace = new Trace(world, traced);
   if (outcomesFor === 'caller') judgeTimes(world);
   const verdict = verdictOf(() => {
     play(scene, manners);
   });
-  const records = world.sent.reduce((sum, { recordCount }) => sum + recordCount, 0);
-  const { nowMs: simulatedMs } = world;
+  const { recordCount: records, nowMs: simulatedMs } = world;
   return { story: 'batches', seed, verdict, records, simulatedMs, trace: trace.lines };
 }
 

@@ -3,10 +3,11 @@
  * reader of committed transactions reads them.
  */
 import type { ProducerBatch } from '../../src/accumulate/producer-batch.ts';
-import type { TransactionCall, TransactionFault } from '../../src/send/transaction-events.ts';
+import type { TransactionFault } from '../../src/send/transaction-events.ts';
 import { chanceOf, type Chance } from '../support/seeded-random.ts';
 import type { RequestEffect, RequestFault } from '../support/simulated-brokers.ts';
 import type { Records } from '../support/simulated-partition.ts';
+import type { PlainCall } from '../support/transaction-driver.ts';
 import { TransactionalWorld } from '../support/transactional-world.ts';
 import { demand, Fault, verdictOf, type SeedResult } from './fault.ts';
 import { judgeMemory } from './judge-memory.ts';
@@ -41,27 +42,28 @@ export function runTransactions(seed: number, traced?: string): SeedResult {
   const chance = chanceOf(seed ^ 0x5f37_59df);
   const version = 1 + (seed % 2);
   // Transactions are the library's, where somebody waits for each outcome.
-  const deliveryTimeoutMs = chance.random() < 0.3 ? 500 + chance.below(1500) : 8000;
+  const timeoutMs = chance.random() < 0.3 ? 500 + chance.below(1500) : 8000;
+  const firstEpoch = chance.random() < 0.1 ? 32_762 + chance.below(4) : 0;
+  const isCalm = chance.random() < 0.1;
+  // Where nothing may fail, no record may be in more of a hurry than the end of the transaction before it, which has no bound.
+  const deliveryTimeoutMs = isCalm ? 8000 : timeoutMs;
   const config = { requestTimeoutMs: 2000, deliveryTimeoutMs, outcomesFor: 'caller' } as const;
   const producer = new TransactionalWorld({
-    ...{ version, seed, config, nodes: NODES, partitions: PARTITIONS },
-    firstEpoch: chance.random() < 0.1 ? 32_762 + chance.below(4) : 0,
+    ...{ version, seed, config, firstEpoch, nodes: NODES, partitions: PARTITIONS },
   });
   const { world } = producer;
-  const inFlight = world.state.config.maxInFlightRequestsPerConnection;
-  const manners = new Manners(world, inFlight);
+  const manners = new Manners(world);
   const trace = new Trace(world, traced);
   const scene: Scene = {
     ...{ producer, chance, version, offset: 0n, committedOffset: undefined },
-    isCalm: chance.random() < 0.1,
+    isCalm,
     committed: Array.from({ length: PARTITIONS }, () => []),
     ...{ isFenced: false, isUnsure: false },
   };
   const verdict = verdictOf(() => {
     play(scene, manners);
   });
-  const records = world.sent.reduce((sum, { recordCount }) => sum + recordCount, 0);
-  const { nowMs: simulatedMs } = world;
+  const { recordCount: records, nowMs: simulatedMs } = world;
   return { story: 'transactions', seed, verdict, records, simulatedMs, trace: trace.lines };
 }
 
@@ -210,9 +212,7 @@ function takeEnd(scene: Scene, { error, message, next }: TransactionFault): void
   scene.isFenced = true;
 }
 
-type Call = Exclude<TransactionCall['call'], 'sendOffsetsToTransaction'>;
-
-function call({ producer }: Scene, name: Call): TransactionFault | undefined {
+function call({ producer }: Scene, name: PlainCall): TransactionFault | undefined {
   const operation = producer.start(name);
   const isEnded = (): boolean => producer.ended(operation) !== undefined;
   demand(producer.world.run(CALL_MS, isEnded), 'hung', () => `${name} does not end`);

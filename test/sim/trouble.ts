@@ -1,4 +1,5 @@
 /** The faults and episodes of a plan, carried out in a simulated world. */
+import type { KafkaErrorName } from '../../src/kafka/errors.ts';
 import type { Faults, RequestEffect, RequestFault } from '../support/simulated-brokers.ts';
 import type { ProduceCall } from '../support/simulated-cluster.ts';
 import type { SimulatedPartition } from '../support/simulated-partition.ts';
@@ -23,6 +24,8 @@ export interface Scene {
   readonly ignorant: Set<number>;
   /** First records of batches that were refused for good. */
   readonly refused: Set<number>;
+  /** Epochs whose sequences are wrongly refused from now on, and sequences that were, in passing. */
+  readonly distrusted: Set<string>;
   /** Whose leader is gone until the end. */
   stuck: SimulatedPartition | undefined;
   /** The encoders are behind: batches come together when this is over. */
@@ -41,6 +44,7 @@ export function faultsOf(scene: Scene): Faults {
       const { records } = call;
       if (fullDisks.has(node)) return 'KAFKA_STORAGE_ERROR';
       if (isTooLarge(scene, call)) return 'MESSAGE_TOO_LARGE';
+      if (isDistrusted(scene, call)) return 'OUT_OF_ORDER_SEQUENCE_NUMBER';
       const luck = random();
       if (plan.rejections.length > 0 && luck < plan.rejectionRate) {
         scene.refused.add(records.from);
@@ -52,7 +56,8 @@ export function faultsOf(scene: Scene): Faults {
         return 'CORRUPT_MESSAGE';
       }
       if (plan.refusals.length === 0 || random() >= rate) return undefined;
-      return pick(plan.refusals);
+      const refusal = pick(plan.refusals);
+      return refusal === 'OUT_OF_ORDER_SEQUENCE_NUMBER' ? distrust(scene, call) : refusal;
     },
     afterAppend: () => {
       if (plan.afterAppends.length === 0 || random() >= rate / 2) return undefined;
@@ -71,8 +76,31 @@ export function faultsOf(scene: Scene): Faults {
 export function rulesOf(scene: Scene): Faults {
   return {
     request: ({ type }) => (scene.plan.isBlind && isRead(type) ? forbidden : undefined),
-    refusal: (call) => (isTooLarge(scene, call) ? 'MESSAGE_TOO_LARGE' : undefined),
+    refusal: (call) => {
+      if (isTooLarge(scene, call)) return 'MESSAGE_TOO_LARGE';
+      return isDistrusted(scene, call) ? 'OUT_OF_ORDER_SEQUENCE_NUMBER' : undefined;
+    },
   };
+}
+
+/**
+ * A sequence that is right is taken for wrong: in passing, or for as long as its epoch lasts. What a broker has refused twice it also
+ * refuses later, when it comes from a dead connection: it looks at nothing but the sequence.
+ */
+function distrust({ chance, distrusted }: Scene, call: ProduceCall): KafkaErrorName | undefined {
+  const epoch = epochOf(call);
+  const sequence = `${epoch}/${String(call.baseSequence)}`;
+  if (distrusted.has(sequence)) return undefined;
+  distrusted.add(chance.random() < 0.5 ? epoch : sequence);
+  return 'OUT_OF_ORDER_SEQUENCE_NUMBER';
+}
+
+function isDistrusted({ distrusted }: Scene, call: ProduceCall): boolean {
+  return distrusted.has(epochOf(call));
+}
+
+function epochOf({ topic, partition, producerId, producerEpoch }: ProduceCall): string {
+  return [topic, partition, producerId, producerEpoch].join('/');
 }
 
 function isTooLarge({ plan, refused }: Scene, { batchBytes, records }: ProduceCall): boolean {
@@ -215,10 +243,7 @@ function hold({ world }: Scene, partitions: readonly SimulatedPartition[], forMs
 
 /** Followers fetch again. */
 export function heal(world: SimulatedWorld, partitions: Iterable<SimulatedPartition>): void {
-  for (const partition of partitions) {
-    partition.held = false;
-    partition.replicate(partition.logEnd);
-  }
+  for (const partition of partitions) partition.release();
   world.changed();
 }
 

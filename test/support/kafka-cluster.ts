@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { kafkaJars } from './kafka-jars.ts';
 import { kcatPartitions } from './kcat.ts';
+import { until } from './until.ts';
 
 const JVM_FLAGS = ['-Xmx512m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto'];
 
@@ -219,13 +220,10 @@ export class KafkaCluster {
 
   /** Waits until every replica is in sync: a broker may go only when the others have what it has. */
   async untilInSync(timeoutMs = 60_000): Promise<void> {
-    const deadline = Date.now() + timeoutMs;
-    for (;;) {
+    await until(async () => {
       const partitions = await kcatPartitions(this.bootstrap);
-      if (partitions.every(({ replicas, inSync }) => inSync.length === replicas.length)) return;
-      if (Date.now() > deadline) throw new Error('the replicas do not come back in sync');
-      await sleep(100);
-    }
+      return partitions.every(({ replicas, inSync }) => inSync.length === replicas.length);
+    }, timeoutMs);
   }
 
   logTail(id: number): string {

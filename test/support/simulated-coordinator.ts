@@ -161,8 +161,7 @@ export class SimulatedCoordinator {
     const { group, offsets } = request;
     const known = this.#ids.get(request.transactionalId);
     if (this.fencedMembers.has(group.memberId)) return refusal(request, 'UNKNOWN_MEMBER_ID');
-    let error = this.#check(request);
-    if (error === 'NONE' && request.v2) error = this.#join(request);
+    let error = request.v2 ? this.#join(request) : this.#check(request);
     if (error === 'NONE' && request.v2) join(known, group.groupId);
     const pending = known?.groups.get(group.groupId);
     if (error === 'NONE' && pending === undefined) error = 'INVALID_TXN_STATE';

@@ -99,6 +99,12 @@ export class SimulatedPartition {
     }
   }
 
+  /** Followers fetch again. */
+  release(): void {
+    this.held = false;
+    this.replicate(this.logEnd);
+  }
+
   /** Another replica leads: it has what was replicated, and nothing else. -1 for nobody. */
   moveTo(node: number): void {
     this.leaderEpoch += 1;

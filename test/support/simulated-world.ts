@@ -18,10 +18,25 @@ import { SimulatedCluster } from './simulated-cluster.ts';
 import type { Records } from './simulated-partition.ts';
 import { SimulatedConnections, type WorldObserver } from './simulated-connections.ts';
 
+type TransactionCallEnded = Extract<SenderEffect, { readonly type: 'transactionCallEnded' }>;
+
 interface Timer {
   readonly atMs: number;
   readonly order: number;
   readonly run: () => void;
+}
+
+export interface WorldOptions {
+  readonly nodes?: number;
+  readonly config?: Partial<SenderConfig>;
+  readonly seed?: number;
+  /** They are many: false for long runs. */
+  readonly keepEffects?: boolean;
+}
+
+export interface BatchOptions {
+  readonly batchBytes?: number;
+  readonly replayable?: boolean;
 }
 
 /** So many ticks in one millisecond are a loop that never ends. */
@@ -39,6 +54,8 @@ export class SimulatedWorld {
   readonly reports: SenderReport[] = [];
   readonly effects: SenderEffect[] = [];
   readonly flushed: number[] = [];
+  /** Of transactions, by operation. */
+  readonly callsEnded = new Map<number, TransactionCallEnded>();
   closed = false;
   /** The clock on the wall less `nowMs`: timestamps are taken from there. */
   wallOffsetMs = 0;
@@ -57,15 +74,7 @@ export class SimulatedWorld {
   #nextBatch = 1;
   #nextRecord = 0;
 
-  /** @param options.keepEffects they are many: false for long runs */
-  constructor(
-    options: {
-      nodes?: number;
-      config?: Partial<SenderConfig>;
-      seed?: number;
-      keepEffects?: boolean;
-    } = {},
-  ) {
+  constructor(options: WorldOptions = {}) {
     this.cluster = new SimulatedCluster(options.nodes ?? 1);
     this.random = seededRandom(options.seed ?? 1);
     this.#keepEffects = options.keepEffects ?? true;
@@ -79,16 +88,11 @@ export class SimulatedWorld {
   // ------------------------------------------------------------ what a test does
 
   /** A started sender that is connected to everything and has one batch acknowledged in each partition of `topic`. */
-  static warm(
-    options: {
-      nodes?: number;
-      config?: Partial<SenderConfig>;
-      seed?: number;
-      partitions?: number;
-    } = {},
-  ): SimulatedWorld {
+  static warm({
+    partitions = 1,
+    ...options
+  }: WorldOptions & { readonly partitions?: number } = {}): SimulatedWorld {
     const world = new SimulatedWorld(options);
-    const partitions = options.partitions ?? 1;
     world.cluster.createTopic('logs', partitions);
     world.start();
     for (let i = 0; i < partitions; i++) world.send('logs', i);
@@ -101,12 +105,7 @@ export class SimulatedWorld {
     this.step({ type: 'started' });
   }
 
-  batch(
-    topic: string,
-    partition: number | undefined,
-    count = 10,
-    options: { batchBytes?: number; replayable?: boolean } = {},
-  ) {
+  batch(topic: string, partition: number | undefined, count = 10, options: BatchOptions = {}) {
     const timestampMs = this.nowMs + this.wallOffsetMs;
     const records: Records = { from: this.#nextRecord, count, timestampMs };
     this.#nextRecord += count;
@@ -125,12 +124,7 @@ export class SimulatedWorld {
     return made;
   }
 
-  send(
-    topic: string,
-    partition: number | undefined,
-    count = 10,
-    options: { batchBytes?: number; replayable?: boolean } = {},
-  ) {
+  send(topic: string, partition: number | undefined, count = 10, options: BatchOptions = {}) {
     const batch = this.batch(topic, partition, count, options);
     this.step({ type: 'batchesSealed', batches: [batch] });
     return batch;
@@ -207,6 +201,11 @@ export class SimulatedWorld {
     this.#brokers.changed();
   }
 
+  /** Of all batches that were sent. */
+  get recordCount(): number {
+    return this.#nextRecord;
+  }
+
   /** When the last stall ended, or will end. */
   get stalledUntilMs(): number {
     return this.#stalledUntilMs;
@@ -256,9 +255,7 @@ export class SimulatedWorld {
 
   /** The watermark moves on again. */
   release(topic: string, partition: number): void {
-    const released = this.cluster.partition(topic, partition);
-    released.held = false;
-    released.replicate(released.logEnd);
+    this.cluster.partition(topic, partition).release();
     this.changed();
   }
 
@@ -344,6 +341,8 @@ export class SimulatedWorld {
         this.closed = true;
         return;
       case 'transactionCallEnded':
+        assert.ok(!this.callsEnded.has(effect.operation), 'a call ends once');
+        this.callsEnded.set(effect.operation, effect);
         return;
       case 'splitBatch':
         this.#splitBatch(effect.batch, effect.pieceBytesMax);

@@ -22,6 +22,9 @@ import { refusal, SimulatedCoordinator } from './simulated-coordinator.ts';
 /** What goes wrong with a request: it is lost on the way there, or its answer is, or it is refused unread. */
 export type RequestFault = 'lostBefore' | 'lostAfter' | KafkaErrorName;
 
+/** A call that says nothing but its name. */
+export type PlainCall = Exclude<TransactionCall['call'], 'sendOffsetsToTransaction'>;
+
 export class TransactionDriver {
   nowMs = 0;
   readonly coordinator: SimulatedCoordinator;
@@ -61,9 +64,7 @@ export class TransactionDriver {
   }
 
   /** @returns the fault that the call ended with, undefined when it succeeded, 'pending' when it has not ended */
-  call(
-    call: Exclude<TransactionCall['call'], 'sendOffsetsToTransaction'>,
-  ): TransactionFault | 'pending' | undefined {
+  call(call: PlainCall): TransactionFault | 'pending' | undefined {
     return this.#outcome({ call, operation: this.#nextOperation++ });
   }
 

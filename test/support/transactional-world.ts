@@ -1,48 +1,40 @@
 /** A sender with a transactional id in the simulated world, and what an application does with it. */
 import assert from 'node:assert/strict';
 import type { ProducerBatch } from '../../src/accumulate/producer-batch.ts';
-import type { SenderConfig } from '../../src/send/sender-config.ts';
-import type { TransactionCall, TransactionFault } from '../../src/send/transaction-events.ts';
+import type { TransactionFault } from '../../src/send/transaction-events.ts';
 import type { Records } from './simulated-partition.ts';
-import { SimulatedWorld } from './simulated-world.ts';
-import { groupOf, offsetsOf } from './transaction-driver.ts';
+import { SimulatedWorld, type WorldOptions } from './simulated-world.ts';
+import { groupOf, offsetsOf, type PlainCall } from './transaction-driver.ts';
 
-type Call = Exclude<TransactionCall['call'], 'sendOffsetsToTransaction'>;
+interface TransactionalOptions extends WorldOptions {
+  /** Level of transaction.version. */
+  readonly version: number;
+  readonly partitions?: number;
+  readonly firstEpoch?: number;
+}
 
 export class TransactionalWorld {
   readonly world: SimulatedWorld;
   #operation = 0;
 
-  constructor(options: {
-    /** Level of transaction.version. */
-    version: number;
-    nodes?: number;
-    seed?: number;
-    partitions?: number;
-    config?: Partial<SenderConfig>;
-    firstEpoch?: number;
-  }) {
+  constructor({ version, partitions = 2, firstEpoch = 0, ...options }: TransactionalOptions) {
     const transactions = { transactionalId: 'shop', transactionTimeoutMs: 60_000 };
-    this.world = new SimulatedWorld({
-      nodes: options.nodes ?? 1,
-      seed: options.seed ?? 1,
-      config: { ...options.config, transactions },
-    });
-    this.world.cluster.coordinator.transactionVersion = options.version;
-    this.world.cluster.coordinator.firstEpoch = options.firstEpoch ?? 0;
-    this.world.cluster.createTopic('logs', options.partitions ?? 2);
+    this.world = new SimulatedWorld({ ...options, config: { ...options.config, transactions } });
+    this.world.cluster.coordinator.transactionVersion = version;
+    this.world.cluster.coordinator.firstEpoch = firstEpoch;
+    this.world.cluster.createTopic('logs', partitions);
     this.world.start();
     assert.equal(this.call('initTransactions'), undefined);
   }
 
   /** Begins a call; its end is looked up by the number. */
-  start(call: Call): number {
+  start(call: PlainCall): number {
     this.#operation += 1;
     this.world.step({ type: 'transactionCalled', call: { call, operation: this.#operation } });
     return this.#operation;
   }
 
-  call(call: Call): TransactionFault | undefined {
+  call(call: PlainCall): TransactionFault | undefined {
     return this.wait(this.start(call));
   }
 
@@ -65,10 +57,7 @@ export class TransactionalWorld {
   }
 
   ended(operation: number) {
-    const found = this.world.effects.find(
-      (effect) => effect.type === 'transactionCallEnded' && effect.operation === operation,
-    );
-    return found?.type === 'transactionCallEnded' ? found : undefined;
+    return this.world.callsEnded.get(operation);
   }
 
   /** What a reader of committed transactions gets of a partition. */

@@ -120,3 +120,6 @@ export const fetch = message({
     ),
   },
 });
+
+/** `isolation.level` of consumers, here and in ListOffsets. */
+export const isolationLevels = { readUncommitted: 0, readCommitted: 1 } as const;

@@ -33,10 +33,3 @@ export const messageSpecs: readonly MessageSpec[] = [
   getTelemetrySubscriptions,
   pushTelemetry,
 ];
-
-const byKey = new Map(messageSpecs.map((spec) => [spec.apiKey, spec]));
-
-/** The table of an API key; undefined for an API that millrace does not know. */
-export function messageSpecOf(apiKey: number): MessageSpec | undefined {
-  return byKey.get(apiKey);
-}

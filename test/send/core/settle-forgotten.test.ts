@@ -101,6 +101,28 @@ test('without permission to read, a batch that may be in and is refused for good
   world.verify();
 });
 
+test('without permission to read, what is before a batch that was given up may be in, too, and forgotten (seed 72883)', () => {
+  const world = SimulatedWorld.warm({ config: { requestTimeoutMs: 500 } });
+  world.faults.request = ({ type }) => (type === 'sendProduce' ? 'silent' : undefined);
+  const first = world.send('logs', 0, 1);
+  const last = world.send('logs', 0, 1);
+  world.run(10);
+  world.faults.request = ({ type }) =>
+    type === 'sendDescribeProducers' ? { error: 'TOPIC_AUTHORIZATION_FAILED' } : undefined;
+  world.faults.refusal = ({ records }) => (records.from === 11 ? 'MESSAGE_TOO_LARGE' : undefined);
+  // Of the two that are in, one is remembered.
+  world.restart(0, 20, { keepsLeaders: true });
+  world.run(100);
+  const next = world.send('logs', 0, 1);
+  world.settle(20_000);
+  assert.deepEqual(
+    [first, last, next].map((batch) => world.outcome(batch).written),
+    ['perhaps', 'perhaps', 'yes'],
+  );
+  assert.equal(world.cluster.partition('logs', 0).logEnd, 13);
+  world.verify();
+});
+
 test('offsets that were found in a topic are not held against the one that was created again meanwhile (seed 426)', () => {
   const world = SimulatedWorld.warm({ nodes: 2 });
   const topic = world.cluster.topics.get('logs');
