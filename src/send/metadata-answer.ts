@@ -25,6 +25,8 @@ import {
 
 /** A topic is called missing when so many answers in a row did not have it: one that was just created is not everywhere at once. */
 const MISSING_ANSWERS = 3;
+/** A broker that lags behind names the former id of a topic; when so many answers in a row do, it is ours that is of the past. */
+const FORMER_ANSWERS = 5;
 
 /** What ends the sender: Kafka's name of it, and one sentence. */
 interface Fault {
@@ -135,7 +137,8 @@ function takeTopic(
   if (error !== errors.NONE) return withoutTopic(state, topic, error, nowMs);
   topic.missingCount = 0;
   if (answer.topicId !== '') {
-    if (answer.topicId === topic.formerTopicId) return !isBusy(topic);
+    topic.formerCount = answer.topicId === topic.formerTopicId ? topic.formerCount + 1 : 0;
+    if (topic.formerCount > 0 && topic.formerCount < FORMER_ANSWERS) return !isBusy(topic);
     if (topic.topicId !== '' && topic.topicId !== answer.topicId) recreated(state, topic);
     topic.topicId = answer.topicId;
   }

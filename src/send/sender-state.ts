@@ -92,6 +92,8 @@ export interface TopicState {
   topicId: string;
   /** Of the topic of this name before it was created again: brokers that lag behind still tell of it. */
   formerTopicId: string;
+  /** Answers in a row that name the former one. */
+  formerCount: number;
   /** Metadata named its partitions at least once. */
   known: boolean;
   /** How many there are; 0 until known. */
@@ -257,6 +259,7 @@ export function topicOf(state: SenderState, topic: string): TopicState {
     topic,
     topicId: '',
     formerTopicId: '',
+    formerCount: 0,
     known: false,
     partitionCount: 0,
     partitions: [],

@@ -63,6 +63,8 @@ export interface Settle {
   /** Whom all questions of this round are for. */
   leaderId: number;
   leaderEpoch: number;
+  /** A broker that was restarted is back before its new epoch is heard of, and may have forgotten what it said. */
+  connection: number;
   topicId: string;
   /** Behind the last record of ours that the leader knows of, in the count of the partition; undefined when it does not know us. */
   reached: number | undefined;
@@ -117,6 +119,7 @@ export function beginSettle(state: SenderState, partition: PartitionState, nowMs
     askedMs: -Infinity,
     leaderId: NO_NODE,
     leaderEpoch: -1,
+    connection: 0,
     topicId: '',
     reached: undefined,
     logEnd: 0n,
@@ -207,10 +210,11 @@ export function advanceSettle(
     if (!isFresh(state, settle.refresh)) return undefined;
     settle.leaderId = partition.leaderId;
     settle.leaderEpoch = partition.leaderEpoch;
+    settle.connection = node.connection;
     settle.topicId = partition.topic.topicId;
     settle.phase = 'leader';
-  } else if (isMoved(partition, settle)) {
-    anew(state, partition, settle, 'the leader has moved', nowMs);
+  } else if (isMoved(partition, settle) || node.connection !== settle.connection) {
+    anew(state, partition, settle, 'the leader has moved, or its connection was lost', nowMs);
     return undefined;
   }
   if (settle.phase === 'resend') return partition.retries[resendIndex(partition, settle)];
@@ -277,10 +281,8 @@ function resendIndex({ retries }: PartitionState, settle: Settle): number {
   const { reached, probe, blind } = settle;
   if (blind) return probe ?? 0;
   if (reached === undefined) return 0;
-  const next = retries.findIndex(({ counter }) => counter >= reached);
-  if (retries[next]?.counter === reached) return next;
-  // Behind a gap nothing can be in, but only the leader's refusal proves that.
-  return retries.findIndex(({ counter, maybeAppended }) => maybeAppended && counter >= reached);
+  // Behind a gap nothing can be in, but only the leader's refusal proves that. In order also there: one that has forgotten us takes it.
+  return retries.findIndex(({ counter }) => counter >= reached);
 }
 
 /** Goes on to what is not known yet, or ends when all is. */

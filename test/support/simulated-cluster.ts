@@ -246,6 +246,19 @@ export class SimulatedCluster {
     };
   }
 
+  /**
+   * Left out, because no client can help it: the late request of a dead connection whose records were written by another attempt, at a broker
+   * that has forgotten the producer id since.
+   */
+  isPastHelp(node: number, { topic, partition: index, producerId, records }: ProduceCall): boolean {
+    const partition = this.topics.get(topic)?.partitions[index];
+    if (partition === undefined || partition.stateOf(node).has(producerId)) return false;
+    const end = records.from + records.count;
+    return partition.log.some(
+      ({ records: { from, count } }) => from < end && records.from < from + count,
+    );
+  }
+
   /** The error of a question for the leader that carries the epoch it is thought to have. */
   leaderError(node: number, topic: string, partition: number, epoch: number): KafkaErrorName {
     const found = this.topics.get(topic)?.partitions[partition];

@@ -171,7 +171,8 @@ export class SimulatedConnections {
     const serviceMs = fault === 'zombie' ? random() * 600 : random() * 2;
     this.#world.after(serviceMs + (options.delayMs ?? 0), () => {
       if (one.dead) return;
-      this.#brokers.handle(one.node, framed, options, (answer) => {
+      const handled = one.open ? framed : this.#late(one.node, framed);
+      this.#brokers.handle(one.node, handled, options, (answer) => {
         one.busy = false;
         if (fault === 'cutAfter') this.#cut(one);
         one.silent ||= fault === 'silent';
@@ -181,6 +182,11 @@ export class SimulatedConnections {
         this.#work(one);
       });
     });
+  }
+
+  #late(node: number, { effect, calls }: Framed): Framed {
+    const { cluster } = this.#world;
+    return { effect, calls: calls.filter((call) => !cluster.isPastHelp(node, call)) };
   }
 
   #answer(one: Connection, answer: SenderEvent): void {

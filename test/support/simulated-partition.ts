@@ -2,6 +2,8 @@
 import type { Marker } from './simulated-coordinator.ts';
 
 const REMEMBERED_BATCHES = 5;
+/** Left out: records that wait in the sender for longer than brokers remember a producer. Of older ones the state would be gone at once. */
+const RECORD_AGE_MAX_MS = 90_000;
 export const SEQUENCES = 2 ** 31;
 
 /** The records of a batch in a test: numbers in a row. */
@@ -151,7 +153,8 @@ function remember(state: Map<bigint, ProducerEntry>, entry: LogEntry, keep: numb
   const known = state.get(entry.producerId);
   const before = known?.epoch === entry.producerEpoch ? known.batches : [];
   const batches = [...before, entry].slice(-keep);
-  const lastTimestampMs = entry.timestampMs ?? entry.appendedMs;
+  const { appendedMs, timestampMs = appendedMs } = entry;
+  const lastTimestampMs = Math.max(timestampMs, appendedMs - RECORD_AGE_MAX_MS);
   state.set(entry.producerId, {
     epoch: entry.producerEpoch,
     lastSequence,
