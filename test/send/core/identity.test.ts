@@ -110,6 +110,21 @@ test('a batch on its way when the topic is created again is in the new one once'
   assert.equal(world.cluster.partition('logs', 0).logEnd, 20);
 });
 
+test('an id of before that a broker told of, which lags behind, is left when all others name the newer one (seed 97625)', () => {
+  const world = SimulatedWorld.warm();
+  const between = world.cluster.createTopic('logs', 1);
+  const newest = world.cluster.createTopic('logs', 1);
+  refresh(world);
+  // Of the one between nobody has heard before.
+  world.cluster.topics.set('logs', between);
+  refresh(world);
+  world.cluster.topics.set('logs', newest);
+  const batch = world.send('logs', 0);
+  world.settle(30_000);
+  assert.equal(world.outcome(batch).type, 'acked');
+  assert.equal(newest.partitions[0]?.log.length, 1);
+});
+
 test('a topic that vanishes from metadata keeps its sequences', () => {
   const world = SimulatedWorld.warm();
   const topic = world.cluster.topics.get('logs');

@@ -304,6 +304,48 @@ test('a batch behind a gap that has to be split while its partition is settled i
   world.verify();
 });
 
+test('behind a gap the first that is open is the question: a broker that has forgotten us takes whatever comes (seed 35482)', () => {
+  const world = SimulatedWorld.warm({ config: { requestTimeoutMs: 500 } });
+  world.faults.request = ({ type }) => (type === 'sendProduce' ? 'cutBefore' : undefined);
+  world.send('logs', 0, 5);
+  world.send('logs', 0, 10);
+  world.send('logs', 0, 5);
+  world.run(10);
+  world.faults = {
+    refusal: ({ records }) => {
+      if (records.from === 10) return 'INVALID_RECORD';
+      if (records.count <= 6) return undefined;
+      world.cluster.partition('logs', 0).forgetProducers();
+      return 'MESSAGE_TOO_LARGE';
+    },
+  };
+  world.settle();
+  const written = world.cluster.partition('logs', 0).log.map(({ records }) => records.from);
+  assert.deepEqual(written, [0, 15, 20, 25]);
+});
+
+test('what the leader said is void with its connection: it may have been restarted, and have forgotten it (seed 44079)', () => {
+  const world = SimulatedWorld.warm();
+  const partition = world.cluster.partition('logs', 0);
+  world.faults.request = ({ type }) => (type === 'sendProduce' ? 'cutBefore' : undefined);
+  const { producerId, producerEpoch, baseSequence, payload: records } = world.send('logs', 0);
+  world.run(10);
+  let isAsked = false;
+  world.faults.request = (effect) => {
+    if (effect.type !== 'sendListOffsets' || effect.replicaId !== -2 || isAsked) return undefined;
+    // It has just said that it does not have the batch. Now it has, and is restarted before the resend may go out.
+    isAsked = true;
+    const identity = { producerId, producerEpoch, baseSequence, records };
+    partition.append({ baseOffset: partition.logEnd, ...identity, appendedMs: world.nowMs });
+    partition.replicate(partition.logEnd);
+    world.after(100, () => world.restart(0, 20, { keepsLeaders: true, losesState: true }));
+    return { throttleMs: 500 };
+  };
+  world.settle();
+  assert.equal(partition.log.length, 2);
+  world.verify();
+});
+
 test('a wrong checksum twice is our own fault while settling, too', () => {
   const world = SimulatedWorld.warm();
   world.faults.request = ({ type }) => (type === 'sendProduce' ? 'cutBefore' : undefined);
