@@ -79,7 +79,7 @@ export class Pipeline {
 
   private constructor(options: PipelineOptions, parts: EngineParts) {
     const { config, telemetry } = options;
-    const { memory, arena, kernel, compressor } = parts;
+    const { memory, layout, arena, kernel, compressor } = parts;
     this.#options = options;
     this.#arena = arena;
     this.#tracker = new DeliveryTracker();
@@ -106,7 +106,7 @@ export class Pipeline {
       clock: systemClock,
       lingerMs: config.kafka.lingerMs,
       topics: config.inputs.map((input) => routeSpec(input)),
-      chunkBytesMax: chunkBytesMax(config.kafka, compressor.codec),
+      chunkBytesMax: chunkBytesMax(config.kafka, compressor.codec, layout.rawBytes),
       dispatch: (chunk) => this.#pool.submit(chunk),
       isBacklogged: () => this.#pool.isBusy,
     });

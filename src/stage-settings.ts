@@ -11,10 +11,10 @@ import { assert } from './shared/assert.ts';
 
 /** Of a Produce request, what is not batches: header, topic name, array lengths, for one batch at least. */
 const REQUEST_ROOM_BYTES = 1024;
-/** What a worker's scratch holds as records; see docs/decisions/cpu-per-gigabyte.md for what longer chunks save. */
-const CHUNK_BYTES_MAX = 1900 * 1024;
+/** Of an encoder's room for records: lines become longer by that. */
+const RAW_FILL = 0.9;
 /** Lines at most so much longer than `batch.size` become one batch when they are compressed; lines that shrink less become two. */
-const COMPRESSED_FILL = 2;
+const COMPRESSED_FILL = 3;
 /** Lines become records, which are longer: a chunk this much shorter than a batch leaves no sliver behind. */
 const UNCOMPRESSED_FILL = 0.85;
 
@@ -23,13 +23,17 @@ export function batchBytesMax(kafka: KafkaConfig): number {
   return kafka.maxRequestSize - REQUEST_ROOM_BYTES;
 }
 
-/** Longest chunk under backlog, in bytes. */
-export function chunkBytesMax(kafka: KafkaConfig, codec: CodecName): number {
+/**
+ * Longest chunk under backlog, in bytes.
+ *
+ * @param rawBytes an encoder's room for records before compression
+ */
+export function chunkBytesMax(kafka: KafkaConfig, codec: CodecName, rawBytes: number): number {
   const aim =
     codec === 'none'
       ? Math.floor(kafka.batchSize * UNCOMPRESSED_FILL)
       : COMPRESSED_FILL * kafka.batchSize;
-  return Math.min(CHUNK_BYTES_MAX, aim);
+  return Math.min(Math.floor(RAW_FILL * rawBytes), aim);
 }
 
 /**

@@ -7,6 +7,10 @@ const KERNEL_STATICS_BYTES = 65_536;
 /** Hash tables and answers of the kernel, and what it may read beyond the records. */
 const TABLE_BYTES = 65_536;
 const RAW_BYTES_MIN = 2 * 2 ** 20;
+/** Longer chunks cost less, up to here: docs/decisions/cpu-per-gigabyte.md. */
+const RAW_BYTES_MAX = 3.25 * 2 ** 20;
+/** Of all memory, so that most of it is left for what is on its way. */
+const RAW_SHARE_MAX = 1 / 5;
 
 export interface RingPairLayout {
   /** Main writes, the worker reads. */
@@ -27,6 +31,8 @@ export interface MemoryLayout {
   readonly rings: readonly RingPairLayout[];
   /** Index 0 is main's, 1 and on the workers'. */
   readonly scratch: readonly ScratchLayout[];
+  /** Of each scratch, for records before compression. */
+  readonly rawBytes: number;
   readonly arena: { readonly address: number; readonly bytes: number };
 }
 
@@ -55,12 +61,20 @@ export function layoutMemory(
     submission: take(RING_BYTES, LINE_BYTES),
     completion: take(RING_BYTES, LINE_BYTES),
   }));
-  const scratchBytes = TABLE_BYTES + Math.max(RAW_BYTES_MIN, recordBytesMax);
+  const rawBytes = rawBytesOf(totalBytes, workers, recordBytesMax);
+  const scratchBytes = TABLE_BYTES + rawBytes;
   const scratch = Array.from({ length: workers + 1 }, () => ({
     address: take(scratchBytes, PAGE_BYTES),
     bytes: scratchBytes,
   }));
   const address = take(0, PAGE_BYTES);
   assert(address < totalBytes, 'buffer.memory is larger than what the encoders need');
-  return { doorbell, rings, scratch, arena: { address, bytes: totalBytes - address } };
+  return { doorbell, rings, scratch, rawBytes, arena: { address, bytes: totalBytes - address } };
+}
+
+function rawBytesOf(totalBytes: number, workers: number, recordBytesMax: number): number {
+  // Records that come ready are compressed from where they are.
+  if (recordBytesMax === 0) return RAW_BYTES_MIN;
+  const share = Math.floor((totalBytes * RAW_SHARE_MAX) / (workers + 1));
+  return Math.max(recordBytesMax, RAW_BYTES_MIN, Math.min(RAW_BYTES_MAX, share));
 }

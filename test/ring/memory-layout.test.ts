@@ -40,6 +40,15 @@ test('scratch grows with the longest record, and a memory that has no room for t
   assert.throws(() => layoutMemory(4 * MEGABYTE, 2), /larger than what the encoders need/);
 });
 
+test('where lines become records an encoder has room for long chunks, but a fifth of the memory at most', () => {
+  const rawBytes = (megabytes: number, workers: number): number =>
+    layoutMemory(megabytes * MEGABYTE, workers, 1000).rawBytes / MEGABYTE;
+  assert.equal(rawBytes(64, 1), 3.25);
+  assert.ok(Math.abs(rawBytes(64, 4) - 64 / 5 / 5) < 0.01);
+  assert.equal(rawBytes(14, 1), 2);
+  assert.equal(layoutMemory(64 * MEGABYTE, 1, 0).rawBytes, 2 * MEGABYTE);
+});
+
 test('the memory has the size that was asked for, and both kinds of view show the same bytes', () => {
   const memory = allocateSharedMemory(3 * KERNEL_BYTES - 1);
   assert.equal(memory.bytes.length, 3 * KERNEL_BYTES);
