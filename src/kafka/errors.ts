@@ -254,6 +254,11 @@ export function errorOf(code: number): KafkaError {
   return byCode.get(code) ?? errors.UNKNOWN_SERVER_ERROR;
 }
 
+/** For people: Kafka's name of it, and what it means. */
+export function inWords({ name, meaning }: KafkaError): string {
+  return `${name}: ${meaning}`;
+}
+
 function named<Name extends KafkaErrorName>(table: Record<Name, Row>): Record<Name, KafkaError> {
   const entries = Object.entries<Row>(table).map(([name, row]) => [
     name,

@@ -1,7 +1,7 @@
 /** What the answers mean for a batch that is done, and for the partition it belongs to. */
 import type { ProducerBatch } from '../accumulate/producer-batch.ts';
 import type { RecordFault } from '../ack/produce-outcome.ts';
-import { errors, type KafkaError, type ProduceAction } from '../kafka/errors.ts';
+import { errors, inWords, type KafkaError, type ProduceAction } from '../kafka/errors.ts';
 import { at, complete, tell } from './batch-outcome.ts';
 import type { SentEntry } from './in-flight-requests.ts';
 import {
@@ -199,7 +199,7 @@ export function giveUp(state: SenderState, batch: ProducerBatch, error: KafkaErr
 export function fatalMessage(batch: ProducerBatch, error: KafkaError): string {
   const place = `${batch.topic}-${String(batch.partition)}`;
   if (error === errors.INVALID_PRODUCER_EPOCH) return `${place}: ${sharedMessage(batch)}`;
-  return `${place}: ${error.name}: ${error.meaning}`;
+  return `${place}: ${inWords(error)}`;
 }
 
 export function sharedMessage({ producerId }: ProducerBatch): string {

@@ -5,7 +5,7 @@
  * final only for a batch without an earlier attempt of unknown outcome; any other is settled.
  */
 import type { ProducerBatch } from '../accumulate/producer-batch.ts';
-import { errorOf, errors, type KafkaError } from '../kafka/errors.ts';
+import { errorOf, errors, inWords, type KafkaError } from '../kafka/errors.ts';
 import { assert } from '../shared/assert.ts';
 import {
   acknowledge,
@@ -169,7 +169,7 @@ function refused(
   if (isMaybeAppended(error)) batch.maybeAppended = true;
   batch.corruptOnce ||= action === 'retryThenFatal';
   if (action === 'settle' || (batch.maybeAppended && (action === 'split' || action === 'fail'))) {
-    partition.settleCause ??= `${error.name}: ${error.meaning}`;
+    partition.settleCause ??= inWords(error);
   }
   if (!batch.maybeAppended) watchExpiry(state, batch);
   if (action === 'park') {

@@ -1,5 +1,5 @@
 /** What the leader says about the partition that is settled: how far it got, how far its log is replicated, what headers it holds. */
-import { errorOf, errors, type KafkaError } from '../kafka/errors.ts';
+import { errorOf, errors, inWords, type KafkaError } from '../kafka/errors.ts';
 import { assert } from '../shared/assert.ts';
 import { park } from './batch-results.ts';
 import type { BatchHeader, HeadersRead, OffsetListed, ProducersDescribed } from './events.ts';
@@ -64,7 +64,7 @@ function failed(
     }
     park(state, partition, error, nowMs);
   }
-  anew(state, partition, settle, `${error.name}: ${error.meaning}`, nowMs);
+  anew(state, partition, settle, inWords(error), nowMs);
 }
 
 /** The leader may not tell us. Resends are safe all the same, only less sure to find the end. */

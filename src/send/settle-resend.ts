@@ -1,6 +1,6 @@
 /** What the answer to a batch means that was sent again to settle its partition. Anything but "it is in" starts the protocol anew. */
 import type { ProducerBatch } from '../accumulate/producer-batch.ts';
-import { errorOf, type KafkaError } from '../kafka/errors.ts';
+import { errorOf, inWords, type KafkaError } from '../kafka/errors.ts';
 import {
   acknowledge,
   actionOf,
@@ -95,11 +95,7 @@ function resendRefused(
       return;
     }
   }
-  anew(state, partition, settle, reasonOf(error), nowMs);
-}
-
-function reasonOf({ name, meaning }: KafkaError): string {
-  return `${name}: ${meaning}`;
+  anew(state, partition, settle, inWords(error), nowMs);
 }
 
 function outOfOrder(
@@ -135,7 +131,7 @@ function outOfOrder(
   // The same refusal with the same state a second time is an answer.
   settle.refused = batch;
   settle.refusedReached = settle.reached;
-  anew(state, partition, settle, reasonOf(error), nowMs);
+  anew(state, partition, settle, inWords(error), nowMs);
 }
 
 /** The leader itself refuses it, twice, and does not know it: it is not in, and neither is what came after it. */
