@@ -13,7 +13,7 @@ import { encodeFlags } from './encode/encode-task.ts';
 import { EncoderPool } from './encode/encoder-pool.ts';
 import { createEngineParts, senderParts, type EngineParts } from './engine-parts.ts';
 import { BATCH_HEADER_BYTES } from './kafka/record-batch.ts';
-import type { Delivery } from './producer/delivery.ts';
+import type { Deliveries, Delivery } from './producer/delivery.ts';
 import type { OpenBatch } from './producer/open-batch.ts';
 import { OpenBatches, type PlacedRecord } from './producer/open-batches.ts';
 import type { Arena } from './ring/arena.ts';
@@ -30,9 +30,6 @@ import type { TransactionPhase } from './send/transaction-state.ts';
 import { later } from './shared/later.ts';
 import type { Telemetry } from './shared/telemetry.ts';
 import { batchBytesMax } from './stage-settings.ts';
-
-/** Deliveries of a batch's records, in their order. */
-type Deliveries = readonly Delivery[];
 
 interface RecordChunk extends ChunkToEncode {
   readonly batch: OpenBatch;
@@ -102,8 +99,8 @@ export class ProducerEngine {
   }
 
   /** @returns whether there was room; if not, `delivery` is not settled */
-  append(record: PlacedRecord, delivery: Delivery): boolean {
-    return this.#batches.append(record, delivery);
+  append(record: PlacedRecord, delivery: Delivery, slot: number): boolean {
+    return this.#batches.append(record, delivery, slot);
   }
 
   topic(name: string): TopicView | undefined {
@@ -188,7 +185,5 @@ function cutDeliveries(
 }
 
 function settle(batch: SealedProducerBatch<Deliveries>, outcome: ProduceOutcome): void {
-  batch.payload.ranges.forEach((delivery, index) => {
-    delivery.settle(outcome, index);
-  });
+  batch.payload.ranges.settle(outcome);
 }

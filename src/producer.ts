@@ -145,28 +145,8 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
 
   /** Sends all, in their order. The promise is kept when all are acknowledged, and rejected with the first failure when all have their end. */
   async sendAll(records: Iterable<ProducerRecord<K, V>>): Promise<RecordMetadata[]> {
-    const ends: RecordMetadata[] = [];
-    let failure: KafkaError | undefined;
-    let open = 1;
-    await new Promise<void>((resolve) => {
-      // One promise for all of them: a promise for each would cost more than the record does.
-      const ended = (): void => {
-        open -= 1;
-        if (open === 0) resolve();
-      };
-      let count = 0;
-      for (const record of records) {
-        const index = count;
-        count += 1;
-        open += 1;
-        this.#intake.take(record, (error, metadata) => {
-          failure ??= error ?? undefined;
-          if (metadata !== null) ends[index] = metadata;
-          ended();
-        });
-      }
-      ended();
-    });
+    // One promise for all of them: a promise for each would cost more than the record does.
+    const { failure, ends } = await this.#intake.takeAll(records);
     if (failure !== undefined) throw failure;
     return ends;
   }

@@ -85,7 +85,7 @@ async function carry(
       const batch = present(client.batch, why);
       const size = recordsInCall(load.valueBytes);
       for (let left = count; left > 0; left -= size) {
-        await batch(Array.from({ length: Math.min(size, left) }, next));
+        await batch(several(next, Math.min(size, left)));
       }
       return [];
     }
@@ -116,6 +116,12 @@ async function carry(
       return latencies;
     }
   }
+}
+
+function several(next: () => LoadRecord, count: number): LoadRecord[] {
+  const records: LoadRecord[] = [];
+  for (let i = 0; i < count; i++) records.push(next());
+  return records;
 }
 
 /** The same values and keys again and again: making them must not be what is measured. */

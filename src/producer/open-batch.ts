@@ -1,7 +1,7 @@
 /** A batch that records are still written into: in the arena, behind the blank header that it will have on the wire. */
 import { BATCH_HEADER_BYTES } from '../kafka/record-batch.ts';
 import type { Run } from '../ring/arena.ts';
-import type { Delivery } from './delivery.ts';
+import { Deliveries } from './delivery.ts';
 
 export class OpenBatch {
   readonly topic: string;
@@ -15,8 +15,7 @@ export class OpenBatch {
   run: Run;
   /** Bytes that are written, the header's included. */
   bytes = BATCH_HEADER_BYTES;
-  /** Of its records, in their order. */
-  readonly deliveries: Delivery[] = [];
+  readonly deliveries = new Deliveries();
 
   constructor(
     place: { readonly topic: string; readonly partition: number | undefined },
@@ -33,6 +32,6 @@ export class OpenBatch {
   }
 
   get recordCount(): number {
-    return this.deliveries.length;
+    return this.deliveries.count;
   }
 }

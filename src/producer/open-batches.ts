@@ -55,6 +55,8 @@ export class OpenBatches {
   readonly #open = new Map<string, Map<number, OpenBatch>>();
   /** All of them, oldest first. */
   readonly #byAge = new Set<OpenBatch>();
+  /** Open, and written to last: mostly the next record goes there, too. */
+  #last: OpenBatch | undefined;
   #untime: (() => void) | undefined;
 
   constructor(options: OpenBatchesOptions) {
@@ -63,14 +65,18 @@ export class OpenBatches {
     this.#writer = new RecordWriter(memory.buffer(0, memory.bytes.byteLength));
   }
 
-  /** Whether there is room for the record now; if there is, it is written, and `delivery` will be settled. */
-  append(record: PlacedRecord, delivery: Delivery): boolean {
+  /**
+   * Whether there is room for the record now; if there is, it is written, and `delivery` will be settled. Nothing of `record` is kept.
+   *
+   * @param slot by which `delivery` knows the record
+   */
+  append(record: PlacedRecord, delivery: Delivery, slot: number): boolean {
     const open = this.#openFor(record);
-    if (open !== undefined && this.#write(open, record, delivery)) return true;
+    if (open !== undefined && this.#write(open, record, delivery, slot)) return true;
     if (open !== undefined) this.#close(open);
     const begun = this.#begin(record);
     if (begun === undefined) return false;
-    const isWritten = this.#write(begun, record, delivery);
+    const isWritten = this.#write(begun, record, delivery, slot);
     assert(isWritten, 'a new batch has room for its first record');
     return true;
   }
@@ -82,8 +88,10 @@ export class OpenBatches {
     this.#untime = undefined;
   }
 
-  #openFor({ topic, partition = -1 }: PlacedRecord): OpenBatch | undefined {
-    return this.#open.get(topic)?.get(partition);
+  #openFor({ topic, partition }: PlacedRecord): OpenBatch | undefined {
+    const last = this.#last;
+    if (last?.partition === partition && last?.topic === topic) return last;
+    return this.#open.get(topic)?.get(partition ?? -1);
   }
 
   #begin(record: PlacedRecord): OpenBatch | undefined {
@@ -102,7 +110,7 @@ export class OpenBatches {
   }
 
   /** False when it does not fit, by batch.size or for want of memory to grow into. */
-  #write(batch: OpenBatch, record: PlacedRecord, delivery: Delivery): boolean {
+  #write(batch: OpenBatch, record: PlacedRecord, delivery: Delivery, slot: number): boolean {
     const { key, value, headers, timestampMs, bytesMax } = record;
     const { batchBytes } = this.#options;
     const delta = timestampMs - batch.baseTimestampMs;
@@ -116,10 +124,11 @@ export class OpenBatches {
     if (end > batch.run.bytes && !this.#grow(batch, end)) return false;
     const at = batch.run.address + batch.bytes;
     end = batch.bytes + this.#writer.write(at, index, delta, key, value, headers);
-    delivery.written(this.#writer.keySize, this.#writer.valueSize);
+    delivery.written(slot, this.#writer.keySize, this.#writer.valueSize);
     batch.bytes = end;
-    batch.deliveries.push(delivery);
+    batch.deliveries.push(delivery, slot);
     batch.maxTimestampMs = Math.max(batch.maxTimestampMs, timestampMs);
+    this.#last = batch;
     if (end >= batchBytes) this.#close(batch);
     return true;
   }
@@ -142,6 +151,7 @@ export class OpenBatches {
     assert(ofTopic?.delete(batch.partition ?? -1) === true, 'an open batch is known by its place');
     if (ofTopic.size === 0) this.#open.delete(batch.topic);
     this.#byAge.delete(batch);
+    if (this.#last === batch) this.#last = undefined;
     batch.run = this.#options.arena.trim(batch.run, batch.bytes);
     this.#options.dispatch(batch);
   }

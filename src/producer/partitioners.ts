@@ -5,6 +5,7 @@
  */
 import { UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
 import { writeUtf8 } from '../kafka/utf8.ts';
+import type { TopicView } from '../send/network-client.ts';
 import { assert } from '../shared/assert.ts';
 import { IllegalArgumentError, KafkaError } from './errors.ts';
 import { murmur2 } from './murmur2.ts';
@@ -138,4 +139,21 @@ function ask<K, V>(partitioner: Partitioner<K, V>, input: PartitionerInput<K, V>
 
 function bytesOf(serialized: Serialized): Uint8Array | null {
   return typeof serialized === 'string' ? Buffer.from(serialized) : serialized;
+}
+
+/** What partitioners may know: which partitions have a leader is found out when one asks. */
+export class PartitionsOf implements TopicPartitions {
+  readonly #topic: TopicView;
+
+  constructor(topic: TopicView) {
+    this.#topic = topic;
+  }
+
+  get count(): number {
+    return this.#topic.partitionCount;
+  }
+
+  get available(): readonly number[] {
+    return this.#topic.available();
+  }
 }

@@ -41,12 +41,12 @@ export class RecordDelivery implements Delivery {
     this.#callback = callback;
   }
 
-  written(keyBytes: number, valueBytes: number): void {
+  written(_slot: number, keyBytes: number, valueBytes: number): void {
     this.#keyBytes = keyBytes;
     this.#valueBytes = valueBytes;
   }
 
-  settle(outcome: ProduceOutcome, index: number): void {
+  settle(_slot: number, outcome: ProduceOutcome, index: number): void {
     if (outcome.type !== 'acked') {
       this.fail(errorOf(outcome, this.topic, outcome.partition, index), outcome.partition);
       return;

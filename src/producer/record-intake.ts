@@ -8,22 +8,17 @@ import type { KafkaConfig } from '../../config/schema.ts';
 import { UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
 import type { TopicView } from '../send/network-client.ts';
 import { later } from '../shared/later.ts';
+import { CallDelivery } from './call-delivery.ts';
 import type { Delivery } from './delivery.ts';
-import { BufferExhaustedError, IllegalStateError, KafkaError, TimeoutError } from './errors.ts';
+import { KafkaError } from './errors.ts';
 import { InOrder } from './in-order.ts';
+import { asKafkaError, closedError, exhaustedError, lateError } from './intake-errors.ts';
 import { ProducerInterceptors, type InterceptorFault } from './interceptors.ts';
-import type { PlacedRecord } from './open-batches.ts';
-import { createPartitioner, type ChoosePartition, type TopicPartitions } from './partitioners.ts';
+import { createPartitioner, PartitionsOf, type ChoosePartition } from './partitioners.ts';
 import { PreparedRecord, type RecordDoor } from './prepared-record.ts';
 import type { ProducerOwnSettings } from './producer-config.ts';
-import {
-  checkRecord,
-  checkTopic,
-  headersOf,
-  kindOf,
-  type Headers,
-  type ProducerRecord,
-} from './record.ts';
+import { QuickIntake, type QuickEngine } from './quick-intake.ts';
+import { checkRecord, checkTopic, headersOf, type Headers, type ProducerRecord } from './record.ts';
 import { RecordDelivery, type DeliveryCallback, type DeliveryWatch } from './record-delivery.ts';
 import { checkSize } from './record-size.ts';
 import { serialize, serializers, type Serialized, type Serializer } from './serializers.ts';
@@ -31,10 +26,9 @@ import { refusalOf, type PermissionWait } from './topic-refusal.ts';
 import { WaitingLine, type Attempt } from './waiting-line.ts';
 
 /** What the intake needs of the engine. */
-export interface IntakeEngine {
+export interface IntakeEngine extends QuickEngine {
   /** What is known of a topic; asks for it when that is not enough. */
   topic(name: string): TopicView | undefined;
-  append(record: PlacedRecord, delivery: Delivery): boolean;
 }
 
 /** Whether records may go on. */
@@ -71,6 +65,8 @@ export class RecordIntake<K, V> {
   readonly #valueSerializer: Serializer<V>;
   readonly #choose: ChoosePartition<K, V>;
   readonly #interceptors: ProducerInterceptors<K, V>;
+  /** Undefined where the application has a say in each record. */
+  readonly #quick: QuickIntake<K, V> | undefined;
   readonly #door: RecordDoor<K, V>;
   readonly #watch: DeliveryWatch;
   readonly #maxBlockMs: number;
@@ -98,6 +94,7 @@ export class RecordIntake<K, V> {
       settings['interceptor.classes'] ?? [],
       options.onInterceptorFault,
     );
+    this.#quick = this.#createQuick(options);
     this.#maxBlockMs = kafka.maxBlockMs;
     this.#maxBlockRecords = kafka.maxBlockRecords;
     this.#line = new WaitingLine({
@@ -109,7 +106,7 @@ export class RecordIntake<K, V> {
     this.#door = {
       attempt: (prepared) => this.#attempt(prepared),
       expire: ({ topic, record, delivery }, reason) => {
-        delivery.fail(this.#lateError(topic, record.partition, reason), record.partition);
+        delivery.fail(this.#late(topic, record.partition, reason), record.partition);
       },
     };
     this.#watch = {
@@ -144,6 +141,10 @@ export class RecordIntake<K, V> {
     this.#sent += 1;
     const record = this.#interceptors.isEmpty ? given : this.#interceptors.onSend(given);
     const timestampMs = (record as Partial<typeof record> | null)?.timestamp ?? Date.now();
+    if (this.#isOrdinary(record)) {
+      const delivery = new RecordDelivery(record.topic, [], timestampMs, this.#watch, callback);
+      if (this.#takeQuickly(record, timestampMs, delivery, 0)) return;
+    }
     let headers: Headers = [];
     try {
       const refusal = this.#isClosed ? closedError() : this.#options.transactions?.refusal();
@@ -169,6 +170,67 @@ export class RecordIntake<K, V> {
       const refused = new RecordDelivery(topic, headers, timestampMs, this.#watch, callback);
       refused.fail(asKafkaError(error), partition);
     }
+  }
+
+  /**
+   * Takes all, in their order. Their time, where they have none of their own, is that of the call.
+   *
+   * @returns when all have their end
+   */
+  takeAll(records: Iterable<ProducerRecord<K, V>>): Promise<CallDelivery> {
+    return new Promise((resolve) => {
+      const nowMs = Date.now();
+      const call = new CallDelivery(this.#watch, nowMs, () => {
+        resolve(call);
+      });
+      for (const record of records) {
+        const slot = call.begin();
+        const timestampMs = this.#isOrdinary(record) ? (record.timestamp ?? nowMs) : NaN;
+        if (timestampMs >= 0 && this.#takeQuickly(record, timestampMs, call, slot)) {
+          if (timestampMs !== nowMs) call.stamp(slot, timestampMs);
+          this.#sent += 1;
+        } else this.take(record, call.callback(slot));
+      }
+      call.taken();
+    });
+  }
+
+  #createQuick({ settings, kafka }: RecordIntakeOptions<K, V>): QuickIntake<K, V> | undefined {
+    const own = [settings['key.serializer'], settings['value.serializer']];
+    const isOwn = own.some((serializer) => typeof serializer === 'function');
+    if (isOwn || settings['partitioner.class'] !== undefined || !this.#interceptors.isEmpty) {
+      return undefined;
+    }
+    return new QuickIntake({
+      keySerializer: this.#keySerializer,
+      valueSerializer: this.#valueSerializer,
+      choose: this.#choose,
+      limits: kafka,
+    });
+  }
+
+  /** Nothing is before it, and its topic was checked. */
+  #isOrdinary(record: ProducerRecord<K, V>): boolean {
+    if (this.#quick === undefined || this.#isClosed) return false;
+    if (this.#line.length > 0 || !this.#serializing.isEmpty) return false;
+    // Callers without types send anything.
+    const given: unknown = record;
+    return typeof given === 'object' && given !== null && this.#topics.has(record.topic);
+  }
+
+  #takeQuickly(
+    record: ProducerRecord<K, V>,
+    timestampMs: number,
+    delivery: Delivery,
+    slot: number,
+  ): boolean {
+    const { transactions, engine } = this.#options;
+    if ((transactions?.refusal() ?? transactions?.obstacle() ?? this.#end()) !== undefined) {
+      return false;
+    }
+    const started = engine();
+    if (started === undefined || this.#quick === undefined) return false;
+    return this.#quick.take(record, timestampMs, started, delivery, slot);
   }
 
   /** A serializer takes its time: what is sent meanwhile stays behind it. */
@@ -250,7 +312,7 @@ export class RecordIntake<K, V> {
           return 'done';
         },
         expire: () => {
-          reject(this.#lateError(topic, undefined, 'noTopic'));
+          reject(this.#late(topic, undefined, 'noTopic'));
         },
       });
     });
@@ -264,7 +326,8 @@ export class RecordIntake<K, V> {
   ): void {
     const { topic, headers } = delivery;
     try {
-      if (this.#line.length >= this.#maxBlockRecords) throw this.#exhausted(topic);
+      if (this.#line.length >= this.#maxBlockRecords)
+        throw exhaustedError(topic, this.#maxBlockRecords);
       const bytesMax = checkSize(topic, key, value, headers, this.#options.kafka);
       this.#line.enter(new PreparedRecord(this.#door, record, key, value, bytesMax, delivery));
     } catch (error) {
@@ -297,7 +360,7 @@ export class RecordIntake<K, V> {
     // Partitions can be added: one that is not there is waited for.
     if (partition >= known.partitionCount) return 'noTopic';
     prepared.partition = partition === UNASSIGNED_PARTITION ? undefined : partition;
-    return engine.append(prepared, delivery) ? 'done' : 'noRoom';
+    return engine.append(prepared, delivery, 0) ? 'done' : 'noRoom';
   }
 
   #end(): KafkaError | undefined {
@@ -310,65 +373,13 @@ export class RecordIntake<K, V> {
     this.#topics.add(topic);
   }
 
-  #exhausted(topic: string): BufferExhaustedError {
-    return new BufferExhaustedError(
-      `${topic}: ${this.#maxBlockRecords} records wait already: await drain() between sends, or raise max.block.records`,
-      { topic, fate: 'notSent' },
-    );
-  }
-
-  #lateError(
-    topic: string,
-    partition: number | undefined,
-    reason: 'noTopic' | 'noRoom',
-  ): KafkaError {
-    const about = { topic, partition, fate: 'notSent' } as const;
-    const waited = `within max.block.ms=${this.#maxBlockMs}`;
-    if (reason === 'noRoom') {
-      return new BufferExhaustedError(
-        `${topic}: buffer.memory was full and had no room ${waited}: await drain() between sends, or raise it`,
-        about,
-      );
-    }
+  #late(topic: string, partition: number | undefined, reason: 'noTopic' | 'noRoom'): KafkaError {
     const problem = this.#options.engine()?.topic(topic)?.problem;
-    const what =
-      problem === 'missing'
-        ? 'the topic does not exist'
-        : partition === undefined
-          ? 'no broker said anything of the topic'
-          : `no broker said anything of partition ${partition}`;
-    return new TimeoutError(`${topic}: ${what} ${waited}`, about);
+    return lateError(topic, partition, reason, { problem, maxBlockMs: this.#maxBlockMs });
   }
-}
-
-/** What partitioners may know: which partitions have a leader is found out when one asks. */
-class PartitionsOf implements TopicPartitions {
-  readonly #topic: TopicView;
-
-  constructor(topic: TopicView) {
-    this.#topic = topic;
-  }
-
-  get count(): number {
-    return this.#topic.partitionCount;
-  }
-
-  get available(): readonly number[] {
-    return this.#topic.available();
-  }
-}
-
-function closedError(): IllegalStateError {
-  return new IllegalStateError('the producer is closed: make another one', { fate: 'notSent' });
 }
 
 function serializerOf<T>(given: ProducerOwnSettings<T, T>['key.serializer']): Serializer<T> {
   if (typeof given === 'function') return given;
   return serializers[given ?? 'textOrBytes'] as unknown as Serializer<T>;
-}
-
-function asKafkaError(error: unknown): KafkaError {
-  if (error instanceof KafkaError) return error;
-  const message = error instanceof Error ? error.message : kindOf(error);
-  return new KafkaError(message, { cause: error, fate: 'notSent' });
 }

@@ -141,11 +141,21 @@ export function metadataOf(
   return {
     topic,
     partition,
-    offset: baseOffset < 0n ? -1n : baseOffset + BigInt(index),
+    offset: baseOffset < 0n ? -1n : baseOffset + bigIndex(index),
     timestamp: logAppendTimeMs >= 0 ? logAppendTimeMs : sent.timestamp,
     serializedKeySize: sent.serializedKeySize,
     serializedValueSize: sent.serializedValueSize,
   };
+}
+
+/** Made once: to make a bigint of a number costs more than to add it. */
+const bigIndexes: bigint[] = [];
+const BIG_INDEXES_MAX = 16_384;
+
+function bigIndex(index: number): bigint {
+  if (index >= BIG_INDEXES_MAX) return BigInt(index);
+  while (bigIndexes.length <= index) bigIndexes.push(BigInt(bigIndexes.length));
+  return bigIndexes[index] ?? BigInt(index);
 }
 
 /** What callbacks and interceptors get beside an error. */

@@ -97,20 +97,20 @@ export interface TopicView {
 
 /** Asked for at each record: so it makes nothing before it is asked. */
 class UsableTopic implements TopicView {
-  readonly #topic: TopicState;
+  readonly topic: TopicState;
   readonly problem = undefined;
   readonly problemAnswers = 0;
 
   constructor(topic: TopicState) {
-    this.#topic = topic;
+    this.topic = topic;
   }
 
   get partitionCount(): number {
-    return this.#topic.partitionCount;
+    return this.topic.partitionCount;
   }
 
   available(): readonly number[] {
-    const { partitionCount, partitions } = this.#topic;
+    const { partitionCount, partitions } = this.topic;
     const all = Array.from({ length: partitionCount }, (_, partition) => partition);
     return all.filter((partition) => (partitions[partition]?.leaderId ?? -1) >= 0);
   }
@@ -135,6 +135,8 @@ export class KafkaSender<Ranges = unknown> {
   readonly #meters = new ProducerMeters();
   readonly #pusher: MetricsPusher | undefined;
   readonly #events: SenderEvent[] = [];
+  /** That was asked for last: records come one after the other for the same topic. */
+  #view: UsableTopic | undefined;
   #isStepping = false;
   #appended: ProducerBatch[] = [];
   #nextBatchId = 0;
@@ -199,7 +201,10 @@ export class KafkaSender<Ranges = unknown> {
    */
   topic(name: string): TopicView | undefined {
     const topic = this.#state.topics.get(name);
-    if (topic?.known === true) return new UsableTopic(topic);
+    if (topic?.known === true) {
+      if (this.#view?.topic !== topic) this.#view = new UsableTopic(topic);
+      return this.#view;
+    }
     this.#take({ type: 'topicWanted', topic: name });
     const problem = topic?.reported;
     if (topic === undefined || problem === undefined) return undefined;

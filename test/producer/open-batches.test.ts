@@ -38,6 +38,7 @@ async function openBatches() {
           bytesMax: recordBytes(100_000, 0, null, value, []),
         },
         delivery,
+        0,
       ),
     pass: (ms: number): void => {
       nowMs += ms;

@@ -1,0 +1,47 @@
+/** Why a record does not get as far as a batch. */
+import type { TopicView } from '../send/network-client.ts';
+import { BufferExhaustedError, IllegalStateError, KafkaError, TimeoutError } from './errors.ts';
+import { kindOf } from './record.ts';
+
+/** max.block.records wait. */
+export function exhaustedError(topic: string, maxBlockRecords: number): BufferExhaustedError {
+  return new BufferExhaustedError(
+    `${topic}: ${maxBlockRecords} records wait already: await drain() between sends, or raise max.block.records`,
+    { topic, fate: 'notSent' },
+  );
+}
+
+/** max.block.ms is over. */
+export function lateError(
+  topic: string,
+  partition: number | undefined,
+  reason: 'noTopic' | 'noRoom',
+  { problem, maxBlockMs }: { readonly problem: TopicView['problem']; readonly maxBlockMs: number },
+): KafkaError {
+  const about = { topic, partition, fate: 'notSent' } as const;
+  const waited = `within max.block.ms=${maxBlockMs}`;
+  if (reason === 'noRoom') {
+    return new BufferExhaustedError(
+      `${topic}: buffer.memory was full and had no room ${waited}: await drain() between sends, or raise it`,
+      about,
+    );
+  }
+  const what =
+    problem === 'missing'
+      ? 'the topic does not exist'
+      : partition === undefined
+        ? 'no broker said anything of the topic'
+        : `no broker said anything of partition ${partition}`;
+  return new TimeoutError(`${topic}: ${what} ${waited}`, about);
+}
+
+export function closedError(): IllegalStateError {
+  return new IllegalStateError('the producer is closed: make another one', { fate: 'notSent' });
+}
+
+/** What a function of the application threw, among others. */
+export function asKafkaError(error: unknown): KafkaError {
+  if (error instanceof KafkaError) return error;
+  const message = error instanceof Error ? error.message : kindOf(error);
+  return new KafkaError(message, { cause: error, fate: 'notSent' });
+}

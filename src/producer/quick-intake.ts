@@ -1,0 +1,112 @@
+/**
+ * The way of a record that nothing stands in the way of: from `send` into an open batch with no object of its own. Whatever is out of the
+ * ordinary (a fault, a wait, headers, a serializer or partitioner of the application) is left to the intake, which begins again.
+ */
+import { UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
+import type { RecordPart } from '../kafka/record-writer.ts';
+import type { TopicView } from '../send/network-client.ts';
+import type { Delivery } from './delivery.ts';
+import type { PlacedRecord } from './open-batches.ts';
+import type { ChoosePartition, TopicPartitions } from './partitioners.ts';
+import { isCount, type Headers, type ProducerRecord } from './record.ts';
+import { checkSize, type RecordLimits } from './record-size.ts';
+import type { Serialized, Serializer } from './serializers.ts';
+
+const noHeaders: Headers = [];
+
+/** What the quick way needs of the engine. */
+export interface QuickEngine {
+  topic(name: string): TopicView | undefined;
+  append(record: PlacedRecord, delivery: Delivery, slot: number): boolean;
+}
+
+export interface QuickIntakeOptions<K, V> {
+  /** One that comes with millrace: asked twice, it gives the same. */
+  readonly keySerializer: Serializer<K>;
+  readonly valueSerializer: Serializer<V>;
+  /** Looks at nothing but the record, its key and how many partitions there are. */
+  readonly choose: ChoosePartition<K, V>;
+  readonly limits: RecordLimits;
+}
+
+/** Used again for each record: who is given it keeps nothing of it. */
+class Placed implements PlacedRecord {
+  topic = '';
+  partition: number | undefined = undefined;
+  key: RecordPart = null;
+  value: RecordPart = null;
+  readonly headers = noHeaders;
+  timestampMs = 0;
+  bytesMax = 0;
+}
+
+/** How many partitions a topic has: all that the default partitioner asks. */
+class PartitionCount implements TopicPartitions {
+  count = 0;
+  readonly available: readonly number[] = [];
+}
+
+export class QuickIntake<K, V> {
+  readonly #options: QuickIntakeOptions<K, V>;
+  readonly #placed = new Placed();
+  readonly #partitions = new PartitionCount();
+
+  constructor(options: QuickIntakeOptions<K, V>) {
+    this.#options = options;
+  }
+
+  /** @returns whether the record is in a batch; if not, nothing has happened */
+  take(
+    record: ProducerRecord<K, V>,
+    timestampMs: number,
+    engine: QuickEngine,
+    delivery: Delivery,
+    slot: number,
+  ): boolean {
+    const { topic, partition, timestamp } = record;
+    if (record.headers !== undefined) return false;
+    if (partition !== undefined && !isCount(partition)) return false;
+    if (timestamp !== undefined && !isCount(timestamp)) return false;
+    const known = engine.topic(topic);
+    if (known === undefined || known.problem !== undefined || known.partitionCount === 0) {
+      return false;
+    }
+    const placed = this.#placed;
+    placed.topic = topic;
+    placed.timestampMs = timestampMs;
+    this.#partitions.count = known.partitionCount;
+    if (!this.#serialize(record, placed)) return false;
+    const { key, value } = placed;
+    const chosen = this.#options.choose(record, key, value, this.#partitions);
+    if (chosen >= known.partitionCount) return false;
+    placed.partition = chosen === UNASSIGNED_PARTITION ? undefined : chosen;
+    return engine.append(placed, delivery, slot);
+  }
+
+  /** A fault is found again by the intake, which tells of it. */
+  #serialize(record: ProducerRecord<K, V>, placed: Placed): boolean {
+    const { keySerializer, valueSerializer, limits } = this.#options;
+    const { topic } = record;
+    try {
+      const key = serialized(keySerializer, record.key, topic);
+      const value = serialized(valueSerializer, record.value, topic);
+      placed.bytesMax = checkSize(topic, key, value, noHeaders, limits);
+      placed.key = key;
+      placed.value = value;
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** Of a serializer that comes with millrace: no promise, and nothing that has to be checked. */
+function serialized<T>(
+  serializer: Serializer<T>,
+  datum: T | null | undefined,
+  topic: string,
+): Serialized {
+  return datum === null || datum === undefined
+    ? null
+    : (serializer(datum, topic, noHeaders) as Serialized);
+}
