@@ -143,7 +143,10 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
     return sent;
   }
 
-  /** Sends all, in their order. The promise is kept when all are acknowledged, and rejected with the first failure when all have their end. */
+  /**
+   * Sends all, in their order. Those without a timestamp get that of the call. The promise is kept when all are acknowledged, and rejected with
+   * the first failure when all have their end.
+   */
   async sendAll(records: Iterable<ProducerRecord<K, V>>): Promise<RecordMetadata[]> {
     // One promise for all of them: a promise for each would cost more than the record does.
     const { failure, ends } = await this.#intake.takeAll(records);
