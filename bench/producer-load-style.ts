@@ -2,7 +2,7 @@
 import type { Codec } from './contenders.ts';
 
 /**
- * - `batch`: a call with about 900,000 bytes of records, awaited before the next;
+ * - `batch`: a call with about 900,000 bytes of records, awaited before the next, so that lingering for more is no use: linger.ms=0;
  * - `promise`: a call and a promise a record, a thousand of them open;
  * - `fire`: a call a record, nothing to wait for but memory;
  * - `single`: a call a record, awaited before the next, with linger.ms=0: its latency is the figure.

@@ -22,9 +22,9 @@ import {
   type CloseResult,
   type SealedProducerBatch,
   type SenderStats,
-  type TopicView,
   type TransactionWish,
 } from './send/network-client.ts';
+import type { TopicView } from './send/topic-view.ts';
 import type { TransactionFault } from './send/transaction-events.ts';
 import type { TransactionPhase } from './send/transaction-state.ts';
 import { later } from './shared/later.ts';
@@ -105,6 +105,10 @@ export class ProducerEngine {
 
   topic(name: string): TopicView | undefined {
     return this.#sender.topic(name);
+  }
+
+  knownTopic(name: string): TopicView | undefined {
+    return this.#sender.knownTopic(name);
   }
 
   get stats(): SenderStats & { readonly bytesFree: number; readonly bytesTotal: number } {

@@ -10,7 +10,7 @@ await runLoad(async ({ bootstrap, topic, codec, style }) => {
   const producer = new Producer({
     'bootstrap.servers': bootstrap,
     'compression.type': codec,
-    'linger.ms': style === 'single' ? 0 : LINGER_MS,
+    'linger.ms': style === 'single' || style === 'batch' ? 0 : LINGER_MS,
   });
   await producer.partitionsFor(topic);
   let fired = 0;

@@ -5,6 +5,7 @@
  * Crash: the output run is garbage until the result is out; the same task is then encoded again.
  */
 import { assert } from '../shared/assert.ts';
+import { copyInto } from '../shared/copy-into.ts';
 import type { Compressor } from '../kafka/compression.ts';
 import { codecs } from '../kafka/compression.ts';
 import { crc32c } from '../kafka/crc32c.ts';
@@ -190,7 +191,7 @@ export class ChunkEncoder {
     const raw = this.#memory.view(rawAddress, payloadBytes);
     const compressed = this.#compressor.compress(raw);
     if (compressed.byteLength > payloadMax) return undefined;
-    this.#memory.bytes.set(compressed, payload);
+    copyInto(this.#memory.bytes, compressed, payload);
     return compressed.byteLength;
   }
 

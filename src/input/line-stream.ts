@@ -1,4 +1,5 @@
 import { assert } from '../shared/assert.ts';
+import { copyInto } from '../shared/copy-into.ts';
 import type { Chunker, Reservation } from './chunker.ts';
 import { LineFramer, lastLineEnd } from './framing.ts';
 import type { Cut } from './framing.ts';
@@ -173,7 +174,7 @@ export class LineStream {
 
   #writePartial(reservation: Reservation): void {
     const held = this.#partial.subarray(0, this.#partialBytes);
-    this.#options.gate.memory.bytes.set(held, reservation.address);
+    copyInto(this.#options.gate.memory.bytes, held, reservation.address);
   }
 
   #dropPartial(): void {

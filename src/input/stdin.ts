@@ -127,7 +127,7 @@ export class StandardInput implements Input {
         this.#tell('fileUnreadable', `standard input broke: ${error.message}`);
       },
     });
-    const view = memory.view(scratch.address, SCRATCH_BYTES);
+    const view = memory.buffer(scratch.address, SCRATCH_BYTES);
     stream.read((hooks) => openStream(fd, view, hooks));
     this.#stopReading = () => stream.stop();
   }
@@ -145,7 +145,7 @@ export class StandardInput implements Input {
   }
 }
 
-function openStream(fd: number, view: Uint8Array, hooks: ByteReaderHooks): ByteReader {
+function openStream(fd: number, view: Buffer, hooks: ByteReaderHooks): ByteReader {
   const stats = fstatSync(fd);
   if (stats.isFIFO() || stats.isSocket()) return readDescriptorInPlace(fd, view, hooks);
   if (isatty(fd)) return readByCopy(new ReadStream(fd), view, hooks);

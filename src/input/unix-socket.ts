@@ -165,7 +165,7 @@ export class UnixSocketInput implements Input {
       settled: () => undefined,
     };
     const lines = new LineStream({ gate, chunker, source, counters, budget });
-    const view = gate.memory.view(scratch.address, this.#options.scratchBytes ?? SCRATCH_BYTES);
+    const view = gate.memory.buffer(scratch.address, this.#options.scratchBytes ?? SCRATCH_BYTES);
     const hooks: ByteReaderHooks = {
       onBytes: (count) => this.#onBytes(connection, count),
       onEnd: () => {
@@ -185,7 +185,7 @@ export class UnixSocketInput implements Input {
     if (!this.#isWaiting) connection.reader.resume();
   }
 
-  #read(accepted: net.Socket, view: Uint8Array, hooks: ByteReaderHooks): ByteReader {
+  #read(accepted: net.Socket, view: Buffer, hooks: ByteReaderHooks): ByteReader {
     if (this.#options.readInPlace === false) return readByCopy(accepted, view, hooks);
     if (canReadInPlace(accepted)) return readAcceptedInPlace(accepted, view, hooks);
     if (!this.#isFallbackTold) {

@@ -1,5 +1,6 @@
 import net from 'node:net';
 import type { Readable } from 'node:stream';
+import { copyInto } from '../shared/copy-into.ts';
 
 /** A readable stream whose bytes arrive at a fixed place. */
 export interface ByteReader {
@@ -39,7 +40,7 @@ export function canReadInPlace(accepted: net.Socket): boolean {
  */
 export function readAcceptedInPlace(
   accepted: net.Socket,
-  scratch: Uint8Array,
+  scratch: Buffer,
   hooks: ByteReaderHooks,
 ): ByteReader {
   const emptied = accepted as unknown as WithHandle;
@@ -54,7 +55,7 @@ export function readAcceptedInPlace(
 /** Reads a pipe or socket that this process was started with straight into shared memory. */
 export function readDescriptorInPlace(
   fd: number,
-  scratch: Uint8Array,
+  scratch: Buffer,
   hooks: ByteReaderHooks,
 ): ByteReader {
   const options = { fd, readable: true, writable: false, onread: onReadInto(scratch, hooks) };
@@ -62,18 +63,14 @@ export function readDescriptorInPlace(
 }
 
 /** The way that every Node has: the stream brings buffers of its own, and they are copied into the scratch. */
-export function readByCopy(
-  stream: Readable,
-  scratch: Uint8Array,
-  hooks: ByteReaderHooks,
-): ByteReader {
+export function readByCopy(stream: Readable, scratch: Buffer, hooks: ByteReaderHooks): ByteReader {
   let rest: Uint8Array = new Uint8Array(0);
   /** @returns whether all of the rest was handed on */
   const deliver = (): boolean => {
     while (rest.length > 0) {
       const part = rest.subarray(0, scratch.length);
       rest = rest.subarray(part.length);
-      scratch.set(part);
+      copyInto(scratch, part, 0);
       if (!hooks.onBytes(part.length)) return false;
     }
     return true;
@@ -91,7 +88,7 @@ export function readByCopy(
   };
 }
 
-function onReadInto(scratch: Uint8Array, hooks: ByteReaderHooks): net.OnReadOpts {
+function onReadInto(scratch: Buffer, hooks: ByteReaderHooks): net.OnReadOpts {
   return { buffer: scratch, callback: (count) => hooks.onBytes(count) };
 }
 

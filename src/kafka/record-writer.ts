@@ -5,6 +5,7 @@
  * Every length stands in front of what it counts. Of text it is known only afterwards; it is guessed first, as if all of it were ASCII, and
  * when the guess takes another number of bytes the text is written once more at its right place.
  */
+import { copyInto } from '../shared/copy-into.ts';
 import { writeUtf8 } from './utf8.ts';
 
 /** A key, a value, a header's value: bytes, text that stands for its UTF-8, or null. */
@@ -121,6 +122,7 @@ export class RecordWriter {
     at = this.#writePart(at, value);
     this.valueSize = this.#size;
     at = this.#writeVarint(at, headers.length);
+    if (headers.length === 0) return at;
     for (const [name, content] of headers) {
       at = this.#writePart(at, name);
       at = this.#writePart(at, content);
@@ -137,7 +139,7 @@ export class RecordWriter {
     if (typeof part === 'string') return this.#writeText(at, part);
     this.#size = part.byteLength;
     const from = this.#writeVarint(at, part.byteLength);
-    this.#memory.set(part, from);
+    copyInto(this.#memory, part, from);
     return from + part.byteLength;
   }
 

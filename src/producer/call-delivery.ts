@@ -1,37 +1,26 @@
 import type { ProduceOutcome } from '../ack/produce-outcome.ts';
-import type { Delivery } from './delivery.ts';
+import { present } from '../shared/assert.ts';
+import type { Delivery, WrittenRecord } from './delivery.ts';
 import type { KafkaError } from './errors.ts';
-import { errorOf } from './outcome-error.ts';
-import { failedMetadata, metadataOf, type Headers, type RecordMetadata } from './record.ts';
+import { acknowledge, pendingMetadata, type PendingMetadata } from './record.ts';
 import type { DeliveryCallback, DeliveryWatch } from './record-delivery.ts';
-
-const noHeaders: Headers = [];
+import { tellWatch } from './unheard-delivery.ts';
 
 /** All records of one `sendAll`: one object for them, where each of `send` has one of its own. Slots are places in the call. */
 export class CallDelivery implements Delivery {
   readonly #watch: DeliveryWatch;
   readonly #resolve: () => void;
-  readonly #nowMs: number;
-  /** Where it is not `#nowMs`. */
-  readonly #timestampsMs = new Map<number, number>();
-  /** Where there is a key. */
-  readonly #keyBytes: number[] = [];
-  readonly #valueBytes: number[] = [];
-  /** Of those that were acknowledged, by slot. */
-  readonly ends: RecordMetadata[] = [];
+  /** By slot; whole where the record was acknowledged. */
+  readonly ends: PendingMetadata[] = [];
   /** The first. */
   failure: KafkaError | undefined;
   #count = 0;
   // One more than there are records, until all have been taken.
   #open = 1;
 
-  /**
-   * @param nowMs the time of records that have none of their own
-   * @param resolve called once, when all records have their end
-   */
-  constructor(watch: DeliveryWatch, nowMs: number, resolve: () => void) {
+  /** @param resolve called once, when all records have their end */
+  constructor(watch: DeliveryWatch, resolve: () => void) {
     this.#watch = watch;
-    this.#nowMs = nowMs;
     this.#resolve = resolve;
   }
 
@@ -56,30 +45,19 @@ export class CallDelivery implements Delivery {
     };
   }
 
-  /** It has a time of its own. */
-  stamp(slot: number, timestampMs: number): void {
-    this.#timestampsMs.set(slot, timestampMs);
-  }
-
-  written(slot: number, keyBytes: number, valueBytes: number): void {
-    if (keyBytes >= 0) this.#keyBytes[slot] = keyBytes;
-    this.#valueBytes[slot] = valueBytes;
+  written(slot: number, record: WrittenRecord, keyBytes: number, valueBytes: number): void {
+    const end = pendingMetadata(record, keyBytes, valueBytes);
+    // The usual case, and the cheaper way to make a list grow.
+    if (slot === this.ends.length) this.ends.push(end);
+    else this.ends[slot] = end;
   }
 
   settle(slot: number, outcome: ProduceOutcome, index: number): void {
+    const error = tellWatch(this.#watch, outcome, index);
     if (outcome.type === 'acked') {
-      this.#watch.acked(undefined, noHeaders);
-      this.ends[slot] = metadataOf(outcome, index, {
-        timestamp: this.#timestampsMs.get(slot) ?? this.#nowMs,
-        serializedKeySize: this.#keyBytes[slot] ?? -1,
-        serializedValueSize: this.#valueBytes[slot] ?? -1,
-      });
-    } else {
-      const { topic, partition } = outcome;
-      const error = errorOf(outcome, topic, partition, index);
-      this.#watch.failed(failedMetadata(topic, partition), error, noHeaders);
-      this.failure ??= error;
+      acknowledge(present(this.ends[slot], 'it is settled once written'), outcome, index);
     }
+    this.failure ??= error;
     this.#ended();
   }
 

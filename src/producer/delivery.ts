@@ -1,10 +1,20 @@
 /** What becomes of records, told to whoever sent them. */
 import type { ProduceOutcome } from '../ack/produce-outcome.ts';
 
+/** A record as it was written into a batch. */
+export interface WrittenRecord {
+  readonly topic: string;
+  readonly timestampMs: number;
+}
+
 /** One may stand for many records: `slot` is the number by which it knows each. */
 export interface Delivery {
-  /** It is in a batch. Bytes of its key and value, -1 for null. Called once, before `settle`. */
-  written(slot: number, keyBytes: number, valueBytes: number): void;
+  /**
+   * It is in a batch. Called once, before `settle`. Nothing of `record` may be kept.
+   *
+   * @param keyBytes bytes of its key, -1 for null; `valueBytes` likewise
+   */
+  written(slot: number, record: WrittenRecord, keyBytes: number, valueBytes: number): void;
   /**
    * Its end. Called once.
    *
@@ -14,35 +24,44 @@ export interface Delivery {
   settle(slot: number, outcome: ProduceOutcome, index: number): void;
 }
 
-/** Of the records of one batch, in their order. Two lists of plain values: no object for each record. */
+/** Of the records of one batch, in their order. No object for each record: a slot, and an entry for each stretch of one delivery. */
 export class Deliveries {
-  readonly #deliveries: Delivery[];
-  readonly #slots: number[];
-
-  constructor(deliveries: Delivery[] = [], slots: number[] = []) {
-    this.#deliveries = deliveries;
-    this.#slots = slots;
-  }
+  readonly #slots: number[] = [];
+  readonly #stretches: Delivery[] = [];
+  /** Index of the first record of each stretch. */
+  readonly #firsts: number[] = [];
+  #last: Delivery | undefined;
 
   get count(): number {
     return this.#slots.length;
   }
 
   push(delivery: Delivery, slot: number): void {
-    this.#deliveries.push(delivery);
+    if (delivery !== this.#last) {
+      this.#last = delivery;
+      this.#stretches.push(delivery);
+      this.#firsts.push(this.#slots.length);
+    }
     this.#slots.push(slot);
   }
 
   settle(outcome: ProduceOutcome): void {
-    const slots = this.#slots;
-    let index = 0;
-    for (const delivery of this.#deliveries) {
-      delivery.settle(slots[index] ?? 0, outcome, index);
-      index += 1;
-    }
+    this.#stretches.forEach((delivery, stretch) => {
+      const slots = this.#slots;
+      const end = this.#firsts[stretch + 1] ?? slots.length;
+      for (let index = this.#firsts[stretch] ?? end; index < end; index += 1) {
+        delivery.settle(slots[index] ?? 0, outcome, index);
+      }
+    });
   }
 
   slice(from: number, to: number): Deliveries {
-    return new Deliveries(this.#deliveries.slice(from, to), this.#slots.slice(from, to));
+    const part = new Deliveries();
+    this.#stretches.forEach((delivery, stretch) => {
+      const first = Math.max(from, this.#firsts[stretch] ?? to);
+      const end = Math.min(to, this.#firsts[stretch + 1] ?? to);
+      for (const slot of this.#slots.slice(first, Math.max(first, end))) part.push(delivery, slot);
+    });
+    return part;
   }
 }

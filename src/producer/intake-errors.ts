@@ -1,5 +1,5 @@
 /** Why a record does not get as far as a batch. */
-import type { TopicView } from '../send/network-client.ts';
+import type { TopicView } from '../send/topic-view.ts';
 import { BufferExhaustedError, IllegalStateError, KafkaError, TimeoutError } from './errors.ts';
 import { kindOf } from './record.ts';
 

@@ -14,18 +14,16 @@ import {
 import { GUARD_BYTES, PAGE_BYTES, type Arena, type Run } from '../ring/arena.ts';
 import type { SharedMemory } from '../ring/shared-memory.ts';
 import { assert } from '../shared/assert.ts';
-import type { Delivery } from './delivery.ts';
+import type { Delivery, WrittenRecord } from './delivery.ts';
 import { OpenBatch } from './open-batch.ts';
 
 /** A serialized record with its place. */
-export interface PlacedRecord {
-  readonly topic: string;
+export interface PlacedRecord extends WrittenRecord {
   /** Undefined: any. */
   readonly partition: number | undefined;
   readonly key: RecordPart;
   readonly value: RecordPart;
   readonly headers: RecordHeaders;
-  readonly timestampMs: number;
   /** Enough for it, as `checkSize` says. */
   readonly bytesMax: number;
 }
@@ -45,8 +43,17 @@ export interface OpenBatchesOptions {
   readonly dispatch: (batch: OpenBatch) => void;
 }
 
-/** What a batch begins with: most are closed by linger.ms with few records in them. */
+/** What a batch begins with when many are open: most are closed by linger.ms with few records in them. */
 const FIRST_RUN_BYTES = 4 * PAGE_BYTES - GUARD_BYTES;
+
+/**
+ * Without memory batches wait no longer than this, whatever linger.ms says: what they hold may be all that there is (RecordAccumulator's
+ * `exhausted`). And no shorter: closed at once they would be small ones, and small ones are what a full memory can afford least.
+ */
+const SHORT_LINGER_MS = 5;
+
+/** Of the memory: so much may be claimed ahead of the records. */
+const WHOLE_RUNS_SHARE = 1 / 4;
 
 export class OpenBatches {
   readonly #options: OpenBatchesOptions;
@@ -55,6 +62,8 @@ export class OpenBatches {
   readonly #open = new Map<string, Map<number, OpenBatch>>();
   /** All of them, oldest first. */
   readonly #byAge = new Set<OpenBatch>();
+  /** The last record found no memory. */
+  #isShort = false;
   /** Open, and written to last: mostly the next record goes there, too. */
   #last: OpenBatch | undefined;
   #untime: (() => void) | undefined;
@@ -62,7 +71,7 @@ export class OpenBatches {
   constructor(options: OpenBatchesOptions) {
     this.#options = options;
     const { memory } = options;
-    this.#writer = new RecordWriter(memory.buffer(0, memory.bytes.byteLength));
+    this.#writer = new RecordWriter(memory.bytes);
   }
 
   /**
@@ -71,13 +80,10 @@ export class OpenBatches {
    * @param slot by which `delivery` knows the record
    */
   append(record: PlacedRecord, delivery: Delivery, slot: number): boolean {
-    const open = this.#openFor(record);
-    if (open !== undefined && this.#write(open, record, delivery, slot)) return true;
-    if (open !== undefined) this.#close(open);
-    const begun = this.#begin(record);
-    if (begun === undefined) return false;
-    const isWritten = this.#write(begun, record, delivery, slot);
-    assert(isWritten, 'a new batch has room for its first record');
+    const batch = this.#batchFor(record);
+    if (this.#isShort !== (batch === undefined)) this.#setShort(batch === undefined);
+    if (batch === undefined) return false;
+    this.#write(batch, record, delivery, slot);
     return true;
   }
 
@@ -88,6 +94,18 @@ export class OpenBatches {
     this.#untime = undefined;
   }
 
+  /** One with room for the record; undefined for want of memory. */
+  #batchFor(record: PlacedRecord): OpenBatch | undefined {
+    const open = this.#openFor(record);
+    if (open === undefined) return this.#begin(record);
+    const end = this.#endWith(open, record);
+    if (end > this.#options.batchBytes) {
+      this.#close(open);
+      return this.#begin(record);
+    }
+    return end <= open.run.bytes || this.#grow(open, end) ? open : undefined;
+  }
+
   #openFor({ topic, partition }: PlacedRecord): OpenBatch | undefined {
     const last = this.#last;
     if (last?.partition === partition && last?.topic === topic) return last;
@@ -95,10 +113,9 @@ export class OpenBatches {
   }
 
   #begin(record: PlacedRecord): OpenBatch | undefined {
-    const { arena, batchBytes, nowMs } = this.#options;
+    const { nowMs } = this.#options;
     const { topic, partition = -1, timestampMs } = record;
-    const needed = BATCH_HEADER_BYTES + record.bytesMax;
-    const run = arena.claim(Math.max(needed, Math.min(FIRST_RUN_BYTES, batchBytes)));
+    const run = this.#claimFirst(BATCH_HEADER_BYTES + record.bytesMax);
     if (run === undefined) return undefined;
     const batch = new OpenBatch(record, run, nowMs(), timestampMs);
     const ofTopic = this.#open.get(topic) ?? new Map<number, OpenBatch>();
@@ -109,28 +126,35 @@ export class OpenBatches {
     return batch;
   }
 
-  /** False when it does not fit, by batch.size or for want of memory to grow into. */
-  #write(batch: OpenBatch, record: PlacedRecord, delivery: Delivery, slot: number): boolean {
-    const { key, value, headers, timestampMs, bytesMax } = record;
-    const { batchBytes } = this.#options;
-    const delta = timestampMs - batch.baseTimestampMs;
-    const index = batch.recordCount;
-    let end = batch.bytes + bytesMax;
+  /** As long as few batches are open each has room for all of it at once, and is never copied; what it leaves goes back when it is closed. */
+  #claimFirst(needed: number): Run | undefined {
+    const { arena, batchBytes } = this.#options;
+    const first = Math.max(needed, Math.min(FIRST_RUN_BYTES, batchBytes));
+    const areFew = (this.#byAge.size + 1) * batchBytes <= arena.totalBytes * WHOLE_RUNS_SHARE;
+    const whole = areFew ? arena.claim(Math.max(needed, batchBytes)) : undefined;
+    return whole ?? arena.claim(first);
+  }
+
+  /** How long the batch is with the record; no longer than so, where it has the room. */
+  #endWith(batch: OpenBatch, record: PlacedRecord): number {
+    const end = batch.bytes + record.bytesMax;
+    if (end <= Math.min(batch.run.bytes, this.#options.batchBytes)) return end;
     // The bound is cheap and too long for text: where it matters, the text is gone through.
-    if (end > Math.min(batch.run.bytes, batchBytes)) {
-      end = batch.bytes + recordBytes(index, delta, key, value, headers);
-    }
-    if (index > 0 && end > batchBytes) return false;
-    if (end > batch.run.bytes && !this.#grow(batch, end)) return false;
+    const { key, value, headers, timestampMs } = record;
+    const delta = timestampMs - batch.baseTimestampMs;
+    return batch.bytes + recordBytes(batch.recordCount, delta, key, value, headers);
+  }
+
+  #write(batch: OpenBatch, record: PlacedRecord, delivery: Delivery, slot: number): void {
+    const { key, value, headers, timestampMs } = record;
+    const delta = timestampMs - batch.baseTimestampMs;
     const at = batch.run.address + batch.bytes;
-    end = batch.bytes + this.#writer.write(at, index, delta, key, value, headers);
-    delivery.written(slot, this.#writer.keySize, this.#writer.valueSize);
-    batch.bytes = end;
+    batch.bytes += this.#writer.write(at, batch.recordCount, delta, key, value, headers);
+    delivery.written(slot, record, this.#writer.keySize, this.#writer.valueSize);
     batch.deliveries.push(delivery, slot);
     batch.maxTimestampMs = Math.max(batch.maxTimestampMs, timestampMs);
     this.#last = batch;
-    if (end >= batchBytes) this.#close(batch);
-    return true;
+    if (batch.bytes >= this.#options.batchBytes) this.#close(batch);
   }
 
   /** Twice as long, up to a whole batch: memory is claimed by what comes, not by how many partitions there are. */
@@ -159,15 +183,27 @@ export class OpenBatches {
   #time(): void {
     const [oldest] = this.#byAge;
     if (this.#untime !== undefined || oldest === undefined) return;
-    const { lingerMs, nowMs, after } = this.#options;
-    this.#untime = after(Math.max(0, oldest.createdMs + lingerMs - nowMs()), () => {
+    const { nowMs, after } = this.#options;
+    this.#untime = after(Math.max(0, oldest.createdMs + this.#lingerMs - nowMs()), () => {
       this.#untime = undefined;
-      const lingeredMs = nowMs() - lingerMs;
+      const lingeredMs = nowMs() - this.#lingerMs;
       for (const batch of [...this.#byAge]) {
         if (batch.createdMs > lingeredMs) break;
         this.#close(batch);
       }
       this.#time();
     });
+  }
+
+  get #lingerMs(): number {
+    const { lingerMs } = this.#options;
+    return this.#isShort ? Math.min(lingerMs, SHORT_LINGER_MS) : lingerMs;
+  }
+
+  #setShort(isShort: boolean): void {
+    this.#isShort = isShort;
+    this.#untime?.();
+    this.#untime = undefined;
+    this.#time();
   }
 }

@@ -5,7 +5,7 @@
  */
 import { UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
 import { writeUtf8 } from '../kafka/utf8.ts';
-import type { TopicView } from '../send/network-client.ts';
+import type { TopicView } from '../send/topic-view.ts';
 import { assert } from '../shared/assert.ts';
 import { IllegalArgumentError, KafkaError } from './errors.ts';
 import { murmur2 } from './murmur2.ts';

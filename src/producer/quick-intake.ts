@@ -4,19 +4,18 @@
  */
 import { UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
 import type { RecordPart } from '../kafka/record-writer.ts';
-import type { TopicView } from '../send/network-client.ts';
+import type { TopicView } from '../send/topic-view.ts';
 import type { Delivery } from './delivery.ts';
 import type { PlacedRecord } from './open-batches.ts';
 import type { ChoosePartition, TopicPartitions } from './partitioners.ts';
-import { isCount, type Headers, type ProducerRecord } from './record.ts';
+import { isCount, noHeaders, type ProducerRecord } from './record.ts';
 import { checkSize, type RecordLimits } from './record-size.ts';
 import type { Serialized, Serializer } from './serializers.ts';
 
-const noHeaders: Headers = [];
-
 /** What the quick way needs of the engine. */
 export interface QuickEngine {
-  topic(name: string): TopicView | undefined;
+  /** One that can be used now. Asks for nothing. */
+  knownTopic(name: string): TopicView | undefined;
   append(record: PlacedRecord, delivery: Delivery, slot: number): boolean;
 }
 
@@ -67,10 +66,8 @@ export class QuickIntake<K, V> {
     if (record.headers !== undefined) return false;
     if (partition !== undefined && !isCount(partition)) return false;
     if (timestamp !== undefined && !isCount(timestamp)) return false;
-    const known = engine.topic(topic);
-    if (known === undefined || known.problem !== undefined || known.partitionCount === 0) {
-      return false;
-    }
+    const known = engine.knownTopic(topic);
+    if (known === undefined || known.partitionCount === 0) return false;
     const placed = this.#placed;
     placed.topic = topic;
     placed.timestampMs = timestampMs;

@@ -6,7 +6,7 @@ import { isPromise } from 'node:util/types';
 import type { LibraryConfig } from '../../config/library-keys.ts';
 import type { KafkaConfig } from '../../config/schema.ts';
 import { UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
-import type { TopicView } from '../send/network-client.ts';
+import type { TopicView } from '../send/topic-view.ts';
 import { later } from '../shared/later.ts';
 import { CallDelivery } from './call-delivery.ts';
 import type { Delivery } from './delivery.ts';
@@ -20,9 +20,10 @@ import type { ProducerOwnSettings } from './producer-config.ts';
 import { QuickIntake, type QuickEngine } from './quick-intake.ts';
 import { checkRecord, checkTopic, headersOf, type Headers, type ProducerRecord } from './record.ts';
 import { RecordDelivery, type DeliveryCallback, type DeliveryWatch } from './record-delivery.ts';
-import { checkSize } from './record-size.ts';
+import { checkSize, type RecordLimits } from './record-size.ts';
 import { serialize, serializers, type Serialized, type Serializer } from './serializers.ts';
 import { refusalOf, type PermissionWait } from './topic-refusal.ts';
+import { UnheardDelivery } from './unheard-delivery.ts';
 import { WaitingLine, type Attempt } from './waiting-line.ts';
 
 /** What the intake needs of the engine. */
@@ -69,6 +70,8 @@ export class RecordIntake<K, V> {
   readonly #quick: QuickIntake<K, V> | undefined;
   readonly #door: RecordDoor<K, V>;
   readonly #watch: DeliveryWatch;
+  readonly #unheard: UnheardDelivery;
+  readonly #limits: RecordLimits;
   readonly #maxBlockMs: number;
   readonly #maxBlockRecords: number;
   readonly #serializing = new InOrder();
@@ -94,6 +97,8 @@ export class RecordIntake<K, V> {
       settings['interceptor.classes'] ?? [],
       options.onInterceptorFault,
     );
+    const { maxRequestSize, bufferMemory } = kafka;
+    this.#limits = { maxRequestSize, bufferMemory };
     this.#quick = this.#createQuick(options);
     this.#maxBlockMs = kafka.maxBlockMs;
     this.#maxBlockRecords = kafka.maxBlockRecords;
@@ -121,6 +126,7 @@ export class RecordIntake<K, V> {
         options.onFailed(error);
       },
     };
+    this.#unheard = new UnheardDelivery(this.#watch);
   }
 
   get counts(): IntakeCounts {
@@ -142,7 +148,10 @@ export class RecordIntake<K, V> {
     const record = this.#interceptors.isEmpty ? given : this.#interceptors.onSend(given);
     const timestampMs = (record as Partial<typeof record> | null)?.timestamp ?? Date.now();
     if (this.#isOrdinary(record)) {
-      const delivery = new RecordDelivery(record.topic, [], timestampMs, this.#watch, callback);
+      const delivery =
+        callback === null
+          ? this.#unheard
+          : new RecordDelivery(record.topic, [], timestampMs, this.#watch, callback);
       if (this.#takeQuickly(record, timestampMs, delivery, 0)) return;
     }
     let headers: Headers = [];
@@ -180,22 +189,23 @@ export class RecordIntake<K, V> {
   takeAll(records: Iterable<ProducerRecord<K, V>>): Promise<CallDelivery> {
     return new Promise((resolve) => {
       const nowMs = Date.now();
-      const call = new CallDelivery(this.#watch, nowMs, () => {
+      const call = new CallDelivery(this.#watch, () => {
         resolve(call);
       });
-      for (const record of records) {
-        const slot = call.begin();
-        const timestampMs = this.#isOrdinary(record) ? (record.timestamp ?? nowMs) : NaN;
-        if (timestampMs >= 0 && this.#takeQuickly(record, timestampMs, call, slot)) {
-          if (timestampMs !== nowMs) call.stamp(slot, timestampMs);
-          this.#sent += 1;
-        } else this.take(record, call.callback(slot));
-      }
+      for (const record of records) this.#takeOne(record, call, nowMs);
       call.taken();
     });
   }
 
-  #createQuick({ settings, kafka }: RecordIntakeOptions<K, V>): QuickIntake<K, V> | undefined {
+  #takeOne(record: ProducerRecord<K, V>, call: CallDelivery, nowMs: number): void {
+    const slot = call.begin();
+    const isTaken =
+      this.#isOrdinary(record) && this.#takeQuickly(record, record.timestamp ?? nowMs, call, slot);
+    if (isTaken) this.#sent += 1;
+    else this.take(record, call.callback(slot));
+  }
+
+  #createQuick({ settings }: RecordIntakeOptions<K, V>): QuickIntake<K, V> | undefined {
     const own = [settings['key.serializer'], settings['value.serializer']];
     const isOwn = own.some((serializer) => typeof serializer === 'function');
     if (isOwn || settings['partitioner.class'] !== undefined || !this.#interceptors.isEmpty) {
@@ -205,17 +215,17 @@ export class RecordIntake<K, V> {
       keySerializer: this.#keySerializer,
       valueSerializer: this.#valueSerializer,
       choose: this.#choose,
-      limits: kafka,
+      limits: this.#limits,
     });
   }
 
-  /** Nothing is before it, and its topic was checked. */
+  /** Nothing is before it. */
   #isOrdinary(record: ProducerRecord<K, V>): boolean {
     if (this.#quick === undefined || this.#isClosed) return false;
     if (this.#line.length > 0 || !this.#serializing.isEmpty) return false;
     // Callers without types send anything.
     const given: unknown = record;
-    return typeof given === 'object' && given !== null && this.#topics.has(record.topic);
+    return typeof given === 'object' && given !== null;
   }
 
   #takeQuickly(
@@ -328,7 +338,7 @@ export class RecordIntake<K, V> {
     try {
       if (this.#line.length >= this.#maxBlockRecords)
         throw exhaustedError(topic, this.#maxBlockRecords);
-      const bytesMax = checkSize(topic, key, value, headers, this.#options.kafka);
+      const bytesMax = checkSize(topic, key, value, headers, this.#limits);
       this.#line.enter(new PreparedRecord(this.#door, record, key, value, bytesMax, delivery));
     } catch (error) {
       delivery.fail(asKafkaError(error), record.partition);

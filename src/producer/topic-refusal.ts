@@ -1,5 +1,5 @@
 /** Whether a topic can be waited for, as far as the brokers say. */
-import type { TopicView } from '../send/network-client.ts';
+import type { TopicView } from '../send/topic-view.ts';
 import { InvalidTopicError, TopicAuthorizationError, type KafkaError } from './errors.ts';
 
 /** Of one call. A permission may have been granted since it was missing: what brokers answered before the call says nothing about it. */

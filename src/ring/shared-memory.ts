@@ -8,7 +8,7 @@ export const MEMORY_BYTES_MAX = 2 ** 31 - 64 * 2 ** 20;
 /** The one memory that main thread, workers, kernel, codecs and sockets share. Its size never changes, so views stay whole. */
 export interface SharedMemory {
   readonly memory: WebAssembly.Memory;
-  readonly bytes: Uint8Array<SharedArrayBuffer>;
+  readonly bytes: Buffer<SharedArrayBuffer>;
   readonly data: DataView<SharedArrayBuffer>;
   view(address: number, length: number): Uint8Array<SharedArrayBuffer>;
   /** As `view`, with Buffer's methods. */
@@ -41,7 +41,7 @@ export function allocateSharedMemory(bytes: number): SharedMemory {
 /** The same memory as another thread sees it. */
 export function adoptSharedMemory(memory: WebAssembly.Memory): SharedMemory {
   const shared = memory.buffer;
-  const bytes = new Uint8Array(shared);
+  const bytes = Buffer.from(shared);
   return {
     memory,
     bytes,

@@ -21,13 +21,14 @@ import type { ChannelCounts } from './node-channels.ts';
 import { ProducerMeters } from './producer-meters.ts';
 import { sayReport } from './report-lines.ts';
 import type { SenderTelemetry } from './report-lines.ts';
-import type { SenderReport, TopicProblem } from './reports.ts';
+import type { SenderReport } from './reports.ts';
 import { RequestSender } from './request-sender.ts';
 import type { RequestCounts } from './request-sender.ts';
 import { step } from './sender.ts';
 import type { Resolve } from './resolve.ts';
 import type { SenderConfig } from './sender-config.ts';
-import { createSender, type TopicState } from './sender-state.ts';
+import { createSender } from './sender-state.ts';
+import { TopicViews, type TopicView } from './topic-view.ts';
 import type { SendOffsetsToTransaction, TransactionFault } from './transaction-events.ts';
 import type { TransactionPhase } from './transaction-state.ts';
 import { WakeTimer } from './wake-timer.ts';
@@ -83,39 +84,6 @@ export interface SenderStats extends ChannelCounts, RequestCounts {
   readonly outcomes: Readonly<Record<ProduceOutcome['type'], number>>;
 }
 
-/** A topic as the brokers say. */
-export interface TopicView {
-  /** 0 when there is a problem. */
-  readonly partitionCount: number;
-  /** Partitions with a leader, in ascending order. */
-  available(): readonly number[];
-  /** Why it cannot be used now. */
-  readonly problem: TopicProblem | undefined;
-  /** Answers in a row that told of the problem: it may be over since the last. */
-  readonly problemAnswers: number;
-}
-
-/** Asked for at each record: so it makes nothing before it is asked. */
-class UsableTopic implements TopicView {
-  readonly topic: TopicState;
-  readonly problem = undefined;
-  readonly problemAnswers = 0;
-
-  constructor(topic: TopicState) {
-    this.topic = topic;
-  }
-
-  get partitionCount(): number {
-    return this.topic.partitionCount;
-  }
-
-  available(): readonly number[] {
-    const { partitionCount, partitions } = this.topic;
-    const all = Array.from({ length: partitionCount }, (_, partition) => partition);
-    return all.filter((partition) => (partitions[partition]?.leaderId ?? -1) >= 0);
-  }
-}
-
 /** How the sender ended. */
 export interface CloseResult {
   /** Batches that were given up because time ran out (or the sender had stopped before). */
@@ -135,8 +103,7 @@ export class KafkaSender<Ranges = unknown> {
   readonly #meters = new ProducerMeters();
   readonly #pusher: MetricsPusher | undefined;
   readonly #events: SenderEvent[] = [];
-  /** That was asked for last: records come one after the other for the same topic. */
-  #view: UsableTopic | undefined;
+  readonly #views: TopicViews;
   #isStepping = false;
   #appended: ProducerBatch[] = [];
   #nextBatchId = 0;
@@ -156,6 +123,7 @@ export class KafkaSender<Ranges = unknown> {
     const wallMs = options.wallMs ?? (() => Date.now());
     const emit = (event: SenderEvent): void => this.#take(event);
     this.#state = createSender(config, random);
+    this.#views = new TopicViews(this.#state.topics);
     this.#memory = new BatchMemory(memory, arena);
     this.#splits = new BatchSplits({ ...options, emit, takeBatchId: () => this.takeBatchId() });
     this.#channels = new NodeChannels({
@@ -194,22 +162,21 @@ export class KafkaSender<Ranges = unknown> {
     this.#appended.push(batch);
   }
 
+  /** A topic that can be used now. Asks for nothing. */
+  knownTopic(name: string): TopicView | undefined {
+    return this.#views.known(name);
+  }
+
   /**
    * What is known of a topic; asks for it when that is nothing.
    *
    * @returns undefined as long as no broker has said anything of use
    */
   topic(name: string): TopicView | undefined {
-    const topic = this.#state.topics.get(name);
-    if (topic?.known === true) {
-      if (this.#view?.topic !== topic) this.#view = new UsableTopic(topic);
-      return this.#view;
-    }
+    const known = this.#views.known(name);
+    if (known !== undefined) return known;
     this.#take({ type: 'topicWanted', topic: name });
-    const problem = topic?.reported;
-    if (topic === undefined || problem === undefined) return undefined;
-    const { missingCount: problemAnswers } = topic;
-    return { partitionCount: 0, problem, problemAnswers, available: () => [] };
+    return this.#views.missing(name);
   }
 
   /** Resolves when every batch appended before has its outcome. */

@@ -5,7 +5,7 @@ import { BATCH_HEADER_BYTES } from '../../src/kafka/record-batch.ts';
 import { recordBytes } from '../../src/kafka/record-writer.ts';
 import type { OpenBatch } from '../../src/producer/open-batch.ts';
 import { OpenBatches } from '../../src/producer/open-batches.ts';
-import { Arena } from '../../src/ring/arena.ts';
+import { Arena, GUARD_BYTES } from '../../src/ring/arena.ts';
 import { layoutMemory } from '../../src/ring/memory-layout.ts';
 import { allocateSharedMemory } from '../../src/ring/shared-memory.ts';
 
@@ -14,7 +14,7 @@ const BATCH_BYTES = 4096;
 const LINGER_MS = 10;
 const delivery = { written: () => undefined, settle: () => undefined };
 
-async function openBatches() {
+async function openBatches({ batchBytes = BATCH_BYTES, lingerMs = LINGER_MS } = {}) {
   const memory = allocateSharedMemory(MEMORY_BYTES);
   const arena = new Arena(memory, layoutMemory(MEMORY_BYTES, 1, 0).arena);
   const handedOn: OpenBatch[] = [];
@@ -22,7 +22,7 @@ async function openBatches() {
   let timer: { readonly atMs: number; readonly then: () => void } | undefined;
   const batches = new OpenBatches({
     ...{ memory, arena, kernel: await loadKernel(memory.memory) },
-    ...{ batchBytes: BATCH_BYTES, lingerMs: LINGER_MS, nowMs: () => nowMs },
+    ...{ batchBytes, lingerMs, nowMs: () => nowMs },
     after: (delayMs, then) => {
       timer = { atMs: nowMs + delayMs, then };
       return () => (timer = undefined);
@@ -93,7 +93,7 @@ test('a batch that is not full is handed on when linger.ms is over, each partiti
   );
 });
 
-test('a batch claims memory as it fills, not as long as batch.size, and gives back what it did not fill', async () => {
+test('a batch gives back the memory that it did not fill', async () => {
   const { append, arena, handedOn, pass } = await openBatches();
   const before = arena.freeBytes;
   append(undefined, 'a');
@@ -101,4 +101,54 @@ test('a batch claims memory as it fills, not as long as batch.size, and gives ba
   const [batch] = handedOn;
   assert.ok(batch !== undefined && batch.bytes > BATCH_HEADER_BYTES);
   assert.ok(before - arena.freeBytes <= 4096, 'one page for one small record');
+});
+
+/** All that is free but `bytes`. */
+function occupy(arena: Arena, bytes: number): () => void {
+  const run = arena.claim(arena.freeBytes - bytes - GUARD_BYTES);
+  assert.ok(run !== undefined);
+  return () => arena.free(run);
+}
+
+test('as long as few batches are open each has room for all of it at once; of many each begins small', async () => {
+  const batchBytes = 100_000;
+  const { append, arena } = await openBatches({ batchBytes });
+  const claimed = Array.from({ length: 100 }, (_, partition) => {
+    const before = arena.freeBytes;
+    assert.ok(append(partition, 'a'));
+    return before - arena.freeBytes;
+  });
+  const whole = claimed.findIndex((bytes) => bytes < batchBytes);
+  assert.ok(whole > 1 && whole * batchBytes <= arena.totalBytes / 4);
+  assert.ok(claimed.slice(whole).every((bytes) => bytes <= 16_384));
+});
+
+test('without memory a batch waits for more of it, and is not handed on small', async () => {
+  const { append, arena, handedOn } = await openBatches({ batchBytes: 1 << 20 });
+  const free = occupy(arena, 40_000);
+  let taken = 0;
+  while (append(0, 'x'.repeat(1000))) taken += 1;
+  assert.ok(taken > 10 && taken < 40);
+  assert.equal(handedOn.length, 0);
+  free();
+  for (let i = 0; i < 1100; i += 1) assert.ok(append(0, 'x'.repeat(1000)));
+  assert.ok((handedOn[0]?.recordCount ?? 0) > 1000);
+});
+
+test('without memory no batch waits for linger.ms: what it holds may be all that there is', async () => {
+  const { append, arena, handedOn, pass } = await openBatches({ lingerMs: 60_000 });
+  assert.ok(append(0, 'first'));
+  const free = occupy(arena, 0);
+  pass(1000);
+  assert.equal(handedOn.length, 0);
+  assert.equal(append(1, 'no room'), false);
+  pass(0);
+  assert.deepEqual(
+    handedOn.map(({ partition }) => partition),
+    [0],
+  );
+  free();
+  assert.ok(append(1, 'room again'));
+  pass(1000);
+  assert.equal(handedOn.length, 1, 'and from now on it lingers as it was told');
 });
