@@ -10,9 +10,9 @@ interface Asked {
   readonly records?: string | undefined;
 }
 
-/** About 100 MB a run, so that a client's slow beginning is a small part. */
-const LOAD_BYTES = 100e6;
-const SINGLES = 3000;
+/** So many that a client's slow beginning is a small part. */
+const RECORDS = 1_000_000;
+const SINGLES = 10_000;
 
 /** Each size, codec and style; with keys too where many records go in one call, which is where a partitioner costs. */
 export function producerCells({ sizes, codecs, styles, records }: Asked): LoadCell[] {
@@ -20,7 +20,7 @@ export function producerCells({ sizes, codecs, styles, records }: Asked): LoadCe
   for (const valueBytes of namesIn(sizes, ['100', '1024']).map(Number)) {
     for (const codec of namesIn(codecs, ['none', 'lz4']) as Codec[]) {
       for (const style of namesIn(styles, loadStyles) as LoadStyle[]) {
-        const count = Number(records ?? Math.ceil(LOAD_BYTES / valueBytes));
+        const count = Number(records ?? RECORDS);
         const about = { valueBytes, codec, style, records: style === 'single' ? SINGLES : count };
         cells.push({ ...about, isKeyed: false });
         if (style === 'batch') cells.push({ ...about, isKeyed: true });

@@ -1,20 +1,23 @@
 import type { ProduceOutcome } from '../ack/produce-outcome.ts';
-import { present } from '../shared/assert.ts';
 import type { Delivery, WrittenRecord } from './delivery.ts';
 import type { KafkaError } from './errors.ts';
-import { acknowledge, pendingMetadata, type PendingMetadata } from './record.ts';
+import { metadataOf, type RecordMetadata } from './record.ts';
 import type { DeliveryCallback, DeliveryWatch } from './record-delivery.ts';
 import { tellWatch } from './unheard-delivery.ts';
 
-/** All records of one `sendAll`: one object for them, where each of `send` has one of its own. Slots are places in the call. */
+/**
+ * All records of one `sendAll`: one object for them, where each of `send` has one of its own. Slots are places in the call. What is known of
+ * a record before its end lies in lists of plain numbers: objects that wait for an answer grow old, and old ones cost V8 the most.
+ */
 export class CallDelivery implements Delivery {
   readonly #watch: DeliveryWatch;
   readonly #resolve: () => void;
-  /** By slot; whole where the record was acknowledged. */
-  readonly ends: PendingMetadata[] = [];
+  readonly #timestampsMs: number[] = [];
+  readonly #keyBytes: number[] = [];
+  readonly #valueBytes: number[] = [];
+  readonly #ends: (RecordMetadata | undefined)[] = [];
   /** The first. */
   failure: KafkaError | undefined;
-  #count = 0;
   // One more than there are records, until all have been taken.
   #open = 1;
 
@@ -24,11 +27,18 @@ export class CallDelivery implements Delivery {
     this.#resolve = resolve;
   }
 
+  /** By slot. Whole when all have their end and there is no failure. */
+  get ends(): RecordMetadata[] {
+    return this.#ends as RecordMetadata[];
+  }
+
   /** @returns the slot of the next record */
   begin(): number {
     this.#open += 1;
-    this.#count += 1;
-    return this.#count - 1;
+    this.#timestampsMs.push(NaN);
+    this.#keyBytes.push(-1);
+    this.#valueBytes.push(-1);
+    return this.#ends.push(undefined) - 1;
   }
 
   /** No more records come. */
@@ -39,25 +49,28 @@ export class CallDelivery implements Delivery {
   /** What a record is told with that has to wait, or to be refused, and so has a delivery of its own. */
   callback(slot: number): DeliveryCallback {
     return (error, metadata) => {
-      if (metadata !== null) this.ends[slot] = metadata;
+      this.#ends[slot] = metadata ?? undefined;
       this.failure ??= error ?? undefined;
       this.#ended();
     };
   }
 
   written(slot: number, record: WrittenRecord, keyBytes: number, valueBytes: number): void {
-    const end = pendingMetadata(record, keyBytes, valueBytes);
-    // The usual case, and the cheaper way to make a list grow.
-    if (slot === this.ends.length) this.ends.push(end);
-    else this.ends[slot] = end;
+    this.#timestampsMs[slot] = record.timestampMs;
+    this.#keyBytes[slot] = keyBytes;
+    this.#valueBytes[slot] = valueBytes;
   }
 
   settle(slot: number, outcome: ProduceOutcome, index: number): void {
     const error = tellWatch(this.#watch, outcome, index);
-    if (outcome.type === 'acked') {
-      acknowledge(present(this.ends[slot], 'it is settled once written'), outcome, index);
-    }
     this.failure ??= error;
+    if (outcome.type === 'acked') {
+      this.#ends[slot] = metadataOf(outcome, index, {
+        timestamp: this.#timestampsMs[slot] ?? NaN,
+        serializedKeySize: this.#keyBytes[slot] ?? -1,
+        serializedValueSize: this.#valueBytes[slot] ?? -1,
+      });
+    }
     this.#ended();
   }
 

@@ -26,8 +26,8 @@ export interface Delivery {
 
 /** Of the records of one batch, in their order. No object for each record: a slot, and an entry for each stretch of one delivery. */
 export class Deliveries {
-  readonly #slots: number[] = [];
-  readonly #stretches: Delivery[] = [];
+  #slots: number[] = [];
+  #stretches: Delivery[] = [];
   /** Index of the first record of each stretch. */
   readonly #firsts: number[] = [];
   #last: Delivery | undefined;
@@ -45,9 +45,17 @@ export class Deliveries {
     this.#slots.push(slot);
   }
 
+  /**
+   * Tells all of them, and forgets them: V8's maps keep what was deleted from them until the next whole collection, and so would keep all that
+   * a batch was about.
+   */
   settle(outcome: ProduceOutcome): void {
-    this.#stretches.forEach((delivery, stretch) => {
-      const slots = this.#slots;
+    const slots = this.#slots;
+    const stretches = this.#stretches;
+    this.#slots = [];
+    this.#stretches = [];
+    this.#last = undefined;
+    stretches.forEach((delivery, stretch) => {
       const end = this.#firsts[stretch + 1] ?? slots.length;
       for (let index = this.#firsts[stretch] ?? end; index < end; index += 1) {
         delivery.settle(slots[index] ?? 0, outcome, index);

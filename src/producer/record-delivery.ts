@@ -2,14 +2,7 @@ import type { ProduceOutcome } from '../ack/produce-outcome.ts';
 import type { Delivery, WrittenRecord } from './delivery.ts';
 import type { KafkaError } from './errors.ts';
 import { errorOf } from './outcome-error.ts';
-import {
-  acknowledge,
-  failedMetadata,
-  pendingMetadata,
-  type Headers,
-  type PendingMetadata,
-  type RecordMetadata,
-} from './record.ts';
+import { failedMetadata, metadataOf, type Headers, type RecordMetadata } from './record.ts';
 
 /** What is told of the end of a record: exactly one of the two is null. */
 export type DeliveryCallback = (error: KafkaError | null, metadata: RecordMetadata | null) => void;
@@ -30,8 +23,8 @@ export class RecordDelivery implements Delivery {
   readonly timestampMs: number;
   readonly #watch: DeliveryWatch;
   readonly #callback: DeliveryCallback | null;
-  /** Undefined when nobody wants it, and until it is in a batch. */
-  #metadata: PendingMetadata | undefined;
+  #keyBytes = -1;
+  #valueBytes = -1;
 
   /** @param callback null: nobody waits for this one */
   constructor(
@@ -48,9 +41,9 @@ export class RecordDelivery implements Delivery {
     this.#callback = callback;
   }
 
-  written(_slot: number, record: WrittenRecord, keyBytes: number, valueBytes: number): void {
-    if (this.#callback === null && !this.#watch.wantsMetadata) return;
-    this.#metadata = pendingMetadata(record, keyBytes, valueBytes);
+  written(_slot: number, _record: WrittenRecord, keyBytes: number, valueBytes: number): void {
+    this.#keyBytes = keyBytes;
+    this.#valueBytes = valueBytes;
   }
 
   settle(_slot: number, outcome: ProduceOutcome, index: number): void {
@@ -58,10 +51,17 @@ export class RecordDelivery implements Delivery {
       this.fail(errorOf(outcome, this.topic, outcome.partition, index), outcome.partition);
       return;
     }
-    const metadata = this.#metadata;
-    if (metadata !== undefined) acknowledge(metadata, outcome, index);
+    if (this.#callback === null && !this.#watch.wantsMetadata) {
+      this.#watch.acked(undefined, this.headers);
+      return;
+    }
+    const metadata = metadataOf(outcome, index, {
+      timestamp: this.timestampMs,
+      serializedKeySize: this.#keyBytes,
+      serializedValueSize: this.#valueBytes,
+    });
     this.#watch.acked(metadata, this.headers);
-    if (metadata !== undefined) this.#callback?.(null, metadata);
+    this.#callback?.(null, metadata);
   }
 
   /** It was not sent, or was given up. */

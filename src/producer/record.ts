@@ -7,7 +7,6 @@ import { UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
 import type { Acked } from '../ack/produce-outcome.ts';
 import type { RecordPart } from '../kafka/record-writer.ts';
 import { TOPIC_NAME_RULE, topicNameFault } from '../shared/topic-name.ts';
-import type { WrittenRecord } from './delivery.ts';
 import { IllegalArgumentError, InvalidTopicError } from './errors.ts';
 
 /** Bytes as they are, text as its UTF-8, or null. */
@@ -132,37 +131,25 @@ export function checkHeaders(headers: Headers, topic: string): void {
   for (const pair of headers) checkPair(pair, topic);
 }
 
-/** Metadata of a record that is on its way: its place is filled in when it is known. */
-export type PendingMetadata = { -readonly [Name in keyof RecordMetadata]: RecordMetadata[Name] };
-
-/** Of a record that has just been written into a batch. */
-export function pendingMetadata(
-  { topic, timestampMs }: WrittenRecord,
-  keyBytes: number,
-  valueBytes: number,
-): PendingMetadata {
+/** Metadata of the record at `index` of an acknowledged batch. */
+export function metadataOf(
+  { topic, partition, baseOffset, logAppendTimeMs }: Acked,
+  index: number,
+  sent: {
+    readonly timestamp: number;
+    readonly serializedKeySize: number;
+    readonly serializedValueSize: number;
+  },
+): RecordMetadata {
   return {
     topic,
-    partition: UNASSIGNED_PARTITION,
-    offset: NO_OFFSET,
-    timestamp: timestampMs,
-    serializedKeySize: keyBytes,
-    serializedValueSize: valueBytes,
+    partition,
+    offset: baseOffset < 0n ? -1n : baseOffset + bigIndex(index),
+    timestamp: logAppendTimeMs >= 0 ? logAppendTimeMs : sent.timestamp,
+    serializedKeySize: sent.serializedKeySize,
+    serializedValueSize: sent.serializedValueSize,
   };
 }
-
-/** Fills in where the record is: at `index` of an acknowledged batch. */
-export function acknowledge(
-  metadata: PendingMetadata,
-  { partition, baseOffset, logAppendTimeMs }: Acked,
-  index: number,
-): void {
-  metadata.partition = partition;
-  if (baseOffset >= 0n) metadata.offset = baseOffset + bigIndex(index);
-  if (logAppendTimeMs >= 0) metadata.timestamp = logAppendTimeMs;
-}
-
-const NO_OFFSET = -1n;
 
 /** Made once: to make a bigint of a number costs more than to add it. */
 const bigIndexes: bigint[] = [];
@@ -179,7 +166,7 @@ export function failedMetadata(topic: string, partition = UNASSIGNED_PARTITION):
   return {
     topic,
     partition,
-    offset: NO_OFFSET,
+    offset: -1n,
     timestamp: -1,
     serializedKeySize: -1,
     serializedValueSize: -1,

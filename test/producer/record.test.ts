@@ -5,13 +5,11 @@ import { IllegalArgumentError, InvalidTopicError } from '../../src/producer/erro
 import {
   checkRecord,
   checkTopic,
-  acknowledge,
   failedMetadata,
   headersOf,
-  pendingMetadata,
+  metadataOf,
   type HeadersInput,
   type ProducerRecord,
-  type RecordMetadata,
 } from '../../src/producer/record.ts';
 
 /** As a caller without types sends it. */
@@ -154,27 +152,20 @@ const acked: Acked = {
 };
 const sent = { timestamp: 1_700_000_000_000, serializedKeySize: -1, serializedValueSize: 12 };
 
-/** Metadata of the record at `index` of a batch that ended so. */
-function acknowledged(outcome: Acked, index: number): RecordMetadata {
-  const metadata = pendingMetadata({ topic: 'orders', timestampMs: sent.timestamp }, -1, 12);
-  acknowledge(metadata, outcome, index);
-  return metadata;
-}
-
 test('metadata counts offsets within the batch, exactly, and has the time of the record', () => {
-  assert.deepEqual(acknowledged(acked, 7), {
+  assert.deepEqual(metadataOf(acked, 7, sent), {
     ...{ topic: 'orders', partition: 3, offset: 9_007_199_254_741_000n },
     ...sent,
   });
 });
 
 test('on a LogAppendTime topic metadata has the time of the append', () => {
-  assert.equal(acknowledged({ ...acked, logAppendTimeMs: 5 }, 0).timestamp, 5);
-  assert.equal(acknowledged({ ...acked, logAppendTimeMs: 0 }, 0).timestamp, 0);
+  assert.equal(metadataOf({ ...acked, logAppendTimeMs: 5 }, 0, sent).timestamp, 5);
+  assert.equal(metadataOf({ ...acked, logAppendTimeMs: 0 }, 0, sent).timestamp, 0);
 });
 
 test('without an answer (acks=0) no record of the batch has an offset, and all else is there', () => {
-  assert.deepEqual(acknowledged({ ...acked, baseOffset: -1n }, 7), {
+  assert.deepEqual(metadataOf({ ...acked, baseOffset: -1n }, 7, sent), {
     ...{ topic: 'orders', partition: 3, offset: -1n },
     ...sent,
   });
