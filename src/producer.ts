@@ -74,6 +74,8 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
   readonly #starting: Promise<ProducerEngine | undefined>;
   #engine: ProducerEngine | undefined;
   #fatal: KafkaError | undefined;
+  /** Why no broker can be reached, as long as none can. */
+  #unreachable: string | undefined;
   #closing: Promise<void> | undefined;
 
   /** Begins to connect. Brokers that cannot be reached are waited for: the event `notice` says so. @throws {ConfigError} with every fault */
@@ -89,6 +91,7 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
       settings: own,
       engine: () => this.#engine,
       fatal: () => this.#fatal,
+      unreachable: () => this.#unreachable,
       onFailed: (error) => {
         this.#transactions?.recordFailed(error);
         this.#emit('recordFailed', error);
@@ -365,6 +368,8 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
   }
 
   #notice(level: ProducerNotice['level'], code: string, message: string, fields: LineFields): void {
+    if (code === 'brokersUnreachable') this.#unreachable = message;
+    if (code === 'brokersReachable') this.#unreachable = undefined;
     this.#emit('notice', { level, code, message, fields });
   }
 }

@@ -16,8 +16,14 @@ export function lateError(
   topic: string,
   partition: number | undefined,
   reason: 'noTopic' | 'noRoom',
-  { problem, maxBlockMs }: { readonly problem: TopicView['problem']; readonly maxBlockMs: number },
+  known: {
+    readonly problem: TopicView['problem'];
+    /** Why no broker can be reached. */
+    readonly unreachable: string | undefined;
+    readonly maxBlockMs: number;
+  },
 ): KafkaError {
+  const { problem, unreachable, maxBlockMs } = known;
   const about = { topic, partition, fate: 'notSent' } as const;
   const waited = `within max.block.ms=${maxBlockMs}`;
   if (reason === 'noRoom') {
@@ -32,7 +38,8 @@ export function lateError(
       : partition === undefined
         ? 'no broker said anything of the topic'
         : `no broker said anything of partition ${partition}`;
-  return new TimeoutError(`${topic}: ${what} ${waited}`, about);
+  const why = unreachable === undefined ? '' : `: ${unreachable}`;
+  return new TimeoutError(`${topic}: ${what} ${waited}${why}`, about);
 }
 
 export function closedError(): IllegalStateError {

@@ -47,6 +47,8 @@ export interface RecordIntakeOptions<K, V> {
   readonly engine: () => IntakeEngine | undefined;
   /** Why nothing can be sent any more. */
   readonly fatal: () => KafkaError | undefined;
+  /** Why no broker can be reached, as long as none can. */
+  readonly unreachable: () => string | undefined;
   /** Undefined without transactions. */
   readonly transactions: TransactionGate | undefined;
   readonly onFailed: (error: KafkaError) => void;
@@ -384,8 +386,10 @@ export class RecordIntake<K, V> {
   }
 
   #late(topic: string, partition: number | undefined, reason: 'noTopic' | 'noRoom'): KafkaError {
-    const problem = this.#options.engine()?.topic(topic)?.problem;
-    return lateError(topic, partition, reason, { problem, maxBlockMs: this.#maxBlockMs });
+    const { engine, unreachable } = this.#options;
+    const problem = engine()?.topic(topic)?.problem;
+    const known = { problem, unreachable: unreachable(), maxBlockMs: this.#maxBlockMs };
+    return lateError(topic, partition, reason, known);
   }
 }
 

@@ -16,7 +16,7 @@ import { partitionForKey } from '../../src/producer/partitioners.ts';
 import type { ProducerRecord } from '../../src/producer/record.ts';
 import { serializers } from '../../src/producer/serializers.ts';
 import { count, embeddedCluster, records, values } from '../support/embedded-cluster.ts';
-import { newProducer } from './scene.ts';
+import { failure, newProducer } from './scene.ts';
 
 async function oneTopic(t: TestContext, partitions = 4): Promise<EmbeddedCluster> {
   return await embeddedCluster(t, { topics: { logs: partitions } });
@@ -174,6 +174,16 @@ test('a topic that does not exist is waited for, for max.block.ms, and does not 
     return error.fate === 'notSent';
   });
   await assert.rejects(producer.send({ topic: 'logs', partition: 7, value: '' }), TimeoutError);
+});
+
+test('a record that no broker heard of says why: none can be reached', async (t) => {
+  const producer = newProducer(t, { bootstrap: '127.0.0.1:1' }, { 'max.block.ms': 400 });
+  const error = await failure(producer.send({ topic: 'logs', value: 'x' }));
+  assert.ok(error instanceof TimeoutError);
+  assert.match(
+    error.message,
+    /^logs: no broker said anything of the topic within max\.block\.ms=400: no broker can be reached, .*127\.0\.0\.1:1.*refuse/,
+  );
 });
 
 test('when memory is full records wait, in order, and a bounded number of them', async (t) => {
