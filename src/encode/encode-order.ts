@@ -94,11 +94,21 @@ export class EncodeOrder<Chunk extends ChunkToEncode> {
   done(open: OpenChunk<Chunk>, part: EncodedPart<Chunk>): void {
     open.encodedTo = part.to;
     open.isEncoded = part.last;
-    open.waiting.push(part);
-    for (let oldest = this.oldest; oldest !== undefined; oldest = this.oldest) {
-      for (const next of oldest.waiting.splice(0)) this.#handOn(next);
-      if (!oldest.isEncoded) return;
-      this.#open.shift();
+    if (open !== this.oldest) {
+      open.waiting.push(part);
+      return;
     }
+    this.#handOn(part);
+    if (part.last) this.#advance();
+  }
+
+  /** From the oldest, which is done, to the next one that is not, and with what of them waits. */
+  #advance(): void {
+    let oldest: OpenChunk<Chunk> | undefined;
+    do {
+      this.#open.shift();
+      oldest = this.oldest;
+      for (const next of oldest?.waiting.splice(0) ?? []) this.#handOn(next);
+    } while (oldest?.isEncoded === true);
   }
 }

@@ -58,10 +58,12 @@ const WHOLE_RUNS_SHARE = 1 / 4;
 export class OpenBatches {
   readonly #options: OpenBatchesOptions;
   readonly #writer: RecordWriter;
-  /** By topic, then by partition, -1 for any. In the order in which they were opened. */
-  readonly #open = new Map<string, Map<number, OpenBatch>>();
+  /** By topic, then by partition, the one for any first. What was used once keeps its place: there is a batch for it again and again. */
+  readonly #open = new Map<string, (OpenBatch | undefined)[]>();
   /** All of them, oldest first. */
-  readonly #byAge = new Set<OpenBatch>();
+  readonly #byAge: OpenBatch[] = [];
+  /** Of the batch that was closed last. */
+  #lastBytes = 0;
   /** The last record found no memory. */
   #isShort = false;
   /** Open, and written to last: mostly the next record goes there, too. */
@@ -109,29 +111,37 @@ export class OpenBatches {
   #openFor({ topic, partition }: PlacedRecord): OpenBatch | undefined {
     const last = this.#last;
     if (last?.partition === partition && last?.topic === topic) return last;
-    return this.#open.get(topic)?.get(partition ?? -1);
+    return this.#open.get(topic)?.[placeOf(partition)];
   }
 
   #begin(record: PlacedRecord): OpenBatch | undefined {
     const { nowMs } = this.#options;
-    const { topic, partition = -1, timestampMs } = record;
+    const { topic, partition, timestampMs } = record;
     const run = this.#claimFirst(BATCH_HEADER_BYTES + record.bytesMax);
     if (run === undefined) return undefined;
     const batch = new OpenBatch(record, run, nowMs(), timestampMs);
-    const ofTopic = this.#open.get(topic) ?? new Map<number, OpenBatch>();
-    this.#open.set(topic, ofTopic);
-    ofTopic.set(partition, batch);
-    this.#byAge.add(batch);
+    this.#ofTopic(topic)[placeOf(partition)] = batch;
+    this.#byAge.push(batch);
     this.#time();
     return batch;
   }
 
-  /** As long as few batches are open each has room for all of it at once, and is never copied; what it leaves goes back when it is closed. */
+  #ofTopic(topic: string): (OpenBatch | undefined)[] {
+    let ofTopic = this.#open.get(topic);
+    if (ofTopic === undefined) this.#open.set(topic, (ofTopic = []));
+    return ofTopic;
+  }
+
+  /**
+   * As long as few batches are open, and they become long, each has room for all of it at once, and is never copied; what it leaves goes back
+   * when it is closed.
+   */
   #claimFirst(needed: number): Run | undefined {
     const { arena, batchBytes } = this.#options;
     const first = Math.max(needed, Math.min(FIRST_RUN_BYTES, batchBytes));
-    const areFew = (this.#byAge.size + 1) * batchBytes <= arena.totalBytes * WHOLE_RUNS_SHARE;
-    const whole = areFew ? arena.claim(Math.max(needed, batchBytes)) : undefined;
+    const areFew = (this.#byAge.length + 1) * batchBytes <= arena.totalBytes * WHOLE_RUNS_SHARE;
+    const isLong = this.#lastBytes > FIRST_RUN_BYTES;
+    const whole = areFew && isLong ? arena.claim(Math.max(needed, batchBytes)) : undefined;
     return whole ?? arena.claim(first);
   }
 
@@ -171,11 +181,13 @@ export class OpenBatches {
   }
 
   #close(batch: OpenBatch): void {
-    const ofTopic = this.#open.get(batch.topic);
-    assert(ofTopic?.delete(batch.partition ?? -1) === true, 'an open batch is known by its place');
-    if (ofTopic.size === 0) this.#open.delete(batch.topic);
-    this.#byAge.delete(batch);
+    const ofTopic = this.#ofTopic(batch.topic);
+    const place = placeOf(batch.partition);
+    assert(ofTopic[place] === batch, 'an open batch is known by its place');
+    ofTopic[place] = undefined;
+    this.#byAge.splice(this.#byAge.indexOf(batch), 1);
     if (this.#last === batch) this.#last = undefined;
+    this.#lastBytes = batch.bytes;
     batch.run = this.#options.arena.trim(batch.run, batch.bytes);
     this.#options.dispatch(batch);
   }
@@ -206,4 +218,9 @@ export class OpenBatches {
     this.#untime = undefined;
     this.#time();
   }
+}
+
+/** Index among the batches of a topic. */
+function placeOf(partition: number | undefined): number {
+  return partition === undefined ? 0 : partition + 1;
 }

@@ -110,9 +110,15 @@ function occupy(arena: Arena, bytes: number): () => void {
   return () => arena.free(run);
 }
 
-test('as long as few batches are open each has room for all of it at once; of many each begins small', async () => {
+test('once batches become long each has room for all of it at once, as long as few are open; of many each begins small', async () => {
   const batchBytes = 100_000;
-  const { append, arena } = await openBatches({ batchBytes });
+  const { append, arena, pass } = await openBatches({ batchBytes });
+  for (const records of [1, 30]) {
+    const before = arena.freeBytes;
+    for (let i = 0; i < records; i += 1) assert.ok(append(0, 'x'.repeat(1000)));
+    assert.ok(before - arena.freeBytes < 70_000, 'nothing long was seen yet');
+    pass(LINGER_MS);
+  }
   const claimed = Array.from({ length: 100 }, (_, partition) => {
     const before = arena.freeBytes;
     assert.ok(append(partition, 'a'));
