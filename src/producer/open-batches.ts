@@ -43,7 +43,7 @@ export interface OpenBatchesOptions {
   readonly dispatch: (batch: OpenBatch) => void;
 }
 
-/** What a batch begins with when many are open: most are closed by linger.ms with few records in them. */
+/** What a batch begins with when many are open, or the last one stayed short: most are closed by linger.ms with few records in them. */
 const FIRST_RUN_BYTES = 4 * PAGE_BYTES - GUARD_BYTES;
 
 /**
