@@ -54,6 +54,8 @@ export class ProducerEngine {
   readonly #sender: KafkaSender<Deliveries>;
   readonly #arena: Arena;
   #nextChunk = 0;
+  /** A record found none. */
+  #isRoomWanted = false;
 
   /** @throws {SetupError} when the memory cannot be had */
   static async create(options: ProducerEngineOptions): Promise<ProducerEngine> {
@@ -88,10 +90,11 @@ export class ProducerEngine {
     let isTold = false;
     // A turn later: memory comes back in the middle of other things, among them of writing a record.
     arena.onFree(() => {
-      if (isTold) return;
+      if (isTold || !this.#isRoomWanted) return;
       isTold = true;
       setImmediate(() => {
         isTold = false;
+        this.#isRoomWanted = false;
         onRoom();
       });
     });
@@ -100,7 +103,9 @@ export class ProducerEngine {
 
   /** @returns whether there was room; if not, `delivery` is not settled */
   append(record: PlacedRecord, delivery: Delivery, slot: number): boolean {
-    return this.#batches.append(record, delivery, slot);
+    const isWritten = this.#batches.append(record, delivery, slot);
+    if (!isWritten) this.#isRoomWanted = true;
+    return isWritten;
   }
 
   topic(name: string): TopicView | undefined {
@@ -152,12 +157,17 @@ export class ProducerEngine {
     const { run: input, recordCount, baseTimestampMs: timestampMs } = batch;
     this.#nextChunk += 1;
     this.#pool.submit({
-      ...{ batch, input, recordCount, timestampMs },
+      batch,
       number: this.#nextChunk,
+      input,
+      recordCount,
+      timestampMs,
       bytes: batch.bytes - BATCH_HEADER_BYTES,
       headBytes: BATCH_HEADER_BYTES,
       flags: encodeFlags.RECORDS,
-      ...{ trailerAddress: 0, trailerBytes: 0, recordBytesMax: 0 },
+      trailerAddress: 0,
+      trailerBytes: 0,
+      recordBytesMax: 0,
     });
   }
 
@@ -169,8 +179,12 @@ export class ProducerEngine {
     this.#sender.append(
       new ProducerBatch({
         id: this.#sender.takeBatchId(),
-        ...{ topic, recordCount, batchBytes, rawBytes, createdMs },
-        ...(partition === undefined ? {} : { partition }),
+        topic,
+        partition,
+        recordCount,
+        batchBytes,
+        rawBytes,
+        createdMs,
         payload: {
           sealed: { ...sealed, maxTimestampMs, keepsTimestamp: true },
           ranges: deliveries,

@@ -10,8 +10,8 @@ export interface ProducerBatchOptions<Payload> {
   /** Unique in its sender; later batches have greater ids. */
   readonly id: number;
   readonly topic: string;
-  /** Left out for a keyless batch. */
-  readonly partition?: number;
+  /** Undefined for a keyless batch. */
+  readonly partition?: number | undefined;
   /** Records in it, at least 1. */
   readonly recordCount: number;
   /** Bytes on the wire, the 61 of the batch header included. */

@@ -3,9 +3,7 @@
  * From: closed chunks. To: the partitions' queues. Bounds: two tasks a worker; the arena, for the output.
  * Crash: a worker that dies is replaced on the same rings, and what it had not completed is encoded again; its runs are main's.
  */
-import { extname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Piscina } from 'piscina';
 import { codecs, type Compressor } from '../kafka/compression.ts';
 import { crc32c } from '../kafka/crc32c.ts';
 import { BATCH_HEADER_BYTES } from '../kafka/record-batch.ts';
@@ -15,7 +13,6 @@ import { Doorbell } from '../ring/ring-wait.ts';
 import type { SharedMemory } from '../ring/shared-memory.ts';
 import { assert, Bug, present } from '../shared/assert.ts';
 import { ChunkEncoder } from './encode-chunk.ts';
-import type { WorkerTask } from './encode-loop.ts';
 import {
   EncodeOrder,
   isRecords,
@@ -27,6 +24,7 @@ import type { EncodeResult, EncodeTask } from './encode-task.ts';
 import type { Kernel } from './kernel.ts';
 import { OutputClaims, type Job } from './output-claims.ts';
 import { WorkerLink, type Submission } from './worker-link.ts';
+import { WorkerThreads } from './worker-threads.ts';
 
 export interface EncoderPoolOptions<Chunk extends ChunkToEncode> {
   readonly memory: SharedMemory;
@@ -50,11 +48,8 @@ export interface EncoderPoolOptions<Chunk extends ChunkToEncode> {
 const INLINE_BYTES_MAX = 32 * 1024;
 /** Threads that take over the same rings and end before they have completed anything: one more would not help. */
 const FRUITLESS_STARTS_MAX = 3;
-/** What a thread has on its heap is small; bytes lie in the shared memory and in the codecs. A leak ends the thread, not the process. */
-const WORKER_HEAP_MB_MAX = 128;
 /** A task takes milliseconds. A thread that is still at one after this is stuck, and is ended in the middle of it. */
 const STOP_MS_MAX = 2000;
-const workerEntry = new URL(`../../workers/encode${extname(import.meta.url)}`, import.meta.url);
 
 export class EncoderPool<Chunk extends ChunkToEncode> {
   readonly #options: EncoderPoolOptions<Chunk>;
@@ -66,7 +61,7 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
   /** Chunks with bytes to encode that nobody encodes now, oldest first. */
   readonly #ready: OpenChunk<Chunk>[] = [];
   readonly #outputs: OutputClaims<Chunk>;
-  #piscina: Piscina | undefined;
+  #threads: WorkerThreads | undefined;
   #started = 0;
   /** One for each started worker; settles when the worker has ended for good. */
   readonly #runs: Promise<void>[] = [];
@@ -136,9 +131,9 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
     );
     await Promise.race([Promise.all(this.#runs), lateness]);
     patience.abort();
-    await this.#piscina?.destroy();
+    await this.#threads?.destroy();
     this.#outputs.close();
-    for (const resolve of this.#idleWaiters.splice(0)) resolve();
+    this.#tellIdle();
   }
 
   #turnSoon(): void {
@@ -167,8 +162,8 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
       this.#isTurning = false;
     }
     this.#holdWhileOpen();
-    if (this.#order.openCount === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
-    void this.#listen();
+    if (this.#order.openCount === 0 && this.#idleWaiters.length > 0) this.#tellIdle();
+    this.#listenIfWorking();
     return taken > 0;
   }
 
@@ -223,12 +218,15 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
     const batchBytes = BATCH_HEADER_BYTES + rawBytes;
     const payloadCrc = crc32c(memory.view(chunk.input.address + BATCH_HEADER_BYTES, rawBytes));
     const run = arena.trim(chunk.input, batchBytes);
+    const attributes = codecs.none;
     this.#order.done(open, {
-      ...{ chunk, from: 0, to: rawBytes, last: true, emptyCount: 0, longCount: 0 },
-      sealed: {
-        ...{ run, batchBytes, recordCount, payloadCrc },
-        ...{ attributes: codecs.none, rawBytes, timestampMs },
-      },
+      chunk,
+      from: 0,
+      to: rawBytes,
+      last: true,
+      sealed: { run, batchBytes, recordCount, payloadCrc, attributes, rawBytes, timestampMs },
+      emptyCount: 0,
+      longCount: 0,
     });
   }
 
@@ -300,11 +298,22 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
     return { run, batchBytes, recordCount, payloadCrc, attributes, rawBytes, timestampMs };
   }
 
+  #tellIdle(): void {
+    for (const resolve of this.#idleWaiters.splice(0)) resolve();
+  }
+
+  get #isWorking(): boolean {
+    return this.#links.some((link) => link.openCount > 0);
+  }
+
+  #listenIfWorking(): void {
+    if (!this.#isListening && this.#isWorking) void this.#listen();
+  }
+
   /** Takes turns while workers have anything to complete. */
   async #listen(): Promise<void> {
-    if (this.#isListening) return;
     this.#isListening = true;
-    while (!this.#isClosed && !this.#isFaulty && this.#links.some((link) => link.openCount > 0)) {
+    while (!this.#isClosed && !this.#isFaulty && this.#isWorking) {
       const seen = this.#doorbell.read();
       if (!this.#turn()) await this.#doorbell.wait(seen);
     }
@@ -313,38 +322,25 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
 
   /** One endless task for a worker; when its thread dies, another takes over its rings. */
   async #run(link: WorkerLink<Job<Chunk>>): Promise<void> {
-    this.#piscina ??= this.#createPiscina();
+    this.#threads ??= this.#createThreads();
     try {
-      // Named here and not in the pool's options: then a file that cannot be loaded fails the task, where piscina's own start fails nobody.
-      const { href } = this.#options.workerFile ?? workerEntry;
-      await this.#piscina.run(this.#workerTask(link.worker), { filename: href, name: 'serve' });
+      await this.#threads.serve(link.worker);
     } catch (error) {
       if (this.#replace(link, error)) await this.#run(link);
     }
   }
 
-  /** With each task and not as piscina's worker data: to read that, every worker would have to load the whole of piscina. */
-  #workerTask(worker: number): WorkerTask {
-    const { memory, layout, compressor } = this.#options;
+  #createThreads(): WorkerThreads {
+    const { memory, layout, compressor, workerFile } = this.#options;
     const { id: codec, level } = compressor;
-    return { setup: { memory: memory.memory, layout, codec, level }, worker };
-  }
-
-  #createPiscina(): Piscina {
-    const piscina = new Piscina({
-      minThreads: 0,
-      maxThreads: this.#links.length,
-      idleTimeout: Infinity,
-      // The default waits in a way that never turns the worker's event loop, and codecs free their output from there.
-      atomics: 'disabled',
-      recordTiming: false,
-      resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB_MAX },
+    return new WorkerThreads({
+      setup: { memory: memory.memory, layout, codec, level },
+      count: this.#links.length,
+      workerFile,
+      onError: (error) => {
+        this.#fail(error);
+      },
     });
-    // A thread that could not even start has no task that could fail.
-    piscina.on('error', (error: Error) => {
-      this.#fail(error);
-    });
-    return piscina;
   }
 
   /**
@@ -362,7 +358,7 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
       return false;
     }
     for (const submission of left) link.submit(submission);
-    void this.#listen();
+    this.#listenIfWorking();
     return true;
   }
 
@@ -386,10 +382,7 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
 
   /** `waitAsync` keeps no process alive, so a handle does while a worker has something. */
   #holdWhileOpen(): void {
-    const isOpen = this.#order.openCount > 0;
-    if (isOpen) this.#hold ??= setInterval(() => undefined, 2 ** 30);
-    if (isOpen || this.#hold === undefined) return;
-    clearInterval(this.#hold);
-    this.#hold = undefined;
+    if (this.#order.openCount === 0) this.#hold?.unref();
+    else (this.#hold ??= setInterval(() => undefined, 2 ** 30)).ref();
   }
 }

@@ -29,14 +29,16 @@ interface Dialect {
 /** @param path name of the message, for faults */
 export function compileStruct(fields: Fields, dialect: Dialect, path: string): Codec {
   const { version, flexible } = dialect;
-  const all = Object.entries(fields).map(([name, field]) => ({ name, field }));
+  const all = Object.entries(fields).map(([name, field]) => ({
+    ...{ name, field },
+    makeDefault: defaultMaker(field),
+  }));
   const present = all.filter(({ field }) => contains(field.versions, version));
   const absent = all.filter(({ field }) => !contains(field.versions, version));
   const plain = present
     .filter(({ field }) => field.tag === undefined)
-    .map(({ name, field }) => ({
-      name,
-      field,
+    .map(({ name, field, makeDefault }) => ({
+      ...{ name, makeDefault },
       codec: compileField(field, dialect, `${path}.${name}`),
     }));
   const tagged = flexible ? compileTagged(present, dialect, path) : undefined;
@@ -52,15 +54,15 @@ export function compileStruct(fields: Fields, dialect: Dialect, path: string): C
         if (field.ignorable || isDefault(field, struct[name])) continue;
         assert(false, `${path} v${String(version)} has no field ${name} to carry what was given`);
       }
-      for (const { name, field, codec } of plain) {
-        codec.write(writer, struct[name] === undefined ? defaultOf(field) : struct[name]);
+      for (const { name, makeDefault, codec } of plain) {
+        codec.write(writer, struct[name] === undefined ? makeDefault() : struct[name]);
       }
       tagged?.write(writer, struct);
     },
     read(reader) {
       const struct: Struct = {};
       for (const { name, codec } of plain) struct[name] = codec.read(reader);
-      for (const { name, field } of blank) struct[name] = defaultOf(field);
+      for (const { name, makeDefault } of blank) struct[name] = makeDefault();
       tagged?.read(reader, struct);
       return struct;
     },
@@ -254,11 +256,26 @@ const zeroes: Readonly<Record<PrimitiveName, unknown>> = {
 
 /** What stands for a field where nothing is given; arrays and structs are made anew, so that nobody shares them. */
 export function defaultOf(field: Field): unknown {
-  if (field.default !== undefined) return field.default;
-  if (field.type.kind === 'array') return [];
-  if (field.type.kind === 'primitive') return zeroes[field.type.name];
-  const fields = Object.entries(field.type.fields);
-  return Object.fromEntries(fields.map(([name, inner]) => [name, defaultOf(inner)]));
+  return defaultMaker(field)();
+}
+
+/** Looks at the table once, and not for each message. */
+function defaultMaker(field: Field): () => unknown {
+  const { type, default: given } = field;
+  if (given !== undefined) return () => given;
+  if (type.kind === 'array') return () => [];
+  if (type.kind === 'primitive') {
+    const zero = zeroes[type.name];
+    return () => zero;
+  }
+  const makers = Object.entries(type.fields).map(
+    ([name, inner]) => [name, defaultMaker(inner)] as const,
+  );
+  return () => {
+    const struct: Struct = {};
+    for (const [name, makeDefault] of makers) struct[name] = makeDefault();
+    return struct;
+  };
 }
 
 function isDefault(field: Field, value: unknown): boolean {

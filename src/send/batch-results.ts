@@ -57,7 +57,17 @@ export function acknowledge(
     const { topic, partition: index } = partition;
     report(state, { kind: 'partitionResumed', topic: topic.topic, partition: index });
   }
-  complete(state, batch, { type: 'acked', written: 'yes', ...at(batch), ...where });
+  const { baseOffset, logAppendTimeMs, duplicate } = where;
+  const { topic, partition: index } = batch;
+  complete(state, batch, {
+    type: 'acked',
+    written: 'yes',
+    topic,
+    partition: index,
+    baseOffset,
+    logAppendTimeMs,
+    duplicate,
+  });
 }
 
 function isFirstOpen({ retries, inFlight }: PartitionState, { counter }: ProducerBatch): boolean {

@@ -121,7 +121,7 @@ export class BatchSplits<Ranges> {
     return new ProducerBatch({
       id: this.#options.takeBatchId(),
       ...{ topic, recordCount, batchBytes, rawBytes, createdMs, replayable, payload },
-      ...(keyless ? {} : { partition }),
+      partition: keyless ? undefined : partition,
     });
   }
 }

@@ -1,6 +1,6 @@
 /**
- * One connected socket to one broker: requests out as fragments, gathered into one write without copying; responses in as frames, matched by
- * correlation id. Knows no message: `broker-channel.ts` does.
+ * One connected socket to one broker: requests out as fragments, long ones gathered into one write without copying; responses in as frames,
+ * matched by correlation id. Knows no message: `broker-channel.ts` does.
  */
 import type { Socket } from 'node:net';
 import { assert } from '../shared/assert.ts';
@@ -35,7 +35,7 @@ export interface RequestWaiter {
 }
 
 export interface ConnectionOptions {
-  /** Connected, with nobody else listening to it. */
+  /** Connected, with nobody else listening to it; what it receives is handed to `receive`. */
   readonly socket: Socket;
   readonly endpoint: Endpoint;
   /** The one of the name's addresses that was taken. */
@@ -54,6 +54,8 @@ interface OpenRequest {
 }
 
 const CORRELATION_ID_MAX = 0x7fff_ffff;
+/** A request this short is copied into one piece: to gather it costs more. */
+const JOINED_BYTES_MAX = 4096;
 /** Requests that were written are let go in one go, so that each costs nothing. */
 const WRITTEN_KEPT_MAX = 64;
 
@@ -89,7 +91,6 @@ export class Connection {
     this.#responseBytesMax = options.responseBytesMax ?? RESPONSE_BYTES_MAX;
     this.#frames = new ResponseFrames(this.#responseBytesMax);
     this.#onClosed = options.onClosed;
-    this.#socket.on('data', (chunk: Buffer) => this.#take(chunk));
     this.#socket.on('error', (error) => this.#failed(error));
     this.#socket.on('end', () => this.#endedByPeer());
     this.#socket.on('close', () => this.#closed());
@@ -132,7 +133,7 @@ export class Connection {
   }
 
   /**
-   * Writes one request, its length bytes included, in one gathering write. The bytes of `fragments` must stay as they are until
+   * Writes one request, its length bytes included, in one write. The bytes of `fragments` must stay as they are until
    * `waiter.written`.
    *
    * @param expectAnswer false for Produce with acks=0, which no broker answers
@@ -149,14 +150,33 @@ export class Connection {
     const request: OpenRequest = { waiter, written: false, answer: undefined };
     if (expectAnswer) this.#waiting.set(correlationId, request);
     this.#writing.push(request);
+    const bytes = fragments.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    this.#bytesSent += bytes;
+    if (bytes <= JOINED_BYTES_MAX)
+      this.#socket.write(Buffer.concat(fragments, bytes), this.#oneWritten);
+    else this.#gather(fragments);
+  }
+
+  #gather(fragments: readonly Uint8Array[]): void {
     const last = fragments.length - 1;
     this.#socket.cork();
     for (const [index, fragment] of fragments.entries()) {
-      this.#bytesSent += fragment.byteLength;
       if (index === last) this.#socket.write(fragment, this.#oneWritten);
       else this.#socket.write(fragment);
     }
     this.#socket.uncork();
+  }
+
+  /** @param chunk lent until this returns */
+  receive(chunk: Buffer): void {
+    if (!this.open) return;
+    this.#bytesReceived += chunk.length;
+    if (this.#firstBytes !== undefined && !this.#looksLikeKafka(chunk)) return;
+    try {
+      this.#frames.take(chunk, (frame) => this.#answered(frame));
+    } catch (error) {
+      this.#unreadable(error);
+    }
   }
 
   /** Ends it with this cause; `onClosed` comes later. A second call does nothing. */
@@ -179,17 +199,6 @@ export class Connection {
     request.waiter.written((error === undefined || error === null) && this.open);
     if (request.answer !== undefined && this.open) this.#deliver(request, request.answer);
   };
-
-  #take(chunk: Buffer): void {
-    if (!this.open) return;
-    this.#bytesReceived += chunk.length;
-    if (this.#firstBytes !== undefined && !this.#looksLikeKafka(chunk)) return;
-    try {
-      this.#frames.take(chunk, (frame) => this.#answered(frame));
-    } catch (error) {
-      this.#unreadable(error);
-    }
-  }
 
   #looksLikeKafka(chunk: Buffer): boolean {
     const bytes = Buffer.concat([this.#firstBytes ?? chunk, chunk]);

@@ -14,6 +14,8 @@ import { allAddresses } from './resolve.ts';
 import type { Endpoint } from './sender-config.ts';
 
 const KEEP_ALIVE_DELAY_MS = 60_000;
+/** What a socket receives at once; nearly all answers are shorter. */
+const RECEIVE_BYTES = 65_536;
 const JITTER = 0.2;
 
 export interface ChannelOptions {
@@ -122,6 +124,8 @@ export class ChannelOpening {
 
   #open(address: string, step: Step<BrokerChannel>): void {
     const { endpoint, origin, responseBytesMax, onClosed } = this.#options;
+    let connection: Connection | undefined;
+    const received = Buffer.allocUnsafeSlow(RECEIVE_BYTES);
     const socket = connect({
       host: address,
       port: endpoint.port,
@@ -129,6 +133,14 @@ export class ChannelOpening {
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS,
+      // Into the same bytes again and again: a stream would make new ones for each answer.
+      onread: {
+        buffer: received,
+        callback: (count) => {
+          connection?.receive(received.subarray(0, count));
+          return true;
+        },
+      },
     });
     step.abandon = () => socket.destroy();
     const failed = (error: Error): void => {
@@ -139,15 +151,16 @@ export class ChannelOpening {
       socket.off('error', failed);
       step.connected = true;
       let isReady = false;
-      const connection = new Connection({
+      const opened = new Connection({
         ...{ socket, endpoint, address, origin },
         ...(responseBytesMax === undefined ? {} : { responseBytesMax }),
         onClosed: (fault) => {
           if (isReady) onClosed(fault);
         },
       });
-      step.abandon = (fault) => connection.close(fault);
-      void this.#handshake(connection).then((result) => {
+      connection = opened;
+      step.abandon = (fault) => opened.close(fault);
+      void this.#handshake(opened).then((result) => {
         isReady = result instanceof BrokerChannel;
         step.end(result);
       });

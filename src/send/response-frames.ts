@@ -8,10 +8,11 @@ const LENGTH_BYTES = 4;
 const FRAME_BYTES_MIN = 4;
 /** What an announced length may claim before any of its bytes have come. */
 const CAPACITY_AT_START = 65_536;
+const nothing = Buffer.alloc(0);
 
 /**
- * Cuts a byte stream into frames: four length bytes, then as many. Each byte is copied at most once and a bit (the assembly doubles as bytes
- * come in, never on the word of the length alone); a frame that lies whole in one chunk is handed on as a view of it.
+ * Cuts a byte stream into frames: four length bytes, then as many. Each byte is copied once and a bit: the assembly doubles as bytes come in,
+ * never on the word of the length alone.
  */
 export class ResponseFrames {
   readonly #bytesMax: number;
@@ -19,7 +20,7 @@ export class ResponseFrames {
   #lengthFilled = 0;
   /** Of the frame in assembly; -1 between frames. */
   #wanted = -1;
-  #body = Buffer.alloc(0);
+  #body = nothing;
   #filled = 0;
 
   constructor(bytesMax: number = RESPONSE_BYTES_MAX) {
@@ -27,7 +28,7 @@ export class ResponseFrames {
   }
 
   /**
-   * @param chunk belongs to the frames from here on
+   * @param chunk lent: the frames have bytes of their own
    * @param onFrame gets each frame without its length; answers false to stop (the rest of the chunk is dropped)
    * @throws {ProtocolError} when a length is below 4 or over the cap
    */
@@ -37,13 +38,6 @@ export class ResponseFrames {
       if (this.#wanted < 0) {
         at += this.#takeLength(chunk, at);
         if (this.#wanted < 0) return;
-        if (chunk.length - at >= this.#wanted) {
-          const frame = chunk.subarray(at, at + this.#wanted);
-          at += this.#wanted;
-          this.#wanted = -1;
-          if (!onFrame(frame)) return;
-          continue;
-        }
       }
       const taken = Math.min(chunk.length - at, this.#wanted - this.#filled);
       this.#makeRoom(this.#filled + taken);
@@ -71,14 +65,14 @@ export class ResponseFrames {
   #makeRoom(bytes: number): void {
     if (bytes <= this.#body.length) return;
     const grown = Math.max(bytes, 2 * this.#body.length, CAPACITY_AT_START);
-    const body = Buffer.allocUnsafeSlow(Math.min(this.#wanted, grown));
+    const body = Buffer.allocUnsafe(Math.min(this.#wanted, grown));
     this.#body.copy(body, 0, 0, this.#filled);
     this.#body = body;
   }
 
   #finish(): Buffer {
     const frame = this.#body.subarray(0, this.#filled);
-    this.#body = Buffer.alloc(0);
+    this.#body = nothing;
     this.#filled = 0;
     this.#wanted = -1;
     return frame;

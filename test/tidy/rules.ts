@@ -37,7 +37,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 
 /** One door per dependency: each can be replaced in one file. */
 export const doors: Readonly<Record<string, readonly string[]>> = {
-  piscina: ['src/encode/encoder-pool.ts'],
+  piscina: ['src/encode/worker-threads.ts'],
   yargs: ['src/commands/cli.ts'],
   pino: ['src/shared/telemetry.ts'],
   yaml: ['config/read-yaml.ts'],

@@ -33,6 +33,9 @@ async function open(
     ...{ socket, endpoint, address: endpoint.host, origin: 'bootstrap', onClosed: resolve },
     ...(responseBytesMax === undefined ? {} : { responseBytesMax }),
   });
+  socket.on('data', (chunk) => {
+    connection.receive(chunk);
+  });
   context.after(() => {
     connection.close(connectionFault('closed', 'the test is over'));
   });
@@ -243,6 +246,34 @@ test('a request without an answer is done when it is written', async (t) => {
   await sleep(20);
   assert.deepEqual(events, ['written']);
   assert.equal(connection.openRequests, 0);
+});
+
+test('a short request goes out in one piece, a long one is gathered without a copy', () => {
+  const writes: Buffer[][] = [];
+  const socket = new Socket();
+  socket._write = (chunk: Buffer, _encoding, done) => {
+    writes.push([chunk]);
+    done();
+  };
+  socket._writev = (chunks: { chunk: unknown }[], done) => {
+    writes.push(chunks.map(({ chunk }) => chunk as Buffer));
+    done();
+  };
+  const connection = new Connection({
+    ...{ socket, endpoint: { host: 'h', port: 1 }, address: 'h' },
+    ...{ origin: 'bootstrap', onClosed: () => undefined },
+  });
+  const head = Buffer.from('head');
+  const long = Buffer.alloc(5000, 'x');
+  send(connection, [Buffer.from('short')]);
+  send(connection, [head, long]);
+  assert.equal(writes.length, 2);
+  assert.equal(writes[0]?.length, 1);
+  assert.ok(writes[0][0]?.includes('short'));
+  const gathered = writes[1] ?? [];
+  assert.ok(gathered.some(({ buffer, length }) => buffer === long.buffer && length === 5000));
+  const sum = writes.flat().reduce((bytes, piece) => bytes + piece.length, 0);
+  assert.equal(connection.bytesSent, sum);
 });
 
 /** Counted by its class. */
