@@ -12,7 +12,7 @@ interface Asked {
 
 /** So many that a client's slow beginning is a small part. */
 const RECORDS = 1_000_000;
-/** V8 compiles for the first 15,000 requests or so, and each time a record is late by milliseconds: of a process that has run for a while that is not the 99th. */
+/** One at a time: a minute would tell no more. */
 const SINGLES = 30_000;
 
 /** Each size, codec and style; with keys too where many records go in one call, which is where a partitioner costs. */

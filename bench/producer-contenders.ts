@@ -1,5 +1,10 @@
 import { javaCommand, javaSettings, peerCommand } from './peer-command.ts';
-import type { LoadCell, LoadFigures, LoadStyle } from './producer-load-style.ts';
+import {
+  warmUpRecords,
+  type LoadCell,
+  type LoadFigures,
+  type LoadStyle,
+} from './producer-load-style.ts';
 import type { Cost } from './measure.ts';
 
 export interface LoadJob {
@@ -20,7 +25,7 @@ export interface LoadContender {
   /** What the run cost, from what the program printed and what was measured from outside. */
   readonly figures: (printed: string, cost: Cost) => LoadFigures;
   /** Records that it sends more than it is asked for, before it measures. */
-  readonly warmUp: (records: number) => number;
+  readonly warmUp: (style: LoadStyle, records: number) => number;
 }
 
 function program(
@@ -39,7 +44,7 @@ function program(
         ...[String(valueBytes), String(records)],
       ),
     figures: figuresIn,
-    warmUp: (records) => Math.ceil(records / 10),
+    warmUp: warmUpRecords,
   };
 }
 

@@ -52,7 +52,13 @@ async function one(
   );
   return {
     ...figures(cost.printed, cost),
-    ...{ contender: name, cell: wanted, records, sent: records + warmUp(records), stored },
+    ...{
+      contender: name,
+      cell: wanted,
+      records,
+      sent: records + warmUp(wanted.style, records),
+      stored,
+    },
   };
 }
 

@@ -12,19 +12,27 @@ import { tellWatch } from './unheard-delivery.ts';
 export class CallDelivery implements Delivery {
   readonly #watch: DeliveryWatch;
   readonly #resolve: () => void;
-  readonly #timestampsMs: number[] = [];
-  readonly #keyBytes: number[] = [];
-  readonly #valueBytes: number[] = [];
-  readonly #ends: (RecordMetadata | undefined)[] = [];
+  readonly #timestampsMs: number[];
+  readonly #keyBytes: number[];
+  readonly #valueBytes: number[];
+  readonly #ends: (RecordMetadata | undefined)[];
+  #count = 0;
   /** The first. */
   failure: KafkaError | undefined;
   // One more than there are records, until all have been taken.
   #open = 1;
 
-  /** @param resolve called once, when all records have their end */
-  constructor(watch: DeliveryWatch, resolve: () => void) {
+  /**
+   * @param foretold how many records there will be, as far as that is known: lists that need not grow are cheaper
+   * @param resolve called once, when all records have their end
+   */
+  constructor(watch: DeliveryWatch, foretold: number, resolve: () => void) {
     this.#watch = watch;
     this.#resolve = resolve;
+    this.#timestampsMs = new Array<number>(foretold);
+    this.#keyBytes = new Array<number>(foretold);
+    this.#valueBytes = new Array<number>(foretold);
+    this.#ends = new Array<RecordMetadata | undefined>(foretold);
   }
 
   /** By slot. Whole when all have their end and there is no failure. */
@@ -34,15 +42,15 @@ export class CallDelivery implements Delivery {
 
   /** @returns the slot of the next record */
   begin(): number {
+    const slot = this.#count;
+    this.#count += 1;
     this.#open += 1;
-    this.#timestampsMs.push(NaN);
-    this.#keyBytes.push(-1);
-    this.#valueBytes.push(-1);
-    return this.#ends.push(undefined) - 1;
+    return slot;
   }
 
   /** No more records come. */
   taken(): void {
+    this.#ends.length = this.#count;
     this.#ended();
   }
 

@@ -191,7 +191,8 @@ export class RecordIntake<K, V> {
   takeAll(records: Iterable<ProducerRecord<K, V>>): Promise<CallDelivery> {
     return new Promise((resolve) => {
       const nowMs = Date.now();
-      const call = new CallDelivery(this.#watch, () => {
+      const foretold = Array.isArray(records) ? records.length : 0;
+      const call = new CallDelivery(this.#watch, foretold, () => {
         resolve(call);
       });
       for (const record of records) this.#takeOne(record, call, nowMs);
