@@ -12,6 +12,7 @@ import type { ChunkToEncode, EncodedPart } from './encode/encode-order.ts';
 import { encodeFlags } from './encode/encode-task.ts';
 import { EncoderPool } from './encode/encoder-pool.ts';
 import { createEngineParts, senderParts, type EngineParts } from './engine-parts.ts';
+import type { CodecName } from './kafka/compression.ts';
 import { BATCH_HEADER_BYTES } from './kafka/record-batch.ts';
 import type { Deliveries, Delivery } from './producer/delivery.ts';
 import type { OpenBatch } from './producer/open-batch.ts';
@@ -77,6 +78,7 @@ export class ProducerEngine {
       ...parts,
       onFault,
       batchBytesMax: batchBytesMax(kafka),
+      isMainIdle: isFast(parts.compressor.codec) ? () => this.#sender.isIdle : undefined,
       onPart: (part) => this.#accumulate(part),
     });
     this.#batches = new OpenBatches({
@@ -192,6 +194,11 @@ export class ProducerEngine {
       }),
     );
   }
+}
+
+/** A batch takes a millisecond or two of the application's time. */
+function isFast(codec: CodecName): boolean {
+  return codec === 'lz4' || codec === 'snappy';
 }
 
 function cutDeliveries(

@@ -37,6 +37,11 @@ export interface EncoderPoolOptions<Chunk extends ChunkToEncode> {
   readonly batchBytesMax: number;
   /** Shorter chunks are encoded on main: a wake-up would cost more. Default 32 KB. */
   readonly inlineBytesMax?: number;
+  /**
+   * Whether main has nothing else to do than to encode. A fast codec is done sooner here then than a worker that has to fetch the bytes from
+   * another processor. Left out: never.
+   */
+  readonly isMainIdle?: (() => boolean) | undefined;
   /** Called for each part in order; may be called from within `submit`, and may submit itself. */
   readonly onPart: (part: EncodedPart<Chunk>) => void;
   /** Encoding cannot go on, and does not: a chunk killed every worker that touched it, or a worker cannot start. Called once. */
@@ -188,7 +193,7 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
         continue;
       }
       const rest = open.chunk.bytes - open.encodedTo;
-      const inline = rest < this.#inlineBytesMax || this.#links.length === 0;
+      const inline = this.#isInline(rest);
       const link = inline ? undefined : this.#freeLink();
       if (!inline && link === undefined) return;
       const job = this.#outputs.claim(open, isOldest);
@@ -203,6 +208,11 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
       if (link === undefined) this.#completed(job, this.#encoder.encode(task));
       else link.submit({ ticket: this.#nextTicket(), task, tag: job });
     }
+  }
+
+  #isInline(bytes: number): boolean {
+    if (bytes < this.#inlineBytesMax || this.#links.length === 0) return true;
+    return this.#options.isMainIdle?.() === true;
   }
 
   #staysInPlace(chunk: Chunk): boolean {

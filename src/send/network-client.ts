@@ -179,6 +179,11 @@ export class KafkaSender<Ranges = unknown> {
     return this.#views.missing(name);
   }
 
+  /** Nothing that was taken in before this turn is without its outcome. */
+  get isIdle(): boolean {
+    return this.#state.incomplete === 0;
+  }
+
   /** Resolves when every batch appended before has its outcome. */
   flush(): Promise<void> {
     this.#takeAppended();

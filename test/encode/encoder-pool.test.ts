@@ -216,6 +216,23 @@ for (const seed of [51, 52, 53]) {
   );
 }
 
+test(
+  'a long chunk is encoded on main while that is idle, and by a worker otherwise',
+  LIMIT,
+  async () => {
+    let isIdle = true;
+    const fixture = await poolFixture({ workers: 1, inlineBytesMax: 0, isMainIdle: () => isIdle });
+    fixture.submit(Buffer.from('on main\n'));
+    assert.deepEqual(fixture.values, ['on main\n']);
+    isIdle = false;
+    fixture.submit(Buffer.from('by a worker\n'));
+    assert.equal(fixture.values.length, 1);
+    await fixture.pool.idle();
+    assert.deepEqual(fixture.values, ['on main\n', 'by a worker\n']);
+    await fixture.close();
+  },
+);
+
 test('who gets a part may submit the next chunk from there', LIMIT, async () => {
   behave({});
   const chunks = randomChunks(50, 100, 90 * KB, seededRandom(61));

@@ -22,6 +22,7 @@ export interface PoolFixtureOptions {
   /** Default 10,000. */
   readonly recordBytesMax?: number;
   readonly inlineBytesMax?: number;
+  readonly isMainIdle?: () => boolean;
   readonly workerFile?: URL;
   /** Default: the one that checks itself. */
   readonly kernel?: KernelVariant;
@@ -54,7 +55,7 @@ export async function poolFixture(options: PoolFixtureOptions): Promise<PoolFixt
   memory.bytes[trailer.address] = 0;
   const faults: Error[] = [];
   const takePart = options.onPart ?? readPart;
-  const { inlineBytesMax, workerFile } = options;
+  const { inlineBytesMax, isMainIdle, workerFile } = options;
   const poolOptions: EncoderPoolOptions<ChunkToEncode> = {
     memory,
     layout,
@@ -67,6 +68,7 @@ export async function poolFixture(options: PoolFixtureOptions): Promise<PoolFixt
     },
     onFault: (error) => faults.push(error),
     ...(inlineBytesMax !== undefined && { inlineBytesMax }),
+    isMainIdle,
     ...(workerFile !== undefined && { workerFile }),
   };
   const pool = new EncoderPool<ChunkToEncode>(poolOptions);
