@@ -106,6 +106,8 @@ export class KafkaSender<Ranges = unknown> {
   readonly #views: TopicViews;
   #isStepping = false;
   #appended: ProducerBatch[] = [];
+  /** Of them, before compression. */
+  #appendedBytes = 0;
   #nextBatchId = 0;
   #batchesAppended = 0;
   readonly #outcomes = { acked: 0, rejected: 0, expired: 0, failed: 0, abandoned: 0 };
@@ -160,6 +162,7 @@ export class KafkaSender<Ranges = unknown> {
     this.#batchesAppended += 1;
     if (this.#appended.length === 0) queueMicrotask(() => this.#takeAppended());
     this.#appended.push(batch);
+    this.#appendedBytes += batch.rawBytes;
   }
 
   /** A topic that can be used now. Asks for nothing. */
@@ -179,9 +182,10 @@ export class KafkaSender<Ranges = unknown> {
     return this.#views.missing(name);
   }
 
-  /** Nothing that was taken in before this turn is without its outcome. */
+  /** Nothing waits for its outcome, but for what this turn of the event loop has brought; and that is less than a request. */
   get isIdle(): boolean {
-    return this.#state.incomplete === 0;
+    const { maxRequestSize } = this.#options.config;
+    return this.#state.incomplete === 0 && this.#appendedBytes < maxRequestSize;
   }
 
   /** Resolves when every batch appended before has its outcome. */
@@ -287,6 +291,7 @@ export class KafkaSender<Ranges = unknown> {
     const batches = this.#appended;
     if (batches.length === 0) return;
     this.#appended = [];
+    this.#appendedBytes = 0;
     this.#take({ type: 'batchesSealed', batches });
   }
 

@@ -53,6 +53,21 @@ test('batches of many partitions arrive, in order, and all memory is free again'
   assert.ok(stats.latencyMs > 0 && stats.bytesSent > 12 * 20 * 50 * 5);
 });
 
+test('it is idle while a turn has brought less than a request, and again when all have their outcome', async (t) => {
+  const cluster = await embeddedCluster(t, { topics: { logs: 1 } });
+  const { sender, append } = sending(t, endpointsOf(cluster), { maxRequestSize: 20_000 });
+  const lines = numbered(0, 1000);
+  append('logs', lines);
+  assert.ok(sender.isIdle, 'one batch of less than a request');
+  append('logs', lines);
+  append('logs', lines);
+  assert.ok(!sender.isIdle, 'more than a request in one turn');
+  await sleep(0);
+  assert.ok(!sender.isIdle, 'no answer yet');
+  await sender.flush();
+  assert.ok(sender.isIdle);
+});
+
 test('keyless batches are spread by the sender and none is lost', async (t) => {
   const cluster = await embeddedCluster(t, { topics: { logs: 3 } });
   const { sender, append } = sending(t, endpointsOf(cluster), { batchSize: 1000 });
