@@ -52,13 +52,11 @@ async function one(
   );
   return {
     ...figures(cost.printed, cost),
-    ...{
-      contender: name,
-      cell: wanted,
-      records,
-      sent: records + warmUp(wanted.style, records),
-      stored,
-    },
+    contender: name,
+    cell: wanted,
+    records,
+    sent: records + warmUp(wanted.style, records),
+    stored,
   };
 }
 

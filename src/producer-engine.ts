@@ -12,7 +12,6 @@ import type { ChunkToEncode, EncodedPart } from './encode/encode-order.ts';
 import { encodeFlags } from './encode/encode-task.ts';
 import { EncoderPool } from './encode/encoder-pool.ts';
 import { createEngineParts, senderParts, type EngineParts } from './engine-parts.ts';
-import type { CodecName } from './kafka/compression.ts';
 import { BATCH_HEADER_BYTES } from './kafka/record-batch.ts';
 import type { Deliveries, Delivery } from './producer/delivery.ts';
 import type { OpenBatch } from './producer/open-batch.ts';
@@ -30,7 +29,7 @@ import type { TransactionFault } from './send/transaction-events.ts';
 import type { TransactionPhase } from './send/transaction-state.ts';
 import { later } from './shared/later.ts';
 import type { Telemetry } from './shared/telemetry.ts';
-import { batchBytesMax } from './stage-settings.ts';
+import { batchBytesMax, isFastCodec } from './stage-settings.ts';
 
 interface RecordChunk extends ChunkToEncode {
   readonly batch: OpenBatch;
@@ -55,7 +54,7 @@ export class ProducerEngine {
   readonly #sender: KafkaSender<Deliveries>;
   readonly #arena: Arena;
   #nextChunk = 0;
-  /** A record found none. */
+  /** A record found none, and nobody was told of any since. */
   #isRoomWanted = false;
 
   /** @throws {SetupError} when the memory cannot be had */
@@ -78,7 +77,7 @@ export class ProducerEngine {
       ...parts,
       onFault,
       batchBytesMax: batchBytesMax(kafka),
-      isMainIdle: isFast(parts.compressor.codec) ? () => this.#sender.isIdle : undefined,
+      isMainIdle: isFastCodec(parts.compressor.codec) ? () => this.#sender.isIdle : undefined,
       onPart: (part) => this.#accumulate(part),
     });
     this.#batches = new OpenBatches({
@@ -89,16 +88,11 @@ export class ProducerEngine {
       after: later,
       dispatch: (batch) => this.#dispatch(batch),
     });
-    let isTold = false;
     // A turn later: memory comes back in the middle of other things, among them of writing a record.
     arena.onFree(() => {
-      if (isTold || !this.#isRoomWanted) return;
-      isTold = true;
-      setImmediate(() => {
-        isTold = false;
-        this.#isRoomWanted = false;
-        onRoom();
-      });
+      if (!this.#isRoomWanted) return;
+      this.#isRoomWanted = false;
+      setImmediate(onRoom);
     });
     this.#sender.start();
   }
@@ -194,11 +188,6 @@ export class ProducerEngine {
       }),
     );
   }
-}
-
-/** A batch takes a millisecond or two of the application's time. */
-function isFast(codec: CodecName): boolean {
-  return codec === 'lz4' || codec === 'snappy';
 }
 
 function cutDeliveries(

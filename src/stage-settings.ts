@@ -44,6 +44,14 @@ export function inlineBytesMax(codec: CodecName): number | undefined {
   return codec === 'none' ? Infinity : undefined;
 }
 
+/**
+ * Whether a batch takes no more than a millisecond or two: the library's main thread encodes such ones itself while nothing else is under way
+ * (docs/decisions/none-on-main.md).
+ */
+export function isFastCodec(codec: CodecName): boolean {
+  return codec === 'lz4' || codec === 'snappy';
+}
+
 /** Bytes that one record of the longest line of any input takes, before compression. */
 export function recordBytesMax(inputs: readonly InputConfig[]): number {
   const longest = Math.max(0, ...inputs.map((input) => input.maxLineBytes));

@@ -167,7 +167,7 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
       this.#isTurning = false;
     }
     this.#holdWhileOpen();
-    if (this.#order.openCount === 0 && this.#idleWaiters.length > 0) this.#tellIdle();
+    if (this.#order.openCount === 0) this.#tellIdle();
     this.#listenIfWorking();
     return taken > 0;
   }

@@ -30,7 +30,8 @@ interface Dialect {
 export function compileStruct(fields: Fields, dialect: Dialect, path: string): Codec {
   const { version, flexible } = dialect;
   const all = Object.entries(fields).map(([name, field]) => ({
-    ...{ name, field },
+    name,
+    field,
     makeDefault: defaultMaker(field),
   }));
   const present = all.filter(({ field }) => contains(field.versions, version));
@@ -38,7 +39,8 @@ export function compileStruct(fields: Fields, dialect: Dialect, path: string): C
   const plain = present
     .filter(({ field }) => field.tag === undefined)
     .map(({ name, field, makeDefault }) => ({
-      ...{ name, makeDefault },
+      name,
+      makeDefault,
       codec: compileField(field, dialect, `${path}.${name}`),
     }));
   const tagged = flexible ? compileTagged(present, dialect, path) : undefined;

@@ -57,17 +57,7 @@ export function acknowledge(
     const { topic, partition: index } = partition;
     report(state, { kind: 'partitionResumed', topic: topic.topic, partition: index });
   }
-  const { baseOffset, logAppendTimeMs, duplicate } = where;
-  const { topic, partition: index } = batch;
-  complete(state, batch, {
-    type: 'acked',
-    written: 'yes',
-    topic,
-    partition: index,
-    baseOffset,
-    logAppendTimeMs,
-    duplicate,
-  });
+  complete(state, batch, { type: 'acked', written: 'yes', ...at(batch), ...where });
 }
 
 function isFirstOpen({ retries, inFlight }: PartitionState, { counter }: ProducerBatch): boolean {

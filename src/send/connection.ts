@@ -133,8 +133,7 @@ export class Connection {
   }
 
   /**
-   * Writes one request, its length bytes included, in one write. The bytes of `fragments` must stay as they are until
-   * `waiter.written`.
+   * Writes one request, its length bytes included, in one write. The bytes of `fragments` must stay as they are until `waiter.written`.
    *
    * @param expectAnswer false for Produce with acks=0, which no broker answers
    */
@@ -152,19 +151,8 @@ export class Connection {
     this.#writing.push(request);
     const bytes = fragments.reduce((sum, { byteLength }) => sum + byteLength, 0);
     this.#bytesSent += bytes;
-    if (bytes <= JOINED_BYTES_MAX)
-      this.#socket.write(Buffer.concat(fragments, bytes), this.#oneWritten);
-    else this.#gather(fragments);
-  }
-
-  #gather(fragments: readonly Uint8Array[]): void {
-    const last = fragments.length - 1;
-    this.#socket.cork();
-    for (const [index, fragment] of fragments.entries()) {
-      if (index === last) this.#socket.write(fragment, this.#oneWritten);
-      else this.#socket.write(fragment);
-    }
-    this.#socket.uncork();
+    if (bytes > JOINED_BYTES_MAX) this.#gather(fragments);
+    else this.#socket.write(Buffer.concat(fragments, bytes), this.#oneWritten);
   }
 
   /** @param chunk lent until this returns */
@@ -182,6 +170,16 @@ export class Connection {
   /** Ends it with this cause; `onClosed` comes later. A second call does nothing. */
   close(fault: ConnectionFault): void {
     this.#poison(fault);
+  }
+
+  #gather(fragments: readonly Uint8Array[]): void {
+    const last = fragments.length - 1;
+    this.#socket.cork();
+    for (const [index, fragment] of fragments.entries()) {
+      if (index === last) this.#socket.write(fragment, this.#oneWritten);
+      else this.#socket.write(fragment);
+    }
+    this.#socket.uncork();
   }
 
   /** Write callbacks come in the order of the writes, so that the oldest request is meant. */

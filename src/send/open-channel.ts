@@ -124,7 +124,7 @@ export class ChannelOpening {
 
   #open(address: string, step: Step<BrokerChannel>): void {
     const { endpoint, origin, responseBytesMax, onClosed } = this.#options;
-    let connection: Connection | undefined;
+    let receive: (chunk: Buffer) => void = () => undefined;
     const received = Buffer.allocUnsafeSlow(RECEIVE_BYTES);
     const socket = connect({
       host: address,
@@ -137,7 +137,7 @@ export class ChannelOpening {
       onread: {
         buffer: received,
         callback: (count) => {
-          connection?.receive(received.subarray(0, count));
+          receive(received.subarray(0, count));
           return true;
         },
       },
@@ -151,16 +151,16 @@ export class ChannelOpening {
       socket.off('error', failed);
       step.connected = true;
       let isReady = false;
-      const opened = new Connection({
+      const connection = new Connection({
         ...{ socket, endpoint, address, origin },
         ...(responseBytesMax === undefined ? {} : { responseBytesMax }),
         onClosed: (fault) => {
           if (isReady) onClosed(fault);
         },
       });
-      connection = opened;
-      step.abandon = (fault) => opened.close(fault);
-      void this.#handshake(opened).then((result) => {
+      receive = (chunk) => connection.receive(chunk);
+      step.abandon = (fault) => connection.close(fault);
+      void this.#handshake(connection).then((result) => {
         isReady = result instanceof BrokerChannel;
         step.end(result);
       });
