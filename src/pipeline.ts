@@ -35,7 +35,7 @@ import {
 /** What a batch stands for in its sources. The pieces of a split batch share it: which piece holds which position is not known. */
 interface Origin {
   readonly topic: string;
-  /** Of its chunk. */
+  /** Of the arena. */
   readonly bytes: number;
   readonly ranges: readonly SourceRange[];
   /** Pieces without an outcome. */
@@ -196,8 +196,9 @@ export class Pipeline {
     this.#counters.longLines += part.longCount;
     if (sealed === undefined) {
       for (const range of ranges) this.#tracker.skipped(range);
-      this.#chunkers.settled(chunk.route.topic, part.to - part.from);
     } else {
+      const { bytes } = sealed.run;
+      this.#chunkers.sealed(chunk, part.to - part.from, bytes);
       this.#tracker.sent(ranges);
       this.#counters.recordsEncoded += sealed.recordCount;
       this.#counters.batchesEncoded += 1;
@@ -216,7 +217,7 @@ export class Pipeline {
           replayable: isReplayable,
           payload: {
             sealed,
-            ranges: { topic, bytes: part.to - part.from, ranges, open: 1, fate: 'acked' },
+            ranges: { topic, bytes, ranges, open: 1, fate: 'acked' },
           },
         }),
       );

@@ -12,8 +12,8 @@ export interface Reservation {
 
 /** What a chunker needs of its surroundings: memory, time, and somewhere to send closed chunks. */
 export interface ChunkerDoor {
-  /** A run of at least `bytes`, or undefined when there is no room now. */
-  claim(bytes: number): Run | undefined;
+  /** A run of at least `bytesMin`, and mostly of `bytesWanted`; undefined when there is no room now. */
+  claim(bytesMin: number, bytesWanted: number): Run | undefined;
   /** Gives back what lies behind the first `bytes`. */
   trim(run: Run, bytes: number): Run;
   free(run: Run): void;
@@ -161,7 +161,7 @@ export class Chunker {
   #openChunk(bytesMin: number, bytesWanted: number): OpenChunk | undefined {
     const { chunkBytesMin, chunkBytesMax } = this.#limits;
     const target = Math.min(chunkBytesMax, Math.max(chunkBytesMin, this.#targetBytes, bytesWanted));
-    const run = this.#door.claim(Math.max(bytesMin, target));
+    const run = this.#door.claim(bytesMin, target);
     if (run === undefined) return undefined;
     const older = this.#opened.at(-1);
     if (older !== undefined && !older.closing) this.#closeFull(older);

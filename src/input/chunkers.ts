@@ -112,16 +112,22 @@ export class Chunkers {
     this.#leaveWhenUnused(tenancy);
   }
 
+  /** A part of the chunk is a batch now, which takes so much of the arena until it is `settled`. */
+  sealed(chunk: Chunk, partBytes: number, batchBytes: number): void {
+    this.#shares.sealed(chunk.route.topic, partBytes, batchBytes);
+  }
+
   /** Nobody reads the chunk any more, neither its bytes nor its trailer. */
   encoded(chunk: Chunk): void {
     const tenancy = this.#tenancyOf(chunk.route);
+    this.#shares.give(chunk.route.topic, chunk.input.bytes);
     tenancy.encoding -= 1;
     this.#leaveWhenUnused(tenancy);
   }
 
-  /** So many bytes of chunks of this topic have their outcome: the topic's share has room again. */
-  settled(topic: string, bytes: number): void {
-    this.#shares.give(topic, bytes);
+  /** A batch of this topic has its outcome: the topic's share has room again. */
+  settled(topic: string, batchBytes: number): void {
+    this.#shares.settled(topic, batchBytes);
     this.#wakeWaiters();
   }
 
@@ -138,10 +144,12 @@ export class Chunkers {
   #door(topic: string): ChunkerDoor {
     const { arena, clock, kernel } = this.#options;
     return {
-      claim: (bytes) => this.#claim(topic, bytes),
+      claim: (bytesMin, bytesWanted) => this.#claim(topic, bytesMin, bytesWanted),
       trim: (run, bytes) => {
-        this.#shares.give(topic, run.bytes - bytes);
-        return arena.trim(run, bytes);
+        const before = run.bytes;
+        const trimmed = arena.trim(run, bytes);
+        this.#shares.give(topic, before - trimmed.bytes);
+        return trimmed;
       },
       free: (run) => {
         this.#shares.give(topic, run.bytes);
@@ -163,7 +171,18 @@ export class Chunkers {
     };
   }
 
-  #claim(topic: string, bytes: number): Run | undefined {
+  /** What is wanted, or nothing: many small chunks cost more than a wait. But a topic that nothing would wake takes what there is. */
+  #claim(topic: string, bytesMin: number, bytesWanted: number): Run | undefined {
+    let bytes = Math.max(bytesMin, bytesWanted);
+    let run = this.#claimWhole(topic, bytes);
+    while (run === undefined && bytes > bytesMin && this.#shares.isUnused(topic)) {
+      bytes = Math.max(bytesMin, Math.floor(bytes / 2));
+      run = this.#claimWhole(topic, bytes);
+    }
+    return run;
+  }
+
+  #claimWhole(topic: string, bytes: number): Run | undefined {
     if (!this.#shares.allows(topic, bytes)) return undefined;
     const run = this.#options.arena.claim(bytes);
     if (run !== undefined) this.#shares.take(topic, run.bytes);

@@ -9,6 +9,7 @@ import type { ChunkersOptions } from '../../src/input/chunkers.ts';
 import type { InputClock } from '../../src/input/clock.ts';
 import { encodeTrailer } from '../../src/input/route.ts';
 import type { Source } from '../../src/input/source.ts';
+import type { Run } from '../../src/ring/arena.ts';
 import { present } from '../../src/shared/assert.ts';
 import { createTestGate, routeSpec } from './gate.ts';
 import type { TestGate } from './gate.ts';
@@ -195,6 +196,23 @@ test('without room nothing is taken, and who waits is woken once, when there is 
   for (const run of runs) gate.arena.free(present(run, 'room'));
   clock.advance(1);
   assert.equal(woken, 1);
+});
+
+test('a topic of which nothing is under way takes less than it wants, rather than wait for ever', async () => {
+  const { gate, chunkers, chunks } = await createBench();
+  const chunker = present(chunkers.open(routeSpec()), 'room');
+  // Half of the memory is free, in stretches of 150 KB.
+  const runs: Run[] = [];
+  for (let run = gate.arena.claim(150_000); run !== undefined; run = gate.arena.claim(150_000)) {
+    runs.push(run);
+  }
+  for (const [index, run] of runs.entries()) if (index % 2 === 0) gate.arena.free(run);
+  const reservation = present(chunker.reserve(100_000, 1_000_000), 'less than it wants');
+  assert.ok(reservation.bytes >= 100_000 && reservation.bytes < 300_000);
+  chunker.commit(reservation, createSource('a'), 2, 0, 2);
+  chunkers.flush();
+  assert.equal(chunks.length, 1);
+  assert.equal(chunker.reserve(100_000, 1_000_000), undefined, 'an answer will bring it room');
 });
 
 test('a chunk goes on growing after its linger while nobody could take it', async () => {
