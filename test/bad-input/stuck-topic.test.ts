@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { count, embeddedCluster } from '../support/embedded-cluster.ts';
@@ -6,25 +7,50 @@ import { numberedLines } from '../support/numbered-lines.ts';
 import { until } from '../support/until.ts';
 import { Scene } from './scene.ts';
 
-/** More than fits into the memory of the daemon. */
-const inputs = [
-  {
-    shape: 'lines of 227 bytes',
-    lines: 200_000,
-    of: (name: string) => numberedLines(name, 0, 200_000, 227),
-  },
+interface Load {
+  readonly shape: string;
+  readonly codec: string;
+  readonly lines: number;
+  readonly of: (name: string) => Buffer;
+}
+
+/** Each is more than fits into the memory of the daemon. */
+const loads: readonly Load[] = [
+  { shape: 'lines of 227 bytes', codec: 'none', lines: 200_000, of: longLines },
   // As records they take eight times as much.
-  { shape: 'lines of one byte', lines: 4_000_000, of: () => Buffer.alloc(8_000_000, 'x\n') },
+  {
+    shape: 'lines of one byte',
+    codec: 'none',
+    lines: 4_000_000,
+    of: () => Buffer.alloc(8_000_000, 'x\n'),
+  },
+  { shape: 'lines that shrink', codec: 'lz4', lines: 200_000, of: longLines },
+  {
+    shape: 'lines that do not shrink',
+    codec: 'zstd',
+    lines: 200_000,
+    of: () => randomLines(200_000, 227),
+  },
 ];
 
-for (const { shape, lines, of } of inputs) {
-  test(`a topic that does not exist keeps its own lines waiting, and nobody else: ${shape}`, async (t) => {
+function longLines(name: string): Buffer {
+  return numberedLines(name, 0, 200_000, 227);
+}
+
+function randomLines(count: number, bytes: number): Buffer {
+  const text = randomBytes((count * bytes * 3) / 4).toString('base64');
+  return Buffer.from(text.replace(new RegExp(`(.{${bytes}})`, 'g'), '$1\n'));
+}
+
+for (const { shape, codec, lines, of } of loads) {
+  test(`a topic that does not exist keeps its own lines waiting, and nobody else: ${codec}, ${shape}`, async (t) => {
     const cluster = await embeddedCluster(t, { topics: { good: 2 }, autoCreate: false });
     const scene = new Scene(t);
     const topics = ['absent', 'good'];
     for (const name of topics) writeFileSync(scene.path(`${name}.log`), of(name));
     const daemon = scene.run({
       bootstrap: cluster.bootstrap,
+      kafka: { 'compression.type': codec },
       inputs: topics.map((topic) => ({
         tail: { paths: [scene.path(`${topic}.log`)], topic, from: 'beginning' },
       })),
