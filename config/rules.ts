@@ -180,7 +180,19 @@ export function notesOn(draft: Draft, isWritten: (path: string) => boolean): str
   if (transactionalId === undefined && isWritten('kafka.transaction.timeout.ms')) {
     notes.push('kafka.transaction.timeout.ms has no effect without transactional.id');
   }
+  const little = littleMemory(draft);
+  if (little !== undefined) notes.push(little);
   return notes;
+}
+
+/** Each topic has a share of the memory, whatever the others hold: src/input/topic-shares.ts. */
+const BYTES_OF_TOPIC = 512 * 1024;
+
+function littleMemory({ kafka, workers, inputs }: Draft): string | undefined {
+  const topics = new Set(inputs?.map((input) => input?.topic)).size;
+  const enough = bufferMemoryMin(workers) + topics * BYTES_OF_TOPIC;
+  if (topics < 2 || kafka.bufferMemory >= enough) return undefined;
+  return `kafka.buffer.memory=${kafka.bufferMemory} is little for ${topics} topics: while one of them takes nothing, others may wait for it; write ${enough} or more`;
 }
 
 function needsOfIdempotence(

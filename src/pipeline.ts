@@ -91,14 +91,6 @@ export class Pipeline {
       onFatal: (error, message) => options.onFault(senderFault(error, message)),
       telemetry,
     });
-    const inline = inlineBytesMax(compressor.codec);
-    this.#pool = new EncoderPool<Chunk>({
-      ...parts,
-      batchBytesMax: batchBytesMax(config.kafka),
-      ...(inline === undefined ? {} : { inlineBytesMax: inline }),
-      onPart: (part) => this.#accumulate(part),
-      onFault: options.onFault,
-    });
     this.#chunkers = new Chunkers({
       memory,
       arena,
@@ -109,6 +101,15 @@ export class Pipeline {
       chunkBytesMax: chunkBytesMax(config.kafka, compressor.codec, layout.rawBytes),
       dispatch: (chunk) => this.#pool.submit(chunk),
       isBacklogged: () => this.#pool.isBusy,
+    });
+    const inline = inlineBytesMax(compressor.codec);
+    this.#pool = new EncoderPool<Chunk>({
+      ...parts,
+      batchBytesMax: batchBytesMax(config.kafka),
+      ...(inline === undefined ? {} : { inlineBytesMax: inline }),
+      lanes: { nameOf: ({ route }) => route.topic, shares: this.#chunkers.shares },
+      onPart: (part) => this.#accumulate(part),
+      onFault: options.onFault,
     });
     this.#inputs = options.inputs({
       memory,
@@ -198,7 +199,6 @@ export class Pipeline {
       for (const range of ranges) this.#tracker.skipped(range);
     } else {
       const { bytes } = sealed.run;
-      this.#chunkers.sealed(chunk, part.to - part.from, bytes);
       this.#tracker.sent(ranges);
       this.#counters.recordsEncoded += sealed.recordCount;
       this.#counters.batchesEncoded += 1;

@@ -53,21 +53,35 @@ export interface EncodedPart<Chunk extends ChunkToEncode = ChunkToEncode> {
   readonly longCount: number;
 }
 
+/** Chunks that are handed on in their order, oldest first; lanes do not wait for each other. */
+export interface Lane<Chunk extends ChunkToEncode> {
+  readonly name: string;
+  readonly open: OpenChunk<Chunk>[];
+}
+
 /** A chunk on its way through the encoders. */
 export interface OpenChunk<Chunk extends ChunkToEncode> {
   readonly chunk: Chunk;
+  readonly lane: Lane<Chunk>;
   /** Grows with every submission. */
   readonly age: number;
   /** Bytes that are encoded. */
   encodedTo: number;
-  /** Encoded, but an older chunk is not: they wait. */
+  /** Encoded, but an older chunk of the lane is not: they wait. */
   readonly waiting: EncodedPart<Chunk>[];
   isEncoded: boolean;
 }
 
-/** Hands parts on in chunk order. */
+/** Whether the chunk is the one that its lane waits for. */
+export function isOldest<Chunk extends ChunkToEncode>(open: OpenChunk<Chunk>): boolean {
+  return open.lane.open[0] === open;
+}
+
+/** Hands the parts of each lane on in chunk order. */
 export class EncodeOrder<Chunk extends ChunkToEncode> {
-  readonly #open: OpenChunk<Chunk>[] = [];
+  /** A lane that was there once stays: it is used again and again. */
+  readonly #lanes = new Map<string, Lane<Chunk>>();
+  #openCount = 0;
   #age = 0;
   readonly #handOn: (part: EncodedPart<Chunk>) => void;
 
@@ -76,17 +90,15 @@ export class EncodeOrder<Chunk extends ChunkToEncode> {
   }
 
   get openCount(): number {
-    return this.#open.length;
+    return this.#openCount;
   }
 
-  get oldest(): OpenChunk<Chunk> | undefined {
-    return this.#open[0];
-  }
-
-  add(chunk: Chunk): OpenChunk<Chunk> {
+  add(chunk: Chunk, laneName: string): OpenChunk<Chunk> {
     this.#age += 1;
-    const open = { chunk, age: this.#age, encodedTo: 0, waiting: [], isEncoded: false };
-    this.#open.push(open);
+    this.#openCount += 1;
+    const lane = this.#lane(laneName);
+    const open = { chunk, lane, age: this.#age, encodedTo: 0, waiting: [], isEncoded: false };
+    lane.open.push(open);
     return open;
   }
 
@@ -94,21 +106,30 @@ export class EncodeOrder<Chunk extends ChunkToEncode> {
   done(open: OpenChunk<Chunk>, part: EncodedPart<Chunk>): void {
     open.encodedTo = part.to;
     open.isEncoded = part.last;
-    if (open !== this.oldest) {
+    if (!isOldest(open)) {
       open.waiting.push(part);
       return;
     }
     this.#handOn(part);
-    if (part.last) this.#advance();
+    if (part.last) this.#advance(open.lane);
   }
 
   /** From the oldest, which is done, to the next one that is not, and with what of them waits. */
-  #advance(): void {
+  #advance({ open }: Lane<Chunk>): void {
     let oldest: OpenChunk<Chunk> | undefined;
     do {
-      this.#open.shift();
-      oldest = this.oldest;
+      open.shift();
+      this.#openCount -= 1;
+      [oldest] = open;
       for (const next of oldest?.waiting.splice(0) ?? []) this.#handOn(next);
     } while (oldest?.isEncoded === true);
+  }
+
+  #lane(name: string): Lane<Chunk> {
+    const known = this.#lanes.get(name);
+    if (known !== undefined) return known;
+    const lane: Lane<Chunk> = { name, open: [] };
+    this.#lanes.set(name, lane);
+    return lane;
   }
 }

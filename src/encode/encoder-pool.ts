@@ -1,5 +1,5 @@
 /**
- * Stage 3 of 7, main's side. Gives chunks to the workers, takes sealed batches back, hands them on in chunk order.
+ * Stage 3 of 7, main's side. Gives chunks to the workers, takes sealed batches back, hands them on in each lane's chunk order.
  * From: closed chunks. To: the partitions' queues. Bounds: two tasks a worker; the arena, for the output.
  * Crash: a worker that dies is replaced on the same rings, and what it had not completed is encoded again; its runs are main's.
  */
@@ -15,6 +15,7 @@ import { assert, Bug, present } from '../shared/assert.ts';
 import { ChunkEncoder } from './encode-chunk.ts';
 import {
   EncodeOrder,
+  isOldest,
   isRecords,
   type ChunkToEncode,
   type EncodedPart,
@@ -22,7 +23,8 @@ import {
 } from './encode-order.ts';
 import type { EncodeResult, EncodeTask } from './encode-task.ts';
 import type { Kernel } from './kernel.ts';
-import { OutputClaims, type Job } from './output-claims.ts';
+import { OutputClaims, type Job, type LaneShares } from './output-claims.ts';
+import { ReadyChunks } from './ready-chunks.ts';
 import { WorkerLink, type Submission } from './worker-link.ts';
 import { WorkerThreads } from './worker-threads.ts';
 
@@ -42,6 +44,11 @@ export interface EncoderPoolOptions<Chunk extends ChunkToEncode> {
    * another processor. Left out: never.
    */
   readonly isMainIdle?: (() => boolean) | undefined;
+  /** Chunks of a lane are handed on in their order, and lanes do not wait for each other. Left out: there is one, and all memory is for it. */
+  readonly lanes?: {
+    readonly nameOf: (chunk: Chunk) => string;
+    readonly shares: LaneShares;
+  };
   /** Called for each part in order; may be called from within `submit`, and may submit itself. */
   readonly onPart: (part: EncodedPart<Chunk>) => void;
   /** Encoding cannot go on, and does not: a chunk killed every worker that touched it, or a worker cannot start. Called once. */
@@ -63,8 +70,7 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
   readonly #order: EncodeOrder<Chunk>;
   readonly #links: readonly WorkerLink<Job<Chunk>>[];
   readonly #doorbell: Doorbell;
-  /** Chunks with bytes to encode that nobody encodes now, oldest first. */
-  readonly #ready: OpenChunk<Chunk>[] = [];
+  readonly #ready = new ReadyChunks<Chunk>();
   readonly #outputs: OutputClaims<Chunk>;
   #threads: WorkerThreads | undefined;
   #started = 0;
@@ -88,12 +94,12 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
     this.#order = new EncodeOrder(options.onPart);
     this.#links = layout.rings.map((_, worker) => new WorkerLink(memory, layout, worker));
     this.#doorbell = new Doorbell(memory, layout.doorbell);
-    this.#outputs = new OutputClaims(memory, arena, options.batchBytesMax);
+    this.#outputs = new OutputClaims(memory, arena, options.batchBytesMax, options.lanes?.shares);
     // Before the inputs, which also wait for room: they would take it away piece by piece.
     arena.onFree(() => {
       if (this.#isClosed) return;
       this.#outputs.refill();
-      if (this.#ready.length > 0) this.#turnSoon();
+      if (!this.#ready.isEmpty) this.#turnSoon();
     }, 'first');
   }
 
@@ -105,12 +111,12 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
   /** Every worker has what it may have: a chunk submitted now would only wait. */
   get isBusy(): boolean {
     const isFull = this.#links.length > 0 && !this.#links.some((link) => link.hasRoom);
-    return isFull || this.#ready.length > 0;
+    return isFull || this.#ready.hasWaiting;
   }
 
   submit(chunk: Chunk): void {
     assert(!this.#isClosed, 'nothing is submitted after close');
-    this.#ready.push(this.#order.add(chunk));
+    this.#ready.add(this.#order.add(chunk, this.#options.lanes?.nameOf(chunk) ?? ''));
     this.#turn();
   }
 
@@ -185,28 +191,26 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
 
   /** Oldest first. */
   #giveOut(): void {
-    for (let open = this.#ready[0]; open !== undefined; open = this.#ready[0]) {
-      const isOldest = open === this.#order.oldest;
+    this.#ready.beginRound();
+    for (let open = this.#ready.next(); open !== undefined; open = this.#ready.next()) {
       if (this.#staysInPlace(open.chunk)) {
-        this.#ready.shift();
+        this.#ready.take();
         this.#sealInPlace(open);
         continue;
       }
-      const rest = open.chunk.bytes - open.encodedTo;
-      const inline = this.#isInline(rest);
+      const inline = this.#isInline(open.chunk.bytes - open.encodedTo);
       const link = inline ? undefined : this.#freeLink();
       if (!inline && link === undefined) return;
-      const job = this.#outputs.claim(open, isOldest);
-      if (job === undefined) {
-        if (!isOldest || !isRecords(open.chunk)) return;
-        this.#ready.shift();
+      const job = this.#outputs.claim(open);
+      if (job !== undefined) {
+        this.#ready.take();
+        const task = this.#taskOf(job);
+        if (link === undefined) this.#completed(job, this.#encoder.encode(task));
+        else link.submit({ ticket: this.#nextTicket(), task, tag: job });
+      } else if (isOldest(open) && isRecords(open.chunk)) {
+        this.#ready.take();
         this.#sealInPlace(open);
-        continue;
-      }
-      this.#ready.shift();
-      const task = this.#taskOf(job);
-      if (link === undefined) this.#completed(job, this.#encoder.encode(task));
-      else link.submit({ ticket: this.#nextTicket(), task, tag: job });
+      } else this.#ready.stop(open);
     }
   }
 
@@ -287,24 +291,14 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
     if (last) this.#options.arena.free(chunk.input);
     const { emptyCount, longCount } = result;
     this.#order.done(open, { chunk, from, to, last, sealed, emptyCount, longCount });
-    if (!last) this.#readyAgain(open);
-  }
-
-  /** Back among the others by age: the oldest chunk alone may take the reserve, so nothing younger may stand before it. */
-  #readyAgain(open: OpenChunk<Chunk>): void {
-    const younger = this.#ready.findIndex((other) => other.age > open.age);
-    this.#ready.splice(younger < 0 ? this.#ready.length : younger, 0, open);
+    if (!last) this.#ready.add(open);
   }
 
   #sealed(job: Job<Chunk>, result: EncodeResult): EncodedPart['sealed'] {
-    const { arena } = this.#options;
     const { timestampMs } = job.open.chunk;
     const { batchBytes, recordCount, payloadCrc, attributes, rawBytes } = result;
-    if (batchBytes === 0) {
-      arena.free(job.output);
-      return undefined;
-    }
-    const run = job.isReserve ? job.output : arena.trim(job.output, batchBytes);
+    const run = this.#outputs.trim(job, batchBytes);
+    if (batchBytes === 0) return undefined;
     return { run, batchBytes, recordCount, payloadCrc, attributes, rawBytes, timestampMs };
   }
 

@@ -1,9 +1,9 @@
-/** Where the encoders write to: runs of the arena, of which the oldest chunk can always have one. */
+/** Where the encoders write to: runs of the arena, of which the oldest chunk of a lane can always have one, as long as its lane may. */
 import { BATCH_HEADER_BYTES } from '../kafka/record-batch.ts';
 import type { Arena, Run } from '../ring/arena.ts';
 import type { SharedMemory } from '../ring/shared-memory.ts';
 import { assert } from '../shared/assert.ts';
-import { isRecords, type ChunkToEncode, type OpenChunk } from './encode-order.ts';
+import { isOldest, isRecords, type ChunkToEncode, type OpenChunk } from './encode-order.ts';
 import { RECORD_OVERHEAD_BYTES_MAX } from './encode-task.ts';
 
 /** One encode of one chunk, or of a part of it. */
@@ -16,21 +16,34 @@ export interface Job<Chunk extends ChunkToEncode> {
   readonly isReserve: boolean;
 }
 
-/** Shorter outputs would make a batch of a few lines. */
-const PIECE_BYTES_MIN = 64 * 1024;
+/** For a batch of the chunk that its lane waits for, or of a younger one. */
+type EncodeUse = 'encodeOldest' | 'encodeYounger';
+
+/** Who may have how much of the arena for batches. Whoever settles a batch gives back what it has. */
+export interface LaneShares {
+  allows(lane: string, bytes: number, use: EncodeUse): boolean;
+  take(lane: string, bytes: number, use: EncodeUse): void;
+  give(lane: string, bytes: number): void;
+}
+
+/** Shorter outputs would make batches of a few lines. */
+const PIECE_BYTES_MIN = 8 * 1024;
 const NEWLINE = 10;
 
 export class OutputClaims<Chunk extends ChunkToEncode> {
   readonly #memory: SharedMemory;
   readonly #arena: Arena;
   readonly #batchBytesMax: number;
+  readonly #shares: LaneShares | undefined;
   /** So that the oldest chunk can go on, however full the arena is with batches that wait for it. */
   #reserve: Run | undefined;
 
-  constructor(memory: SharedMemory, arena: Arena, batchBytesMax: number) {
+  /** @param shares left out: every lane may have all of it */
+  constructor(memory: SharedMemory, arena: Arena, batchBytesMax: number, shares?: LaneShares) {
     this.#memory = memory;
     this.#arena = arena;
     this.#batchBytesMax = batchBytesMax;
+    this.#shares = shares;
     this.#reserve = arena.claim(batchBytesMax);
     assert(this.#reserve !== undefined, 'a new arena holds a batch');
   }
@@ -47,16 +60,41 @@ export class OutputClaims<Chunk extends ChunkToEncode> {
   }
 
   /** @returns undefined when there is no room for this chunk now */
-  claim(open: OpenChunk<Chunk>, isOldest: boolean): Job<Chunk> | undefined {
+  claim(open: OpenChunk<Chunk>): Job<Chunk> | undefined {
     const inputBytes = open.chunk.bytes - open.encodedTo;
-    const output = this.#arena.claim(this.#outputBytes(open.chunk, inputBytes));
+    const output = this.#claimRun(open, this.#outputBytes(open.chunk, inputBytes));
     if (output !== undefined) return { open, output, inputBytes, isReserve: false };
     // Records need no reserve: they can go out as they lie.
-    if (!isOldest || isRecords(open.chunk)) return undefined;
-    const reserve = this.#reserve;
-    if (reserve === undefined) return this.#claimForPiece(open, inputBytes);
+    if (!isOldest(open) || isRecords(open.chunk)) return undefined;
+    return this.#claimReserve(open, inputBytes) ?? this.#claimForPiece(open, inputBytes);
+  }
+
+  /** The output holds a batch of so many bytes; what lies behind them is free again. 0: all of it. */
+  trim({ open: { lane }, output, isReserve }: Job<Chunk>, batchBytes: number): Run {
+    const { bytes } = output;
+    if (batchBytes === 0) this.#arena.free(output);
+    else if (!isReserve) this.#arena.trim(output, batchBytes);
+    this.#shares?.give(lane.name, batchBytes === 0 ? bytes : bytes - output.bytes);
+    return output;
+  }
+
+  #claimRun(open: OpenChunk<Chunk>, bytes: number): Run | undefined {
+    if (!this.#allows(open, bytes)) return undefined;
+    const run = this.#arena.claim(bytes);
+    if (run !== undefined) this.#shares?.take(open.lane.name, run.bytes, useOf(open));
+    return run;
+  }
+
+  #claimReserve(open: OpenChunk<Chunk>, inputBytes: number): Job<Chunk> | undefined {
+    const output = this.#reserve;
+    if (output === undefined || !this.#allows(open, output.bytes)) return undefined;
     this.#reserve = undefined;
-    return { open, output: reserve, inputBytes, isReserve: true };
+    this.#shares?.take(open.lane.name, output.bytes, useOf(open));
+    return { open, output, inputBytes, isReserve: true };
+  }
+
+  #allows(open: OpenChunk<Chunk>, bytes: number): boolean {
+    return this.#shares?.allows(open.lane.name, bytes, useOf(open)) !== false;
   }
 
   /** No more than a batch, and no more than the input can become: records what they are, lines a record for each byte at worst. */
@@ -67,19 +105,25 @@ export class OutputClaims<Chunk extends ChunkToEncode> {
   }
 
   /**
-   * Room is left, but in holes shorter than a batch, and the reserve is taken by a batch of a topic that takes nothing: the oldest chunk goes on in
-   * pieces. Only its whole lines that surely fit are encoded, so that the piece makes progress.
+   * Room is left, but in holes shorter than a batch, or the lane may have no more than that: its oldest chunk goes on in pieces. The first line of
+   * each surely fits, so that every piece makes progress.
    */
   #claimForPiece(open: OpenChunk<Chunk>, rest: number): Job<Chunk> | undefined {
     const { chunk, encodedTo } = open;
-    const room = BATCH_HEADER_BYTES + RECORD_OVERHEAD_BYTES_MAX + chunk.trailerBytes;
-    const start = chunk.input.address + encodedTo;
-    for (let bytes = this.#batchBytesMax / 2; bytes >= PIECE_BYTES_MIN; bytes /= 2) {
-      const lines = this.#memory.buffer(start, Math.min(rest, Math.floor(bytes) - room));
-      const inputBytes = lines.lastIndexOf(NEWLINE) + 1;
-      const output = inputBytes > 0 ? this.#arena.claim(bytes) : undefined;
-      if (output !== undefined) return { open, output, inputBytes, isReserve: false };
+    const around = BATCH_HEADER_BYTES + RECORD_OVERHEAD_BYTES_MAX + chunk.trailerBytes;
+    const lines = this.#memory.buffer(chunk.input.address + encodedTo, rest);
+    const least = Math.max(PIECE_BYTES_MIN, around + lines.indexOf(NEWLINE) + 1);
+    for (let bytes = this.#batchBytesMax; bytes > least;) {
+      bytes = Math.max(least, Math.floor(bytes / 2));
+      const output = this.#claimRun(open, bytes);
+      if (output === undefined) continue;
+      const inputBytes = lines.subarray(0, bytes - around).lastIndexOf(NEWLINE) + 1;
+      return { open, output, inputBytes, isReserve: false };
     }
     return undefined;
   }
+}
+
+function useOf<Chunk extends ChunkToEncode>(open: OpenChunk<Chunk>): EncodeUse {
+  return isOldest(open) ? 'encodeOldest' : 'encodeYounger';
 }

@@ -47,7 +47,8 @@ export class Chunkers {
   readonly #limits: ChunkLimits;
   readonly #trailers: TrailerStore;
   readonly #headroomBytes: number;
-  readonly #shares: TopicShares;
+  /** Who may have how much of the arena; batches of chunks take from it, too, until they are `settled`. */
+  readonly shares: TopicShares;
   readonly #byKey = new Map<string, Tenancy>();
   readonly #byRoute = new Map<Route, Tenancy>();
   readonly #lingering = new Set<Chunker>();
@@ -66,9 +67,9 @@ export class Chunkers {
     };
     this.#trailers = new TrailerStore(options.memory, options.arena);
     this.#headroomBytes = options.headroomBytes ?? Math.floor(options.arena.totalBytes / 4);
-    this.#shares = new TopicShares(options.arena, this.#headroomBytes);
+    this.shares = new TopicShares(options.arena, this.#headroomBytes);
     for (const { topic, recordBytesMax } of options.topics ?? []) {
-      this.#shares.open(topic, recordBytesMax + 1);
+      this.shares.open(topic, recordBytesMax + 1);
     }
     options.arena.onFree(() => {
       this.#wakeWaiters();
@@ -98,7 +99,7 @@ export class Chunkers {
     const tenancy: Tenancy = { key, chunker, inputs: 1, encoding: 0 };
     this.#byKey.set(key, tenancy);
     this.#byRoute.set(route, tenancy);
-    this.#shares.open(spec.topic, spec.recordBytesMax + 1);
+    this.shares.open(spec.topic, spec.recordBytesMax + 1);
     return chunker;
   }
 
@@ -112,22 +113,17 @@ export class Chunkers {
     this.#leaveWhenUnused(tenancy);
   }
 
-  /** A part of the chunk is a batch now, which takes so much of the arena until it is `settled`. */
-  sealed(chunk: Chunk, partBytes: number, batchBytes: number): void {
-    this.#shares.sealed(chunk.route.topic, partBytes, batchBytes);
-  }
-
   /** Nobody reads the chunk any more, neither its bytes nor its trailer. */
   encoded(chunk: Chunk): void {
     const tenancy = this.#tenancyOf(chunk.route);
-    this.#shares.give(chunk.route.topic, chunk.input.bytes);
+    this.shares.give(chunk.route.topic, chunk.input.bytes);
     tenancy.encoding -= 1;
     this.#leaveWhenUnused(tenancy);
   }
 
   /** A batch of this topic has its outcome: the topic's share has room again. */
   settled(topic: string, batchBytes: number): void {
-    this.#shares.settled(topic, batchBytes);
+    this.shares.give(topic, batchBytes);
     this.#wakeWaiters();
   }
 
@@ -148,11 +144,11 @@ export class Chunkers {
       trim: (run, bytes) => {
         const before = run.bytes;
         const trimmed = arena.trim(run, bytes);
-        this.#shares.give(topic, before - trimmed.bytes);
+        this.shares.give(topic, before - trimmed.bytes);
         return trimmed;
       },
       free: (run) => {
-        this.#shares.give(topic, run.bytes);
+        this.shares.give(topic, run.bytes);
         arena.free(run);
       },
       copy: (source, target, bytes) => {
@@ -171,11 +167,14 @@ export class Chunkers {
     };
   }
 
-  /** What is wanted, or nothing: many small chunks cost more than a wait. But a topic that nothing would wake takes what there is. */
+  /**
+   * What is wanted, or nothing: many small chunks cost more than a wait. But a topic with less than its share takes what it can have: perhaps all else
+   * is held by topics that give nothing back.
+   */
   #claim(topic: string, bytesMin: number, bytesWanted: number): Run | undefined {
     let bytes = Math.max(bytesMin, bytesWanted);
     let run = this.#claimWhole(topic, bytes);
-    while (run === undefined && bytes > bytesMin && this.#shares.isUnused(topic)) {
+    while (run === undefined && bytes > bytesMin && this.shares.hasLess(topic)) {
       bytes = Math.max(bytesMin, Math.floor(bytes / 2));
       run = this.#claimWhole(topic, bytes);
     }
@@ -183,9 +182,9 @@ export class Chunkers {
   }
 
   #claimWhole(topic: string, bytes: number): Run | undefined {
-    if (!this.#shares.allows(topic, bytes)) return undefined;
+    if (!this.shares.allows(topic, bytes, 'read')) return undefined;
     const run = this.#options.arena.claim(bytes);
-    if (run !== undefined) this.#shares.take(topic, run.bytes);
+    if (run !== undefined) this.shares.take(topic, run.bytes, 'read');
     return run;
   }
 
@@ -221,7 +220,7 @@ export class Chunkers {
     const { route } = tenancy.chunker;
     this.#byKey.delete(tenancy.key);
     this.#byRoute.delete(route);
-    this.#shares.close(route.topic);
+    this.shares.close(route.topic);
     this.#lingering.delete(tenancy.chunker);
     this.#trailers.release(route.trailerAddress);
   }

@@ -32,7 +32,7 @@ export function lastLineEnd(memory: SharedMemory, address: number, length: numbe
 }
 
 /** @returns how many of the bytes the first line has, its newline included: 0 when it does not end in them */
-function firstLineEnd(memory: SharedMemory, address: number, length: number): number {
+export function firstLineEnd(memory: SharedMemory, address: number, length: number): number {
   return memory.buffer(address, length).indexOf(NEWLINE) + 1;
 }
 

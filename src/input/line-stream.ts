@@ -1,7 +1,7 @@
 import { assert } from '../shared/assert.ts';
 import { copyInto } from '../shared/copy-into.ts';
 import type { Chunker, Reservation } from './chunker.ts';
-import { LineFramer, lastLineEnd } from './framing.ts';
+import { firstLineEnd, LineFramer, lastLineEnd } from './framing.ts';
 import type { Cut } from './framing.ts';
 import type { InputCounters, InputGate } from './input.ts';
 import type { Source } from './source.ts';
@@ -22,6 +22,8 @@ export interface LineStreamOptions {
 
 const NEWLINE = 10;
 const PARTIAL_BYTES_MIN = 256;
+/** Of what a read brought, so much is taken at least, or the line that is longer. */
+const FEW_LINES_BYTES = 16 * 1024;
 
 /** Lines of a stream that cannot be read again: what a read brings is laid into chunks, a begun line is kept for the next one. */
 export class LineStream {
@@ -74,10 +76,13 @@ export class LineStream {
     const { gate, chunker } = this.#options;
     // Seen before the framer is asked, because its answer counts as done.
     const lineBytes = lastLineEnd(gate.memory, address, length);
-    const reservation = lineBytes > 0 ? chunker.reserve(lineBytes + 1) : undefined;
-    if (lineBytes > 0 && reservation === undefined) return undefined;
-    if (reservation === undefined) return this.#takeBegunLine(address, length);
-    const cut = this.#framer.cut(address, length);
+    if (lineBytes === 0) return this.#takeBegunLine(address, length);
+    const fewBytes = this.#fewLines(address, length);
+    const reservation = chunker.reserve(fewBytes + 1, lineBytes + 1);
+    if (reservation === undefined) return undefined;
+    const roomBytes = reservation.bytes - 1;
+    const fits = roomBytes >= lineBytes ? length : lastLineEnd(gate.memory, address, roomBytes);
+    const cut = this.#framer.cut(address, fits);
     assert(cut.kind !== 'more', 'a line ends in the bytes');
     if (cut.kind === 'take') gate.kernel.copy(address, reservation.address, cut.bytes);
     return this.#finishCut(reservation, cut);
@@ -96,8 +101,7 @@ export class LineStream {
   }
 
   #joinPartial(address: number, length: number): number | undefined {
-    const { memory } = this.#options.gate;
-    const lineBytes = lastLineEnd(memory, address, length);
+    const lineBytes = this.#fewLines(address, length);
     const isRest = this.#framer.place === 'skippedRest';
     if (isRest) return this.#takeJoined(address, length, false);
     const isTooLong = this.#partialBytes + length >= this.#framer.frameBytesMax;
@@ -105,6 +109,13 @@ export class LineStream {
     if (isTooLong || !this.#hasBudget(length)) return this.#cutLongLine(address, length);
     this.#keepPartial(address, length);
     return length;
+  }
+
+  /** @returns how many bytes the first lines have, or the first line when that is longer: 0 when none ends in the bytes */
+  #fewLines(address: number, length: number): number {
+    const { memory } = this.#options.gate;
+    const few = lastLineEnd(memory, address, Math.min(length, FEW_LINES_BYTES));
+    return few > 0 ? few : firstLineEnd(memory, address, length);
   }
 
   #cutLongLine(address: number, length: number): number | undefined {

@@ -4,36 +4,38 @@ import { assert } from '../shared/assert.ts';
 /** Of the arena, for each topic whatever the others hold: as the design has it for partitions. */
 const SHARE_OF_ARENA = 1 / 32;
 
-/** Of the headroom: the encoders have it alone, whoever else has no room. */
-const SHARE_OF_HEADROOM = 1 / 2;
+/** A line is longer as a record in a batch, and takes whole pages. */
+const AROUND_FRAME_BYTES = 64 * 1024;
 
-/** A shorter part says nothing of how lines grow: what it takes is mostly the rest of a page. */
-const GROWTH_BYTES_MIN = 64 * 1024;
+/** Of a share: kept for the batches of the oldest chunk, without which no younger one can go on. */
+const OLDEST_OF_SHARE = 1 / 2;
 
-/** Bytes of the arena. */
+/** What memory is claimed for: to read into, for the next batch of the topic's oldest chunk, or for one of a younger chunk. */
+export type MemoryUse = 'read' | 'encodeOldest' | 'encodeYounger';
+
+/** Bytes of the arena: of chunks until they are encoded, of batches until they are settled. */
 interface Held {
   routes: number;
-  /** Of chunks, from their claim until they are encoded. */
-  chunkBytes: number;
-  /** Of batches, from then until they are settled. */
-  batchBytes: number;
-  /** Batches over the chunks that they were, of late; at least 1. */
-  growth: number;
+  bytes: number;
+  /** Of these, batches of what was the oldest chunk. */
+  oldestBytes: number;
 }
 
 /**
  * Who may fill the arena. As long as there is room, anybody; but a topic that is stuck (it does not exist, or has no leader) fills all that it may,
- * and does not give it back. So each topic has a share that the others leave free for it, and goes on with that.
+ * and does not give it back. So each topic has a share that the others leave free for it, and goes on with that, however many of them are stuck.
  *
- *     | headroom: encoders, batches | shares that their topics do not use now | for whoever comes |
+ *     | shares, as far as their topics do not use them | headroom: encoders | for whoever comes |
  *
- * Lines become longer when they become records, short ones several times as long: what is read now is counted as what it will be.
+ * Half of a share is for the oldest chunk of its topic, or the topic could fill its share with what waits for that chunk.
  */
 export class TopicShares {
   readonly #arena: Arena;
   readonly #headroomBytes: number;
   readonly #held = new Map<string, Held>();
-  /** Of any route: a share holds at least one. */
+  /** By all of them. What else is claimed, sockets have to read into, or for good. */
+  #heldBytes = 0;
+  /** Of any route: a share holds it twice, as it is read and as it is encoded. */
   #frameBytesMax = 0;
 
   constructor(arena: Arena, headroomBytes: number) {
@@ -43,7 +45,7 @@ export class TopicShares {
 
   /** A route of the topic is in use. */
   open(topic: string, frameBytesMax: number): void {
-    const held = this.#held.get(topic) ?? { routes: 0, chunkBytes: 0, batchBytes: 0, growth: 1 };
+    const held = this.#held.get(topic) ?? { routes: 0, bytes: 0, oldestBytes: 0 };
     held.routes += 1;
     this.#held.set(topic, held);
     this.#frameBytesMax = Math.max(this.#frameBytesMax, frameBytesMax);
@@ -55,71 +57,53 @@ export class TopicShares {
     this.#forget(topic);
   }
 
-  /** Nothing of the topic is under way: no answer will bring it room. */
-  isUnused(topic: string): boolean {
-    return bytesOf(this.#heldBy(topic)) === 0;
-  }
-
-  /** Whether the topic may claim so much for a chunk now. */
-  allows(topic: string, bytes: number): boolean {
-    const held = this.#heldBy(topic);
-    const willBeBytes = bytes * held.growth;
-    const free = this.#arena.freeBytes - willBeBytes - this.#growthToCome();
-    if (bytesOf(held) === 0 && free >= this.#headroomBytes * SHARE_OF_HEADROOM) return true;
-    const spare = free - this.#headroomBytes;
-    if (spare < 0) return false;
+  /** Whether the topic has less than its share: it can have more of it, however full the arena is. */
+  hasLess(topic: string): boolean {
     const share = this.#shareBytes();
-    if (bytesOf(held) + willBeBytes <= share) return true;
-    let kept = 0;
-    for (const [other, of] of this.#held) {
-      if (other !== topic && of.routes > 0) kept += Math.max(0, share - bytesOf(of));
+    return this.#heldBy(topic).bytes < share * (1 - OLDEST_OF_SHARE);
+  }
+
+  /** Whether the topic may claim so much now. */
+  allows(topic: string, bytes: number, use: MemoryUse): boolean {
+    const share = this.#shareBytes();
+    const forOldest = share * OLDEST_OF_SHARE;
+    const held = this.#heldBy(topic);
+    const isOldest = use === 'encodeOldest';
+    if (held.bytes + bytes <= (isOldest ? share : share - forOldest)) return true;
+    let kept = Math.max(0, forOldest - held.oldestBytes - (isOldest ? bytes : 0));
+    for (const [other, its] of this.#held) {
+      if (other === topic || its.routes === 0) continue;
+      kept += Math.max(0, share - its.bytes, forOldest - its.oldestBytes);
     }
-    return spare >= kept;
+    if (use === 'read') kept += this.#headroomBytes;
+    return this.#arena.freeBytes - bytes >= kept;
   }
 
-  /** A chunk was claimed. */
-  take(topic: string, bytes: number): void {
-    this.#heldBy(topic).chunkBytes += bytes;
+  take(topic: string, bytes: number, use: MemoryUse): void {
+    const held = this.#heldBy(topic);
+    held.bytes += bytes;
+    this.#heldBytes += bytes;
+    if (use === 'encodeOldest') held.oldestBytes += bytes;
   }
 
-  /** So much of a chunk is not used, or it is encoded. */
   give(topic: string, bytes: number): void {
     const held = this.#heldBy(topic);
-    held.chunkBytes -= bytes;
-    assert(held.chunkBytes >= 0, 'a topic gives back what it took');
+    held.bytes -= bytes;
+    this.#heldBytes -= bytes;
+    held.oldestBytes = Math.max(0, held.oldestBytes - bytes);
+    assert(held.bytes >= 0, 'a topic gives back what it took');
     this.#forget(topic);
-  }
-
-  /** @param partBytes of the chunk, which became a batch of `batchBytes` */
-  sealed(topic: string, partBytes: number, batchBytes: number): void {
-    const held = this.#heldBy(topic);
-    held.batchBytes += batchBytes;
-    if (partBytes < GROWTH_BYTES_MIN) return;
-    const growth = Math.max(1, batchBytes / partBytes);
-    // The worst is believed at once, the better slowly.
-    held.growth = growth > held.growth ? growth : held.growth + (growth - held.growth) / 8;
-  }
-
-  /** A batch has its outcome. */
-  settled(topic: string, batchBytes: number): void {
-    const held = this.#heldBy(topic);
-    held.batchBytes -= batchBytes;
-    assert(held.batchBytes >= 0, 'a batch is settled once');
-    this.#forget(topic);
-  }
-
-  /** What the chunks that are not encoded yet will take besides. */
-  #growthToCome(): number {
-    let bytes = 0;
-    for (const { chunkBytes, growth } of this.#held.values()) bytes += chunkBytes * (growth - 1);
-    return bytes;
   }
 
   #shareBytes(): number {
-    const { totalBytes } = this.#arena;
-    const wanted = Math.max(totalBytes * SHARE_OF_ARENA, this.#frameBytesMax);
+    const { totalBytes, freeBytes } = this.#arena;
+    const wanted = Math.max(
+      totalBytes * SHARE_OF_ARENA,
+      2 * (this.#frameBytesMax + AROUND_FRAME_BYTES),
+    );
     // Half of what is there stays for whoever comes, however many topics there are.
-    return Math.min(wanted, (totalBytes - this.#headroomBytes) / 2 / this.#held.size);
+    const ours = freeBytes + this.#heldBytes - this.#headroomBytes;
+    return Math.max(0, Math.min(wanted, ours / 2 / this.#held.size));
   }
 
   #heldBy(topic: string): Held {
@@ -130,10 +114,6 @@ export class TopicShares {
 
   #forget(topic: string): void {
     const held = this.#held.get(topic);
-    if (held?.routes === 0 && bytesOf(held) === 0) this.#held.delete(topic);
+    if (held?.routes === 0 && held.bytes === 0) this.#held.delete(topic);
   }
-}
-
-function bytesOf({ chunkBytes, batchBytes }: Held): number {
-  return chunkBytes + batchBytes;
 }

@@ -36,7 +36,7 @@ export class Scene {
     return join(this.folder, name);
   }
 
-  write(name: string, text: string): string {
+  write(name: string, text: string | Buffer): string {
     writeFileSync(this.path(name), text);
     return this.path(name);
   }

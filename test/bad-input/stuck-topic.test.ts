@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import { count, embeddedCluster } from '../support/embedded-cluster.ts';
 import { numberedLines } from '../support/numbered-lines.ts';
@@ -61,6 +62,39 @@ for (const { shape, codec, lines, of } of loads) {
 
     cluster.createTopic('absent', { partitions: 2 });
     await until(() => count(cluster, 'absent') === lines, 60_000);
+    assert.equal(await daemon.stop(), 0, daemon.output);
+  });
+}
+
+for (const via of ['tail', 'socket']) {
+  test(`twelve topics that do not exist stop nobody else: each with a ${via}`, async (t) => {
+    const cluster = await embeddedCluster(t, { topics: { good: 2 }, autoCreate: false });
+    const scene = new Scene(t);
+    const absent = Array.from({ length: 12 }, (_, index) => `absent-${index}`);
+    const topics = [...absent, 'good'];
+    const text = randomLines(50_000, 227);
+    const inputs = topics.map((topic) =>
+      via === 'tail'
+        ? { tail: { paths: [scene.write(`${topic}.log`, text)], topic, from: 'beginning' } }
+        : { socket: { path: scene.path(`${topic}.sock`), topic } },
+    );
+    const daemon = scene.run({
+      bootstrap: cluster.bootstrap,
+      kafka: { 'compression.type': 'lz4' },
+      inputs,
+    });
+    await daemon.says(/all inputs are being read/);
+    if (via === 'socket') {
+      for (const topic of topics) {
+        const socket = connect(scene.path(`${topic}.sock`));
+        t.after(() => socket.destroy());
+        socket.end(text);
+      }
+    }
+
+    await until(() => count(cluster, 'good') === 50_000, 60_000);
+    for (const topic of absent) cluster.createTopic(topic, { partitions: 2 });
+    await until(() => absent.every((topic) => count(cluster, topic) === 50_000), 60_000);
     assert.equal(await daemon.stop(), 0, daemon.output);
   });
 }

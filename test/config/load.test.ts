@@ -170,6 +170,18 @@ test('a level of a codec that is not in use is noted', () => {
   ]);
 });
 
+test('memory that is little for so many topics is noted', () => {
+  const inputs = [0, 1, 2, 3, 4].map(
+    (index) => `{socket: {path: /tmp/${index}, topic: t${index % 3}}}`,
+  );
+  const text = (bytes: number): string =>
+    `kafka: { bootstrap.servers: k, buffer.memory: ${bytes} }\nworkers: 1\ninputs: [${inputs.join(', ')}]`;
+  assert.deepEqual(load(text(16_252_928)).notes, []);
+  assert.deepEqual(load(text(16_252_927)).notes, [
+    'kafka.buffer.memory=16252927 is little for 3 topics: while one of them takes nothing, others may wait for it; write 16252928 or more',
+  ]);
+});
+
 test('a configuration can come from flags alone', () => {
   const config = loadConfig(undefined, {
     own: [

@@ -233,6 +233,52 @@ test(
   },
 );
 
+test(
+  'a lane that may have no more memory stops no other, and goes on where it was',
+  LIMIT,
+  async () => {
+    let isStopped = true;
+    const held = new Map([
+      ['odd', 0],
+      ['even', 0],
+    ]);
+    const add = (lane: string, bytes: number): unknown =>
+      held.set(lane, present(held.get(lane), 'there are two') + bytes);
+    const fixture = await poolFixture({
+      workers: 2,
+      batchBytesMax: 20_000,
+      recordBytesMax: 5000,
+      codec: 'none',
+      lanes: {
+        nameOf: ({ number }) => (number % 2 === 0 ? 'even' : 'odd'),
+        shares: {
+          allows: (lane) => lane === 'even' || !isStopped,
+          take: add,
+          give: (lane, bytes) => add(lane, -bytes),
+        },
+      },
+      onPart: (own, part) => {
+        add(part.chunk.number % 2 === 0 ? 'even' : 'odd', -present(part.sealed, 'lines').run.bytes);
+        readPart(own, part);
+      },
+    });
+    const chunks = randomChunks(40, 100, 90 * KB, seededRandom(71));
+    for (const lines of chunks) assert.ok(fixture.submit(lines));
+    const evens = chunks.filter((_, index) => index % 2 === 1);
+    while (fixture.values.join('').length < joined(evens).length) await sleep(1);
+    assert.equal(fixture.values.join(''), joined(evens));
+    assert.equal(fixture.pool.openCount, 20);
+    assert.equal(fixture.pool.isBusy, false, 'what waits for memory keeps no worker busy');
+    isStopped = false;
+    fixture.arena.free(present(fixture.arena.claim(1), 'room'));
+    await fixture.pool.idle();
+    const odds = chunks.filter((_, index) => index % 2 === 0);
+    assert.equal(fixture.values.join(''), joined([...evens, ...odds]));
+    assert.deepEqual([...held.values()], [0, 0]);
+    await fixture.close();
+  },
+);
+
 test('who gets a part may submit the next chunk from there', LIMIT, async () => {
   behave({});
   const chunks = randomChunks(50, 100, 90 * KB, seededRandom(61));

@@ -23,6 +23,7 @@ export interface PoolFixtureOptions {
   readonly recordBytesMax?: number;
   readonly inlineBytesMax?: number;
   readonly isMainIdle?: () => boolean;
+  readonly lanes?: EncoderPoolOptions<ChunkToEncode>['lanes'];
   readonly workerFile?: URL;
   /** Default: the one that checks itself. */
   readonly kernel?: KernelVariant;
@@ -55,7 +56,7 @@ export async function poolFixture(options: PoolFixtureOptions): Promise<PoolFixt
   memory.bytes[trailer.address] = 0;
   const faults: Error[] = [];
   const takePart = options.onPart ?? readPart;
-  const { inlineBytesMax, isMainIdle, workerFile } = options;
+  const { inlineBytesMax, isMainIdle, lanes, workerFile } = options;
   const poolOptions: EncoderPoolOptions<ChunkToEncode> = {
     memory,
     layout,
@@ -69,6 +70,7 @@ export async function poolFixture(options: PoolFixtureOptions): Promise<PoolFixt
     onFault: (error) => faults.push(error),
     ...(inlineBytesMax !== undefined && { inlineBytesMax }),
     isMainIdle,
+    ...(lanes !== undefined && { lanes }),
     ...(workerFile !== undefined && { workerFile }),
   };
   const pool = new EncoderPool<ChunkToEncode>(poolOptions);

@@ -1,76 +1,110 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { TopicShares } from '../../src/input/topic-shares.ts';
+import { TopicShares, type MemoryUse } from '../../src/input/topic-shares.ts';
 import { Arena, PAGE_BYTES, type Run } from '../../src/ring/arena.ts';
 import { allocateSharedMemory } from '../../src/ring/shared-memory.ts';
 import { present } from '../../src/shared/assert.ts';
 
 const MB = 1024 * 1024;
-const CHUNK_BYTES = 850_000;
-const FRAME_BYTES_MAX = MB;
+const KB = 1024;
+const CHUNK_BYTES = 850 * KB;
+const BATCH_BYTES = 1000 * KB;
 const HEADROOM_BYTES = 6 * MB;
 
-interface Bench {
-  readonly arena: Arena;
-  readonly shares: TopicShares;
-  readonly claim: (topic: string, bytes: number) => Run | undefined;
-  /** The chunk becomes a batch, and its run free. */
-  readonly encode: (topic: string, chunk: Run, growth: number) => Run;
-  readonly settle: (topic: string, batch: Run) => void;
-}
-
-function createBench(topics: readonly string[]): Bench {
-  const arena = new Arena(allocateSharedMemory(26 * MB), { address: PAGE_BYTES, bytes: 25 * MB });
-  const shares = new TopicShares(arena, HEADROOM_BYTES);
-  for (const topic of topics) shares.open(topic, FRAME_BYTES_MAX);
-  return {
-    arena,
-    shares,
-    claim: (topic, bytes) => {
-      if (!shares.allows(topic, bytes)) return undefined;
-      const run = present(arena.claim(bytes), 'what is allowed is there');
-      shares.take(topic, run.bytes);
-      return run;
-    },
-    encode: (topic, chunk, growth) => {
-      const batch = present(arena.claim(chunk.bytes * growth), 'the headroom is for batches');
-      arena.free(chunk);
-      shares.sealed(topic, chunk.bytes, batch.bytes);
-      shares.give(topic, chunk.bytes);
-      return batch;
-    },
-    settle: (topic, batch) => {
-      arena.free(batch);
-      shares.settled(topic, batch.bytes);
-    },
-  };
-}
-
-for (const growth of [0.3, 1.06, 2, 4]) {
-  test(`who gives nothing back leaves the others their share, though its lines become ${growth} times as long`, () => {
-    const { arena, claim, encode, settle } = createBench(['stuck', 'good', 'other']);
-    for (let isFull = false; !isFull;) {
-      // As much as two files of it have under way.
-      const chunks = [1, 2, 3, 4].map(() => claim('stuck', CHUNK_BYTES));
-      isFull = chunks[0] === undefined;
-      for (const chunk of chunks) if (chunk !== undefined) encode('stuck', chunk, growth);
-    }
-    assert.ok(arena.freeBytes > HEADROOM_BYTES, `${arena.freeBytes} bytes are free`);
-    for (let round = 0; round < 20; round += 1) {
-      const [good, other] = [claim('good', CHUNK_BYTES), claim('other', CHUNK_BYTES)];
-      assert.ok(good !== undefined && other !== undefined, 'each has its share');
-      settle('good', encode('good', good, 1));
-      settle('other', encode('other', other, 1));
-    }
-    assert.equal(claim('stuck', CHUNK_BYTES), undefined);
+/** Reads and encodes as the inputs and the encoders do: as much as it may at a time, halved until it may. */
+class Bench {
+  readonly arena = new Arena(allocateSharedMemory(26 * MB), {
+    address: PAGE_BYTES,
+    bytes: 25 * MB,
   });
+  readonly shares = new TopicShares(this.arena, HEADROOM_BYTES);
+
+  constructor(topics: readonly string[], frameBytesMax = 256 * KB) {
+    for (const topic of topics) this.shares.open(topic, frameBytesMax);
+  }
+
+  claim(topic: string, bytesMin: number, bytesWanted: number, use: MemoryUse): Run | undefined {
+    let bytes = bytesWanted;
+    while (bytes > bytesMin && !this.shares.allows(topic, bytes, use))
+      bytes = Math.floor(bytes / 2);
+    if (bytes < bytesMin || !this.shares.allows(topic, bytes, use)) return undefined;
+    const run = present(this.arena.claim(bytes), 'what is allowed is there');
+    this.shares.take(topic, run.bytes, use);
+    return run;
+  }
+
+  read(topic: string, bytesMin = 64 * KB): Run | undefined {
+    return this.claim(topic, bytesMin, CHUNK_BYTES, 'read');
+  }
+
+  free(topic: string, run: Run): void {
+    this.arena.free(run);
+    this.shares.give(topic, run.bytes);
+  }
+
+  /** @returns the batches of the chunk, which has become `growth` times as long; fewer when no more is allowed, and then the chunk stays */
+  encode(topic: string, chunk: Run, growth: number): Run[] {
+    const batches: Run[] = [];
+    for (let rest = chunk.bytes * growth; rest > 0;) {
+      const batch = this.claim(topic, 64 * KB, BATCH_BYTES, 'encodeOldest');
+      if (batch === undefined) return batches;
+      batches.push(batch);
+      rest -= batch.bytes;
+    }
+    this.free(topic, chunk);
+    return batches;
+  }
+
+  /** All that it may, and nothing of it comes back. */
+  getStuck(topic: string, growth: number): void {
+    for (;;) {
+      const chunks = [this.read(topic), this.read(topic), this.read(topic)];
+      if (chunks[0] === undefined) return;
+      for (const chunk of chunks) if (chunk !== undefined) this.encode(topic, chunk, growth);
+    }
+  }
 }
 
-test('a topic that holds nothing may have half of the headroom, one that holds something none of it', () => {
-  const { arena, claim } = createBench(['good', 'other']);
-  present(arena.claim(arena.freeBytes - HEADROOM_BYTES), 'an empty arena');
-  assert.ok(claim('good', CHUNK_BYTES));
-  assert.equal(claim('good', CHUNK_BYTES), undefined);
-  assert.equal(claim('other', HEADROOM_BYTES / 2), undefined);
-  assert.ok(claim('other', CHUNK_BYTES));
+for (const growth of [0.3, 1.06, 4, 30]) {
+  for (const stuckCount of [1, 12]) {
+    test(`${stuckCount} stuck topics leave the others their share; lines become ${growth} times as long`, () => {
+      const stuck = Array.from({ length: stuckCount }, (_, index) => `stuck-${index}`);
+      const bench = new Bench([...stuck, 'good', 'other']);
+      for (const topic of stuck) bench.getStuck(topic, growth);
+      for (const topic of ['good', 'other', 'good', 'other']) {
+        const chunk = present(bench.read(topic), `${topic} may read`);
+        for (let rest = chunk.bytes * growth; rest > 0;) {
+          const batch = bench.claim(topic, 64 * KB, BATCH_BYTES, 'encodeOldest');
+          rest -= present(batch, `${topic} may encode`).bytes;
+          if (batch !== undefined) bench.free(topic, batch);
+        }
+        bench.free(topic, chunk);
+      }
+    });
+  }
+}
+
+test('what waits for the oldest chunk of its topic leaves it room to be encoded', () => {
+  const bench = new Bench(['stuck', 'good']);
+  const oldest = present(bench.read('good'), 'an empty arena');
+  while (bench.claim('good', 64 * KB, BATCH_BYTES, 'encodeYounger') !== undefined);
+  bench.getStuck('stuck', 2);
+  assert.equal(bench.read('good'), undefined);
+  assert.equal(bench.claim('good', 64 * KB, BATCH_BYTES, 'encodeYounger'), undefined);
+  assert.ok(bench.claim('good', 64 * KB, BATCH_BYTES, 'encodeOldest'));
+  bench.free('good', oldest);
+});
+
+test('a share holds the longest line, as it is read and as it is encoded', () => {
+  const bench = new Bench(['stuck', 'good'], MB);
+  bench.getStuck('stuck', 2);
+  assert.ok(bench.claim('good', MB, MB, 'read'));
+  assert.ok(bench.claim('good', MB, MB, 'encodeOldest'));
+});
+
+test('alone, a topic may fill everything but the headroom', () => {
+  const bench = new Bench(['only']);
+  while (bench.read('only', PAGE_BYTES) !== undefined);
+  assert.ok(bench.arena.freeBytes >= HEADROOM_BYTES);
+  assert.ok(bench.arena.freeBytes < HEADROOM_BYTES + MB);
 });
