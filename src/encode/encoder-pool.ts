@@ -108,10 +108,10 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
     return this.#order.openCount;
   }
 
-  /** Every worker has what it may have: a chunk submitted now would only wait. */
-  get isBusy(): boolean {
+  /** Every worker has what it may have, or the lane has no memory: a chunk of it submitted now would only wait. */
+  isBusy(lane: string): boolean {
     const isFull = this.#links.length > 0 && !this.#links.some((link) => link.hasRoom);
-    return isFull || this.#ready.hasWaiting;
+    return isFull || this.#ready.hasWaiting || this.#ready.isStopped(lane);
   }
 
   submit(chunk: Chunk): void {

@@ -1,10 +1,10 @@
-import type { ChunkToEncode, Lane, OpenChunk } from './encode-order.ts';
+import type { ChunkToEncode, OpenChunk } from './encode-order.ts';
 
 /** Chunks with bytes to encode that nobody encodes now, oldest first. A lane that finds no memory is passed over, and stops no other. */
 export class ReadyChunks<Chunk extends ChunkToEncode> {
   readonly #chunks: OpenChunk<Chunk>[] = [];
-  /** Found no memory in this round. */
-  readonly #stopped = new Set<Lane<Chunk>>();
+  /** Names of lanes that found no memory in this round. */
+  readonly #stopped = new Set<string>();
   /** Before it are chunks of stopped lanes alone. */
   #at = 0;
 
@@ -15,6 +15,11 @@ export class ReadyChunks<Chunk extends ChunkToEncode> {
   /** Whether a chunk is there that did not stop for want of memory: it waits for a worker. */
   get hasWaiting(): boolean {
     return this.#chunks.length > this.#at;
+  }
+
+  /** Whether the lane found no memory in the last round. */
+  isStopped(lane: string): boolean {
+    return this.#stopped.has(lane);
   }
 
   /** By age: the oldest of a lane alone may have its last memory, so nothing younger may stand before it. */
@@ -33,7 +38,7 @@ export class ReadyChunks<Chunk extends ChunkToEncode> {
   next(): OpenChunk<Chunk> | undefined {
     for (;;) {
       const open = this.#chunks[this.#at];
-      if (open === undefined || !this.#stopped.has(open.lane)) return open;
+      if (open === undefined || !this.#stopped.has(open.lane.name)) return open;
       this.#at += 1;
     }
   }
@@ -45,6 +50,6 @@ export class ReadyChunks<Chunk extends ChunkToEncode> {
 
   /** What `next` gave finds no memory. */
   stop({ lane }: OpenChunk<Chunk>): void {
-    this.#stopped.add(lane);
+    this.#stopped.add(lane.name);
   }
 }

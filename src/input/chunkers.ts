@@ -26,8 +26,8 @@ export interface ChunkersOptions {
   readonly topics?: readonly Pick<RouteSpec, 'topic' | 'recordBytesMax'>[];
   /** Takes ownership of `chunk.input`. Call `encoded(chunk)` when nobody reads the chunk any more. */
   readonly dispatch: (chunk: Chunk) => void;
-  /** While it is true, chunks that have lingered stay open and grow, since nobody could take them. Default: never. */
-  readonly isBacklogged?: () => boolean;
+  /** While it is true, chunks of the topic that have lingered stay open and grow, since nobody could take them. Default: never. */
+  readonly isBacklogged?: (topic: string) => boolean;
 }
 
 /** A route goes when no input holds it open and no chunk of it is being encoded. */
@@ -196,14 +196,12 @@ export class Chunkers {
   }
 
   #closeLingering(): void {
-    if (this.#options.isBacklogged?.() === true) {
-      this.#armTimer(BACKLOG_RETRY_MS);
-      return;
-    }
-    const nowMs = this.#options.clock.nowMs();
+    const { clock, isBacklogged } = this.#options;
+    const nowMs = clock.nowMs();
     let nextMs = Infinity;
     for (const chunker of this.#lingering) {
-      const restMs = chunker.tick(nowMs);
+      const mayClose = isBacklogged?.(chunker.route.topic) !== true;
+      const restMs = mayClose ? chunker.tick(nowMs) : BACKLOG_RETRY_MS;
       if (restMs === undefined) this.#lingering.delete(chunker);
       else nextMs = Math.min(nextMs, restMs);
     }
