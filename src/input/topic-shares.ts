@@ -33,7 +33,7 @@ export class TopicShares {
   readonly #arena: Arena;
   readonly #headroomBytes: number;
   readonly #held = new Map<string, Held>();
-  /** By all of them. What else is claimed, sockets have to read into, or for good. */
+  /** By all topics. What is claimed besides, for sockets to read into and for the encoders' reserve, is shared out to none. */
   #heldBytes = 0;
   /** Of any route: a share holds it twice, as it is read and as it is encoded. */
   #frameBytesMax = 0;
