@@ -198,7 +198,6 @@ export class Pipeline {
     if (sealed === undefined) {
       for (const range of ranges) this.#tracker.skipped(range);
     } else {
-      const { bytes } = sealed.run;
       this.#tracker.sent(ranges);
       this.#counters.recordsEncoded += sealed.recordCount;
       this.#counters.batchesEncoded += 1;
@@ -217,7 +216,7 @@ export class Pipeline {
           replayable: isReplayable,
           payload: {
             sealed,
-            ranges: { topic, bytes, ranges, open: 1, fate: 'acked' },
+            ranges: { topic, bytes: sealed.run.bytes, ranges, open: 1, fate: 'acked' },
           },
         }),
       );

@@ -1,6 +1,6 @@
 /** Where the encoders write to: runs of the arena, of which the oldest chunk of a lane can always have one, as long as its lane may. */
 import { BATCH_HEADER_BYTES } from '../kafka/record-batch.ts';
-import type { Arena, Run } from '../ring/arena.ts';
+import { claimLess, type Arena, type Run } from '../ring/arena.ts';
 import type { SharedMemory } from '../ring/shared-memory.ts';
 import { assert } from '../shared/assert.ts';
 import { isOldest, isRecords, type ChunkToEncode, type OpenChunk } from './encode-order.ts';
@@ -113,14 +113,10 @@ export class OutputClaims<Chunk extends ChunkToEncode> {
     const around = BATCH_HEADER_BYTES + RECORD_OVERHEAD_BYTES_MAX + chunk.trailerBytes;
     const lines = this.#memory.buffer(chunk.input.address + encodedTo, rest);
     const least = Math.max(PIECE_BYTES_MIN, around + lines.indexOf(NEWLINE) + 1);
-    for (let bytes = this.#batchBytesMax; bytes > least;) {
-      bytes = Math.max(least, Math.floor(bytes / 2));
-      const output = this.#claimRun(open, bytes);
-      if (output === undefined) continue;
-      const inputBytes = lines.subarray(0, bytes - around).lastIndexOf(NEWLINE) + 1;
-      return { open, output, inputBytes, isReserve: false };
-    }
-    return undefined;
+    const output = claimLess(this.#batchBytesMax, least, (bytes) => this.#claimRun(open, bytes));
+    if (output === undefined) return undefined;
+    const inputBytes = lines.subarray(0, output.bytes - around).lastIndexOf(NEWLINE) + 1;
+    return { open, output, inputBytes, isReserve: false };
   }
 }
 

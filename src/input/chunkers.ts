@@ -1,5 +1,5 @@
 import type { Kernel } from '../encode/kernel.ts';
-import type { Arena, Run } from '../ring/arena.ts';
+import { claimLess, type Arena, type Run } from '../ring/arena.ts';
 import type { SharedMemory } from '../ring/shared-memory.ts';
 import { assert, present } from '../shared/assert.ts';
 import type { Chunk } from './chunk.ts';
@@ -172,13 +172,9 @@ export class Chunkers {
    * is held by topics that give nothing back.
    */
   #claim(topic: string, bytesMin: number, bytesWanted: number): Run | undefined {
-    let bytes = Math.max(bytesMin, bytesWanted);
-    let run = this.#claimWhole(topic, bytes);
-    while (run === undefined && bytes > bytesMin && this.shares.hasLess(topic)) {
-      bytes = Math.max(bytesMin, Math.floor(bytes / 2));
-      run = this.#claimWhole(topic, bytes);
-    }
-    return run;
+    const whole = this.#claimWhole(topic, Math.max(bytesMin, bytesWanted));
+    if (whole !== undefined || !this.shares.hasLess(topic)) return whole;
+    return claimLess(bytesWanted, bytesMin, (bytes) => this.#claimWhole(topic, bytes));
   }
 
   #claimWhole(topic: string, bytes: number): Run | undefined {

@@ -101,9 +101,9 @@ export class LineStream {
   }
 
   #joinPartial(address: number, length: number): number | undefined {
-    const lineBytes = this.#fewLines(address, length);
     const isRest = this.#framer.place === 'skippedRest';
     if (isRest) return this.#takeJoined(address, length, false);
+    const lineBytes = this.#fewLines(address, length);
     const isTooLong = this.#partialBytes + length >= this.#framer.frameBytesMax;
     if (lineBytes > 0) return this.#takeJoined(address, lineBytes, false);
     if (isTooLong || !this.#hasBudget(length)) return this.#cutLongLine(address, length);

@@ -9,6 +9,24 @@ const CANARY = 0xa7;
 const POISON = 0xdd;
 const POISONED_PAGE = Buffer.alloc(PAGE_BYTES, POISON);
 
+/**
+ * Less than `wantedBytes`, for want of room: half of it, half of that, and so on, at last `leastBytes`.
+ *
+ * @param claim gives a run of so many bytes, or says that there is none now
+ */
+export function claimLess(
+  wantedBytes: number,
+  leastBytes: number,
+  claim: (bytes: number) => Run | undefined,
+): Run | undefined {
+  for (let bytes = wantedBytes; bytes > leastBytes;) {
+    bytes = Math.max(leastBytes, Math.floor(bytes / 2));
+    const run = claim(bytes);
+    if (run !== undefined) return run;
+  }
+  return undefined;
+}
+
 /** Whole pages of the arena, `GUARD_BYTES` of them behind `bytes`. Belongs to whoever claimed it, until it is freed. */
 export interface Run {
   readonly address: number;

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { count, embeddedCluster } from '../support/embedded-cluster.ts';
@@ -48,12 +47,11 @@ for (const { shape, codec, lines, of } of loads) {
     const cluster = await embeddedCluster(t, { topics: { good: 2 }, autoCreate: false });
     const scene = new Scene(t);
     const topics = ['absent', 'good'];
-    for (const name of topics) writeFileSync(scene.path(`${name}.log`), of(name));
     const daemon = scene.run({
       bootstrap: cluster.bootstrap,
       kafka: { 'compression.type': codec },
       inputs: topics.map((topic) => ({
-        tail: { paths: [scene.path(`${topic}.log`)], topic, from: 'beginning' },
+        tail: { paths: [scene.write(`${topic}.log`, of(topic))], topic, from: 'beginning' },
       })),
     });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TopicShares, type MemoryUse } from '../../src/input/topic-shares.ts';
-import { Arena, PAGE_BYTES, type Run } from '../../src/ring/arena.ts';
+import { Arena, claimLess, PAGE_BYTES, type Run } from '../../src/ring/arena.ts';
 import { allocateSharedMemory } from '../../src/ring/shared-memory.ts';
 import { present } from '../../src/shared/assert.ts';
 
@@ -24,13 +24,13 @@ class Bench {
   }
 
   claim(topic: string, bytesMin: number, bytesWanted: number, use: MemoryUse): Run | undefined {
-    let bytes = bytesWanted;
-    while (bytes > bytesMin && !this.shares.allows(topic, bytes, use))
-      bytes = Math.floor(bytes / 2);
-    if (bytes < bytesMin || !this.shares.allows(topic, bytes, use)) return undefined;
-    const run = present(this.arena.claim(bytes), 'what is allowed is there');
-    this.shares.take(topic, run.bytes, use);
-    return run;
+    const claim = (bytes: number): Run | undefined => {
+      if (!this.shares.allows(topic, bytes, use)) return undefined;
+      const run = present(this.arena.claim(bytes), 'what is allowed is there');
+      this.shares.take(topic, run.bytes, use);
+      return run;
+    };
+    return claim(bytesWanted) ?? claimLess(bytesWanted, bytesMin, claim);
   }
 
   read(topic: string, bytesMin = 64 * KB): Run | undefined {
@@ -42,17 +42,25 @@ class Bench {
     this.shares.give(topic, run.bytes);
   }
 
-  /** @returns the batches of the chunk, which has become `growth` times as long; fewer when no more is allowed, and then the chunk stays */
-  encode(topic: string, chunk: Run, growth: number): Run[] {
-    const batches: Run[] = [];
+  /**
+   * The chunk becomes batches, `growth` times as long.
+   *
+   * @returns false when no more of them are allowed: the chunk stays
+   */
+  encode(
+    topic: string,
+    chunk: Run,
+    growth: number,
+    onBatch: (batch: Run) => void = () => undefined,
+  ): boolean {
     for (let rest = chunk.bytes * growth; rest > 0;) {
       const batch = this.claim(topic, 64 * KB, BATCH_BYTES, 'encodeOldest');
-      if (batch === undefined) return batches;
-      batches.push(batch);
+      if (batch === undefined) return false;
+      onBatch(batch);
       rest -= batch.bytes;
     }
     this.free(topic, chunk);
-    return batches;
+    return true;
   }
 
   /** All that it may, and nothing of it comes back. */
@@ -73,12 +81,10 @@ for (const growth of [0.3, 1.06, 4, 30]) {
       for (const topic of stuck) bench.getStuck(topic, growth);
       for (const topic of ['good', 'other', 'good', 'other']) {
         const chunk = present(bench.read(topic), `${topic} may read`);
-        for (let rest = chunk.bytes * growth; rest > 0;) {
-          const batch = bench.claim(topic, 64 * KB, BATCH_BYTES, 'encodeOldest');
-          rest -= present(batch, `${topic} may encode`).bytes;
-          if (batch !== undefined) bench.free(topic, batch);
-        }
-        bench.free(topic, chunk);
+        const isEncoded = bench.encode(topic, chunk, growth, (batch) => {
+          bench.free(topic, batch);
+        });
+        assert.ok(isEncoded, `${topic} may encode`);
       }
     });
   }
