@@ -24,6 +24,8 @@ export interface LaneShares {
   allows(lane: string, bytes: number, use: EncodeUse): boolean;
   take(lane: string, bytes: number, use: EncodeUse): void;
   give(lane: string, bytes: number): void;
+  /** So many free bytes will be claimed for the reserve, and for no lane. 0: they are claimed. */
+  setAside(bytes: number): void;
 }
 
 /** Shorter outputs would make batches of a few lines. */
@@ -50,7 +52,9 @@ export class OutputClaims<Chunk extends ChunkToEncode> {
 
   /** Something was freed: the reserve comes first. */
   refill(): void {
-    this.#reserve ??= this.#arena.claim(this.#batchBytesMax);
+    if (this.#reserve !== undefined) return;
+    this.#reserve = this.#arena.claim(this.#batchBytesMax);
+    this.#shares?.setAside(this.#reserve === undefined ? this.#batchBytesMax : 0);
   }
 
   /** The reserve too is free again. */
@@ -90,6 +94,7 @@ export class OutputClaims<Chunk extends ChunkToEncode> {
     if (output === undefined || !this.#allows(open, output.bytes)) return undefined;
     this.#reserve = undefined;
     this.#shares?.take(open.lane.name, output.bytes, useOf(open));
+    this.#shares?.setAside(this.#batchBytesMax);
     return { open, output, inputBytes, isReserve: true };
   }
 

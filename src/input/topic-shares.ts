@@ -37,6 +37,8 @@ export class TopicShares {
   #heldBytes = 0;
   /** Of any route: a share holds it twice, as it is read and as it is encoded. */
   #frameBytesMax = 0;
+  /** Will be claimed for no topic: it is free, and not to be had. */
+  #setAsideBytes = 0;
 
   constructor(arena: Arena, headroomBytes: number) {
     this.#arena = arena;
@@ -76,6 +78,7 @@ export class TopicShares {
       kept += Math.max(0, share - its.bytes, forOldest - its.oldestBytes);
     }
     if (use === 'read') kept += this.#headroomBytes;
+    kept += this.#setAsideBytes;
     return this.#arena.freeBytes - bytes >= kept;
   }
 
@@ -95,6 +98,11 @@ export class TopicShares {
     this.#forget(topic);
   }
 
+  /** So many free bytes will be claimed by somebody who asks nobody. 0: they are claimed. */
+  setAside(bytes: number): void {
+    this.#setAsideBytes = bytes;
+  }
+
   #shareBytes(): number {
     const { totalBytes, freeBytes } = this.#arena;
     const wanted = Math.max(
@@ -102,7 +110,7 @@ export class TopicShares {
       2 * (this.#frameBytesMax + AROUND_FRAME_BYTES),
     );
     // Half of what is there stays for whoever comes, however many topics there are.
-    const ours = freeBytes + this.#heldBytes - this.#headroomBytes;
+    const ours = freeBytes + this.#heldBytes - this.#headroomBytes - this.#setAsideBytes;
     return Math.max(0, Math.min(wanted, ours / 2 / this.#held.size));
   }
 

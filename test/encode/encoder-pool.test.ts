@@ -255,6 +255,7 @@ test(
           allows: (lane) => lane === 'even' || !isStopped,
           take: add,
           give: (lane, bytes) => add(lane, -bytes),
+          setAside: () => undefined,
         },
       },
       onPart: (own, part) => {

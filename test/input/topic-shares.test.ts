@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { EncodeOrder, type ChunkToEncode } from '../../src/encode/encode-order.ts';
+import { OutputClaims } from '../../src/encode/output-claims.ts';
 import { TopicShares, type MemoryUse } from '../../src/input/topic-shares.ts';
 import { Arena, claimLess, PAGE_BYTES, type Run } from '../../src/ring/arena.ts';
 import { allocateSharedMemory } from '../../src/ring/shared-memory.ts';
@@ -13,10 +15,8 @@ const HEADROOM_BYTES = 6 * MB;
 
 /** Reads and encodes as the inputs and the encoders do: as much as it may at a time, halved until it may. */
 class Bench {
-  readonly arena = new Arena(allocateSharedMemory(26 * MB), {
-    address: PAGE_BYTES,
-    bytes: 25 * MB,
-  });
+  readonly memory = allocateSharedMemory(26 * MB);
+  readonly arena = new Arena(this.memory, { address: PAGE_BYTES, bytes: 25 * MB });
   readonly shares = new TopicShares(this.arena, HEADROOM_BYTES);
 
   constructor(topics: readonly string[], frameBytesMax = 256 * KB) {
@@ -106,6 +106,45 @@ test('a share holds the longest line, as it is read and as it is encoded', () =>
   bench.getStuck('stuck', 2);
   assert.ok(bench.claim('good', MB, MB, 'read'));
   assert.ok(bench.claim('good', MB, MB, 'encodeOldest'));
+});
+
+test('what the encoders take back for their reserve comes out of no share', () => {
+  const reserveBytes = 256 * KB;
+  const pieceBytes = 60 * KB;
+  const bench = new Bench(['stuck', 'good']);
+  const outputs = new OutputClaims(bench.memory, bench.arena, reserveBytes, bench.shares);
+  const fill = (topic: string): Run | undefined =>
+    bench.claim(topic, pieceBytes, pieceBytes, 'encodeOldest');
+  const fillAll = (topic: string): Run[] => {
+    const pieces: Run[] = [];
+    for (let piece = fill(topic); piece !== undefined; piece = fill(topic)) pieces.push(piece);
+    return pieces;
+  };
+  const share = Array.from({ length: 12 }, () => present(fill('good'), 'it has a share'));
+  // Nothing but holes shorter than a batch: the oldest chunk gets the reserve.
+  for (const [index, piece] of fillAll('stuck').entries()) {
+    if (index % 2 === 0) bench.free('stuck', piece);
+  }
+  const input = present(fill('stuck'), 'there are holes');
+  const frames = {
+    trailerAddress: 0,
+    trailerBytes: 1,
+    flags: 0,
+    recordBytesMax: KB,
+    timestampMs: 0,
+  };
+  const chunk = { number: 0, input, bytes: input.bytes, ...frames };
+  const oldest = new EncodeOrder<ChunkToEncode>(() => undefined).add(chunk, 'stuck');
+  assert.equal(outputs.claim(oldest)?.isReserve, true);
+  fillAll('stuck');
+  for (const piece of share) {
+    bench.free('good', piece);
+    outputs.refill();
+  }
+  for (let rest = share.length * pieceBytes; rest > 0;) {
+    const piece = bench.claim('good', KB, Math.min(rest, pieceBytes), 'encodeOldest');
+    rest -= present(piece, `${rest} bytes of the share are still there`).bytes;
+  }
 });
 
 test('alone, a topic may fill everything but the headroom', () => {
