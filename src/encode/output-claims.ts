@@ -10,6 +10,7 @@ import { RECORD_OVERHEAD_BYTES_MAX } from './encode-task.ts';
 export interface Job<Chunk extends ChunkToEncode> {
   readonly open: OpenChunk<Chunk>;
   readonly output: Run;
+  readonly use: EncodeUse;
   /** Of the chunk, from where it is encoded to. */
   readonly inputBytes: number;
   /** The output is the reserve: it stays whole, so that its place is long enough again when it is freed. */
@@ -21,9 +22,10 @@ type EncodeUse = 'encodeOldest' | 'encodeYounger';
 
 /** Who may have how much of the arena for batches. Whoever settles a batch gives back what it has. */
 export interface LaneShares {
-  allows(lane: string, bytes: number, use: EncodeUse): boolean;
-  take(lane: string, bytes: number, use: EncodeUse): void;
-  give(lane: string, bytes: number): void;
+  claim(lane: string, bytes: number, use: EncodeUse): Run | undefined;
+  /** @returns whether the lane has the reserve now, for its oldest chunk */
+  takeReserve(lane: string, bytes: number): boolean;
+  give(lane: string, bytes: number, use: EncodeUse): void;
   /** So many free bytes will be claimed for the reserve, and for no lane. 0: they are claimed. */
   setAside(bytes: number): void;
 }
@@ -67,39 +69,33 @@ export class OutputClaims<Chunk extends ChunkToEncode> {
   claim(open: OpenChunk<Chunk>): Job<Chunk> | undefined {
     const inputBytes = open.chunk.bytes - open.encodedTo;
     const output = this.#claimRun(open, this.#outputBytes(open.chunk, inputBytes));
-    if (output !== undefined) return { open, output, inputBytes, isReserve: false };
+    if (output !== undefined) return jobOf(open, output, inputBytes);
     // Records need no reserve: they can go out as they lie.
     if (!isOldest(open) || isRecords(open.chunk)) return undefined;
     return this.#claimReserve(open, inputBytes) ?? this.#claimForPiece(open, inputBytes);
   }
 
   /** The output holds a batch of so many bytes; what lies behind them is free again. 0: all of it. */
-  trim({ open: { lane }, output, isReserve }: Job<Chunk>, batchBytes: number): Run {
+  trim({ open: { lane }, output, use, isReserve }: Job<Chunk>, batchBytes: number): Run {
     const { bytes } = output;
     if (batchBytes === 0) this.#arena.free(output);
     else if (!isReserve) this.#arena.trim(output, batchBytes);
-    this.#shares?.give(lane.name, batchBytes === 0 ? bytes : bytes - output.bytes);
+    this.#shares?.give(lane.name, batchBytes === 0 ? bytes : bytes - output.bytes, use);
     return output;
   }
 
   #claimRun(open: OpenChunk<Chunk>, bytes: number): Run | undefined {
-    if (!this.#allows(open, bytes)) return undefined;
-    const run = this.#arena.claim(bytes);
-    if (run !== undefined) this.#shares?.take(open.lane.name, run.bytes, useOf(open));
-    return run;
+    if (this.#shares === undefined) return this.#arena.claim(bytes);
+    return this.#shares.claim(open.lane.name, bytes, useOf(open));
   }
 
   #claimReserve(open: OpenChunk<Chunk>, inputBytes: number): Job<Chunk> | undefined {
     const output = this.#reserve;
-    if (output === undefined || !this.#allows(open, output.bytes)) return undefined;
+    if (output === undefined) return undefined;
+    if (this.#shares?.takeReserve(open.lane.name, output.bytes) === false) return undefined;
     this.#reserve = undefined;
-    this.#shares?.take(open.lane.name, output.bytes, useOf(open));
     this.#shares?.setAside(this.#batchBytesMax);
-    return { open, output, inputBytes, isReserve: true };
-  }
-
-  #allows(open: OpenChunk<Chunk>, bytes: number): boolean {
-    return this.#shares?.allows(open.lane.name, bytes, useOf(open)) !== false;
+    return { ...jobOf(open, output, inputBytes), isReserve: true };
   }
 
   /** No more than a batch, and no more than the input can become: records what they are, lines a record for each byte at worst. */
@@ -121,8 +117,16 @@ export class OutputClaims<Chunk extends ChunkToEncode> {
     const output = claimLess(this.#batchBytesMax, least, (bytes) => this.#claimRun(open, bytes));
     if (output === undefined) return undefined;
     const inputBytes = lines.subarray(0, output.bytes - around).lastIndexOf(NEWLINE) + 1;
-    return { open, output, inputBytes, isReserve: false };
+    return jobOf(open, output, inputBytes);
   }
+}
+
+function jobOf<Chunk extends ChunkToEncode>(
+  open: OpenChunk<Chunk>,
+  output: Run,
+  inputBytes: number,
+): Job<Chunk> {
+  return { open, output, use: useOf(open), inputBytes, isReserve: false };
 }
 
 function useOf<Chunk extends ChunkToEncode>(open: OpenChunk<Chunk>): EncodeUse {

@@ -116,14 +116,14 @@ export class Chunkers {
   /** Nobody reads the chunk any more, neither its bytes nor its trailer. */
   encoded(chunk: Chunk): void {
     const tenancy = this.#tenancyOf(chunk.route);
-    this.shares.give(chunk.route.topic, chunk.input.bytes);
+    this.shares.give(chunk.route.topic, chunk.input.bytes, 'read');
     tenancy.encoding -= 1;
     this.#leaveWhenUnused(tenancy);
   }
 
   /** A batch of this topic has its outcome: the topic's share has room again. */
   settled(topic: string, batchBytes: number): void {
-    this.shares.give(topic, batchBytes);
+    this.shares.give(topic, batchBytes, 'encodeOldest');
     this.#wakeWaiters();
   }
 
@@ -144,11 +144,11 @@ export class Chunkers {
       trim: (run, bytes) => {
         const before = run.bytes;
         const trimmed = arena.trim(run, bytes);
-        this.shares.give(topic, before - trimmed.bytes);
+        this.shares.give(topic, before - trimmed.bytes, 'read');
         return trimmed;
       },
       free: (run) => {
-        this.shares.give(topic, run.bytes);
+        this.shares.give(topic, run.bytes, 'read');
         arena.free(run);
       },
       copy: (source, target, bytes) => {
@@ -172,16 +172,10 @@ export class Chunkers {
    * is held by topics that give nothing back.
    */
   #claim(topic: string, bytesMin: number, bytesWanted: number): Run | undefined {
-    const whole = this.#claimWhole(topic, Math.max(bytesMin, bytesWanted));
+    const claim = (bytes: number): Run | undefined => this.shares.claim(topic, bytes, 'read');
+    const whole = claim(Math.max(bytesMin, bytesWanted));
     if (whole !== undefined || !this.shares.hasLess(topic)) return whole;
-    return claimLess(bytesWanted, bytesMin, (bytes) => this.#claimWhole(topic, bytes));
-  }
-
-  #claimWhole(topic: string, bytes: number): Run | undefined {
-    if (!this.shares.allows(topic, bytes, 'read')) return undefined;
-    const run = this.#options.arena.claim(bytes);
-    if (run !== undefined) this.shares.take(topic, run.bytes, 'read');
-    return run;
+    return claimLess(bytesWanted, bytesMin, claim);
   }
 
   #armTimer(delayMs: number): void {

@@ -1,4 +1,4 @@
-import type { Arena } from '../ring/arena.ts';
+import { NOTHING_KEPT, type Arena, type Kept, type Run } from '../ring/arena.ts';
 import { assert } from '../shared/assert.ts';
 
 /** Of the arena, for each topic whatever the others hold: as the design has it for partitions. */
@@ -39,6 +39,8 @@ export class TopicShares {
   #frameBytesMax = 0;
   /** Will be claimed for no topic: it is free, and not to be had. */
   #setAsideBytes = 0;
+  /** Was set aside, and lies where the shares do since it was claimed. */
+  #reserveBytes = 0;
 
   constructor(arena: Arena, headroomBytes: number) {
     this.#arena = arena;
@@ -65,35 +67,30 @@ export class TopicShares {
     return this.#heldBy(topic).bytes < share * (1 - OLDEST_OF_SHARE);
   }
 
-  /** Whether the topic may claim so much now. */
-  allows(topic: string, bytes: number, use: MemoryUse): boolean {
-    const share = this.#shareBytes();
-    const forOldest = share * OLDEST_OF_SHARE;
-    const held = this.#heldBy(topic);
-    const isOldest = use === 'encodeOldest';
-    if (held.bytes + bytes <= (isOldest ? share : share - forOldest)) return true;
-    let kept = Math.max(0, forOldest - held.oldestBytes - (isOldest ? bytes : 0));
-    for (const [other, its] of this.#held) {
-      if (other === topic || its.routes === 0) continue;
-      kept += Math.max(0, share - its.bytes, forOldest - its.oldestBytes);
-    }
-    if (use === 'read') kept += this.#headroomBytes;
-    kept += this.#setAsideBytes;
-    return this.#arena.freeBytes - bytes >= kept;
+  /** @returns undefined when the topic may not have so much now, or the arena has it in no place that is not kept for others */
+  claim(topic: string, bytes: number, use: MemoryUse): Run | undefined {
+    const run = this.#arena.claim(bytes, this.#keptFrom(topic, bytes, use));
+    if (run !== undefined) this.#take(topic, run.bytes, use);
+    return run;
   }
 
-  take(topic: string, bytes: number, use: MemoryUse): void {
-    const held = this.#heldBy(topic);
-    held.bytes += bytes;
-    this.#heldBytes += bytes;
-    if (use === 'encodeOldest') held.oldestBytes += bytes;
+  /**
+   * What lies ready for the oldest chunk of whichever topic finds no place for a batch: out of its share alone, unless there is no other topic.
+   *
+   * @returns whether the topic has it now
+   */
+  takeReserve(topic: string, bytes: number): boolean {
+    if (!this.#isOfShare(topic, bytes, 'encodeOldest') && !this.#isAlone) return false;
+    this.#take(topic, bytes, 'encodeOldest');
+    return true;
   }
 
-  give(topic: string, bytes: number): void {
+  /** @param use what it was claimed for; a batch that was settled may have been any */
+  give(topic: string, bytes: number, use: MemoryUse): void {
     const held = this.#heldBy(topic);
     held.bytes -= bytes;
     this.#heldBytes -= bytes;
-    held.oldestBytes = Math.max(0, held.oldestBytes - bytes);
+    if (use === 'encodeOldest') held.oldestBytes = Math.max(0, held.oldestBytes - bytes);
     assert(held.bytes >= 0, 'a topic gives back what it took');
     this.#forget(topic);
   }
@@ -101,6 +98,44 @@ export class TopicShares {
   /** So many free bytes will be claimed by somebody who asks nobody. 0: they are claimed. */
   setAside(bytes: number): void {
     this.#setAsideBytes = bytes;
+    this.#reserveBytes = Math.max(this.#reserveBytes, bytes);
+  }
+
+  /** Whether it is the topic's own, whatever the others hold. */
+  #isOfShare(topic: string, bytes: number, use: MemoryUse): boolean {
+    const share = this.#shareBytes();
+    const forOldest = share * OLDEST_OF_SHARE;
+    const held = this.#heldBy(topic);
+    if (use !== 'encodeOldest') return held.bytes + bytes <= share - forOldest;
+    return held.bytes + bytes <= share || held.oldestBytes + bytes <= forOldest;
+  }
+
+  get #isAlone(): boolean {
+    return this.#held.size === 1;
+  }
+
+  #take(topic: string, bytes: number, use: MemoryUse): void {
+    const held = this.#heldBy(topic);
+    held.bytes += bytes;
+    this.#heldBytes += bytes;
+    if (use === 'encodeOldest') held.oldestBytes += bytes;
+  }
+
+  /** What a topic that claims so much has to leave to the others: nothing, as long as it is its own share. */
+  #keptFrom(topic: string, bytes: number, use: MemoryUse): Kept {
+    if (this.#isOfShare(topic, bytes, use)) return NOTHING_KEPT;
+    const share = this.#shareBytes();
+    const forOldest = share * OLDEST_OF_SHARE;
+    const isOldest = use === 'encodeOldest';
+    const { oldestBytes } = this.#heldBy(topic);
+    let freeBytes = Math.max(0, forOldest - oldestBytes - (isOldest ? bytes : 0));
+    for (const [other, its] of this.#held) {
+      if (other === topic || its.routes === 0) continue;
+      freeBytes += Math.max(0, share - its.bytes, forOldest - its.oldestBytes);
+    }
+    if (use === 'read') freeBytes += this.#headroomBytes;
+    const highBytes = this.#isAlone ? 0 : share * this.#held.size + this.#reserveBytes;
+    return { freeBytes: freeBytes + this.#setAsideBytes, highBytes };
   }
 
   #shareBytes(): number {

@@ -36,6 +36,16 @@ export interface Run {
   readonly generation: number;
 }
 
+/** What a claim has to leave. */
+export interface Kept {
+  /** Bytes that are free after it, wherever they lie. */
+  readonly freeBytes: number;
+  /** At the high end of the arena: none of these are claimed, so that they stay in one piece. */
+  readonly highBytes: number;
+}
+
+export const NOTHING_KEPT: Kept = { freeBytes: 0, highBytes: 0 };
+
 interface OwnedRun extends Run {
   bytes: number;
   pages: number;
@@ -86,12 +96,17 @@ export class Arena {
     return this.#freePages * PAGE_BYTES;
   }
 
-  /** @returns a run of at least `bytes` usable bytes, or undefined when no stretch is long enough now: wait for `onFree` */
-  claim(bytes: number): Run | undefined {
+  /**
+   * @param keep what is not for whoever claims; left out: nothing
+   * @returns a run of at least `bytes` usable bytes, or undefined when no stretch is long enough now: wait for `onFree`
+   */
+  claim(bytes: number, keep: Kept = NOTHING_KEPT): Run | undefined {
     assert(bytes > 0, 'a run holds at least a byte');
     const pages = Math.ceil((bytes + GUARD_BYTES) / PAGE_BYTES);
     const page = this.#free.find(pages);
     if (page === undefined) return undefined;
+    if ((page + pages) * PAGE_BYTES + keep.highBytes > this.totalBytes) return undefined;
+    if (this.freeBytes - pages * PAGE_BYTES < keep.freeBytes) return undefined;
     this.#free.take(page, pages);
     this.#freePages -= pages;
     const generation = ((this.#generations[page] ?? 0) + 1) >>> 0;

@@ -244,6 +244,7 @@ test(
     ]);
     const add = (lane: string, bytes: number): unknown =>
       held.set(lane, present(held.get(lane), 'there are two') + bytes);
+    const mayHave = (lane: string): boolean => lane === 'even' || !isStopped;
     const fixture = await poolFixture({
       workers: 2,
       batchBytesMax: 20_000,
@@ -252,8 +253,12 @@ test(
       lanes: {
         nameOf: ({ number }) => (number % 2 === 0 ? 'even' : 'odd'),
         shares: {
-          allows: (lane) => lane === 'even' || !isStopped,
-          take: add,
+          claim: (lane, bytes) => {
+            const run = mayHave(lane) ? fixture.arena.claim(bytes) : undefined;
+            if (run !== undefined) add(lane, run.bytes);
+            return run;
+          },
+          takeReserve: () => false,
           give: (lane, bytes) => add(lane, -bytes),
           setAside: () => undefined,
         },

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { EncodeOrder, type ChunkToEncode } from '../../src/encode/encode-order.ts';
-import { OutputClaims } from '../../src/encode/output-claims.ts';
 import { TopicShares, type MemoryUse } from '../../src/input/topic-shares.ts';
 import { Arena, claimLess, PAGE_BYTES, type Run } from '../../src/ring/arena.ts';
 import { allocateSharedMemory } from '../../src/ring/shared-memory.ts';
@@ -15,8 +13,10 @@ const HEADROOM_BYTES = 6 * MB;
 
 /** Reads and encodes as the inputs and the encoders do: as much as it may at a time, halved until it may. */
 class Bench {
-  readonly memory = allocateSharedMemory(26 * MB);
-  readonly arena = new Arena(this.memory, { address: PAGE_BYTES, bytes: 25 * MB });
+  readonly arena = new Arena(allocateSharedMemory(26 * MB), {
+    address: PAGE_BYTES,
+    bytes: 25 * MB,
+  });
   readonly shares = new TopicShares(this.arena, HEADROOM_BYTES);
 
   constructor(topics: readonly string[], frameBytesMax = 256 * KB) {
@@ -24,12 +24,7 @@ class Bench {
   }
 
   claim(topic: string, bytesMin: number, bytesWanted: number, use: MemoryUse): Run | undefined {
-    const claim = (bytes: number): Run | undefined => {
-      if (!this.shares.allows(topic, bytes, use)) return undefined;
-      const run = present(this.arena.claim(bytes), 'what is allowed is there');
-      this.shares.take(topic, run.bytes, use);
-      return run;
-    };
+    const claim = (bytes: number): Run | undefined => this.shares.claim(topic, bytes, use);
     return claim(bytesWanted) ?? claimLess(bytesWanted, bytesMin, claim);
   }
 
@@ -37,9 +32,9 @@ class Bench {
     return this.claim(topic, bytesMin, CHUNK_BYTES, 'read');
   }
 
-  free(topic: string, run: Run): void {
+  free(topic: string, run: Run, use: MemoryUse): void {
     this.arena.free(run);
-    this.shares.give(topic, run.bytes);
+    this.shares.give(topic, run.bytes, use);
   }
 
   /**
@@ -59,7 +54,7 @@ class Bench {
       onBatch(batch);
       rest -= batch.bytes;
     }
-    this.free(topic, chunk);
+    this.free(topic, chunk, 'read');
     return true;
   }
 
@@ -82,7 +77,7 @@ for (const growth of [0.3, 1.06, 4, 30]) {
       for (const topic of ['good', 'other', 'good', 'other']) {
         const chunk = present(bench.read(topic), `${topic} may read`);
         const isEncoded = bench.encode(topic, chunk, growth, (batch) => {
-          bench.free(topic, batch);
+          bench.free(topic, batch, 'encodeOldest');
         });
         assert.ok(isEncoded, `${topic} may encode`);
       }
@@ -98,7 +93,7 @@ test('what waits for the oldest chunk of its topic leaves it room to be encoded'
   assert.equal(bench.read('good'), undefined);
   assert.equal(bench.claim('good', 64 * KB, BATCH_BYTES, 'encodeYounger'), undefined);
   assert.ok(bench.claim('good', 64 * KB, BATCH_BYTES, 'encodeOldest'));
-  bench.free('good', oldest);
+  bench.free('good', oldest, 'read');
 });
 
 test('a share holds the longest line, as it is read and as it is encoded', () => {
@@ -110,41 +105,29 @@ test('a share holds the longest line, as it is read and as it is encoded', () =>
 
 test('what the encoders take back for their reserve comes out of no share', () => {
   const reserveBytes = 256 * KB;
-  const pieceBytes = 60 * KB;
   const bench = new Bench(['stuck', 'good']);
-  const outputs = new OutputClaims(bench.memory, bench.arena, reserveBytes, bench.shares);
-  const fill = (topic: string): Run | undefined =>
-    bench.claim(topic, pieceBytes, pieceBytes, 'encodeOldest');
-  const fillAll = (topic: string): Run[] => {
-    const pieces: Run[] = [];
-    for (let piece = fill(topic); piece !== undefined; piece = fill(topic)) pieces.push(piece);
-    return pieces;
-  };
-  const share = Array.from({ length: 12 }, () => present(fill('good'), 'it has a share'));
-  // Nothing but holes shorter than a batch: the oldest chunk gets the reserve.
-  for (const [index, piece] of fillAll('stuck').entries()) {
-    if (index % 2 === 0) bench.free('stuck', piece);
+  assert.ok(bench.shares.takeReserve('stuck', reserveBytes));
+  bench.shares.setAside(reserveBytes);
+  bench.getStuck('stuck', 1);
+  assert.ok(bench.arena.claim(reserveBytes), 'it is there in one piece');
+  bench.shares.setAside(0);
+  assert.ok(bench.read('good'));
+  assert.ok(bench.claim('good', 256 * KB, 256 * KB, 'encodeOldest'));
+  assert.equal(bench.shares.takeReserve('stuck', reserveBytes), false, 'it had its share');
+});
+
+test('a share is there in one piece, however scattered the rest is', () => {
+  const bench = new Bench(['stuck', 'good'], MB);
+  const given: Run[] = [];
+  for (let count = 0; count < 40; count += 1) {
+    bench.claim('stuck', 900 * KB, 900 * KB, 'encodeOldest');
+    const batch = bench.claim('good', 900 * KB, 900 * KB, 'encodeOldest');
+    if (batch !== undefined) given.push(batch);
   }
-  const input = present(fill('stuck'), 'there are holes');
-  const frames = {
-    trailerAddress: 0,
-    trailerBytes: 1,
-    flags: 0,
-    recordBytesMax: KB,
-    timestampMs: 0,
-  };
-  const chunk = { number: 0, input, bytes: input.bytes, ...frames };
-  const oldest = new EncodeOrder<ChunkToEncode>(() => undefined).add(chunk, 'stuck');
-  assert.equal(outputs.claim(oldest)?.isReserve, true);
-  fillAll('stuck');
-  for (const piece of share) {
-    bench.free('good', piece);
-    outputs.refill();
-  }
-  for (let rest = share.length * pieceBytes; rest > 0;) {
-    const piece = bench.claim('good', KB, Math.min(rest, pieceBytes), 'encodeOldest');
-    rest -= present(piece, `${rest} bytes of the share are still there`).bytes;
-  }
+  for (const batch of given) bench.free('good', batch, 'encodeOldest');
+  bench.getStuck('stuck', 1);
+  assert.ok(bench.claim('good', MB, MB, 'read'));
+  assert.ok(bench.claim('good', MB, MB, 'encodeOldest'));
 });
 
 test('alone, a topic may fill everything but the headroom', () => {
