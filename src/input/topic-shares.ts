@@ -25,8 +25,10 @@ interface Held {
  * Who may fill the arena. As long as there is room, anybody; but a topic that is stuck (it does not exist, or has no leader) fills all that it may,
  * and does not give it back. So each topic has a share that the others leave free for it, and goes on with that, however many of them are stuck.
  *
- *     | shares, as far as their topics do not use them | headroom: encoders | for whoever comes |
+ *     | for whoever comes, while this much is free: headroom (encoders), shares (their topics) | room for all shares |
+ *       low                                                                                             in one piece, high
  *
+ * What lies between the lines of a stuck topic comes back in holes, too short for a long line: so the shares have a place where nothing else is claimed.
  * Half of a share is for the oldest chunk of its topic, or the topic could fill its share with what waits for that chunk.
  */
 export class TopicShares {

@@ -31,6 +31,8 @@ const loads: readonly Load[] = [
     lines: 200_000,
     of: () => randomLines(200_000, 227),
   },
+  // Almost as long as a batch may be: room for one has to be there in one piece.
+  { shape: 'long lines', codec: 'none', lines: 45, of: () => randomLines(45, 900_000) },
 ];
 
 function longLines(name: string): Buffer {
