@@ -1,5 +1,6 @@
 /** What becomes of records, told to whoever sent them. */
 import type { ProduceOutcome } from '../ack/produce-outcome.ts';
+import type { HeldBytes } from './lane-memory.ts';
 
 /** A record as it was written into a batch. */
 export interface WrittenRecord {
@@ -31,6 +32,7 @@ export class Deliveries {
   /** Index of the first record of each stretch. */
   readonly #firsts: number[] = [];
   #last: Delivery | undefined;
+  #held: HeldBytes | undefined;
 
   get count(): number {
     return this.#slots.length;
@@ -45,6 +47,11 @@ export class Deliveries {
     this.#slots.push(slot);
   }
 
+  /** @param held given back when the records have their end */
+  hold(held: HeldBytes): void {
+    this.#held = held;
+  }
+
   /**
    * Tells all of them, and forgets them: V8's maps keep what was deleted from them until the next whole collection, and so would keep all that
    * a batch was about.
@@ -55,6 +62,8 @@ export class Deliveries {
     this.#slots = [];
     this.#stretches = [];
     this.#last = undefined;
+    this.#held?.give();
+    this.#held = undefined;
     stretches.forEach((delivery, stretch) => {
       const end = this.#firsts[stretch + 1] ?? slots.length;
       for (let index = this.#firsts[stretch] ?? end; index < end; index += 1) {
@@ -70,6 +79,7 @@ export class Deliveries {
       const end = Math.min(to, this.#firsts[stretch + 1] ?? to);
       for (const slot of this.#slots.slice(first, Math.max(first, end))) part.push(delivery, slot);
     });
+    if (this.#held !== undefined) part.hold(this.#held.part(part.count / this.count));
     return part;
   }
 }

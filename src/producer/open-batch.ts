@@ -2,11 +2,13 @@
 import { BATCH_HEADER_BYTES } from '../kafka/record-batch.ts';
 import type { Run } from '../ring/arena.ts';
 import { Deliveries } from './delivery.ts';
+import type { Lane } from './lane-memory.ts';
 
 export class OpenBatch {
   readonly topic: string;
   /** Undefined: any will do, and the sender chooses it. */
   readonly partition: number | undefined;
+  readonly lane: Lane;
   /** When its first record came, on the sender's clock. */
   readonly createdMs: number;
   /** Of its first record: the others are deltas to it. */
@@ -19,12 +21,14 @@ export class OpenBatch {
 
   constructor(
     place: { readonly topic: string; readonly partition: number | undefined },
+    lane: Lane,
     run: Run,
     createdMs: number,
     baseTimestampMs: number,
   ) {
     this.topic = place.topic;
     this.partition = place.partition;
+    this.lane = lane;
     this.run = run;
     this.createdMs = createdMs;
     this.baseTimestampMs = baseTimestampMs;

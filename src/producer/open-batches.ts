@@ -15,6 +15,7 @@ import { GUARD_BYTES, PAGE_BYTES, type Arena, type Run } from '../ring/arena.ts'
 import type { SharedMemory } from '../ring/shared-memory.ts';
 import { assert } from '../shared/assert.ts';
 import type { Delivery, WrittenRecord } from './delivery.ts';
+import { HeldBytes, LaneMemory, type Lane } from './lane-memory.ts';
 import { OpenBatch } from './open-batch.ts';
 
 /** A serialized record with its place. */
@@ -58,6 +59,9 @@ const WHOLE_RUNS_SHARE = 1 / 4;
 export class OpenBatches {
   readonly #options: OpenBatchesOptions;
   readonly #writer: RecordWriter;
+  readonly #laneMemory: LaneMemory;
+  /** By topic, then by partition, as the open ones. */
+  readonly #lanes = new Map<string, (Lane | undefined)[]>();
   /** By topic, then by partition, the one for any first. What was used once keeps its place: there is a batch for it again and again. */
   readonly #open = new Map<string, (OpenBatch | undefined)[]>();
   /** All of them, oldest first. */
@@ -72,8 +76,8 @@ export class OpenBatches {
 
   constructor(options: OpenBatchesOptions) {
     this.#options = options;
-    const { memory } = options;
-    this.#writer = new RecordWriter(memory.bytes);
+    this.#writer = new RecordWriter(options.memory.bytes);
+    this.#laneMemory = new LaneMemory(options.arena);
   }
 
   /**
@@ -117,9 +121,10 @@ export class OpenBatches {
   #begin(record: PlacedRecord): OpenBatch | undefined {
     const { nowMs } = this.#options;
     const { topic, partition, timestampMs } = record;
-    const run = this.#claimFirst(BATCH_HEADER_BYTES + record.bytesMax);
+    const lane = this.#laneOf(topic, partition);
+    const run = this.#claimFirst(lane, BATCH_HEADER_BYTES + record.bytesMax);
     if (run === undefined) return undefined;
-    const batch = new OpenBatch(record, run, nowMs(), timestampMs);
+    const batch = new OpenBatch(record, lane, run, nowMs(), timestampMs);
     this.#ofTopic(topic)[placeOf(partition)] = batch;
     this.#byAge.push(batch);
     this.#time();
@@ -132,17 +137,25 @@ export class OpenBatches {
     return ofTopic;
   }
 
+  #laneOf(topic: string, partition: number | undefined): Lane {
+    let ofTopic = this.#lanes.get(topic);
+    if (ofTopic === undefined) this.#lanes.set(topic, (ofTopic = []));
+    return (ofTopic[placeOf(partition)] ??= { bytes: 0 });
+  }
+
   /**
    * As long as few batches are open, and they become long, each has room for all of it at once, and is never copied; what it leaves goes back
    * when it is closed.
    */
-  #claimFirst(needed: number): Run | undefined {
-    const { arena, batchBytes } = this.#options;
+  #claimFirst(lane: Lane, needed: number): Run | undefined {
+    const { batchBytes } = this.#options;
+    const memory = this.#laneMemory;
     const first = Math.max(needed, Math.min(FIRST_RUN_BYTES, batchBytes));
-    const areFew = (this.#byAge.length + 1) * batchBytes <= arena.totalBytes * WHOLE_RUNS_SHARE;
+    const areFew = (this.#byAge.length + 1) * batchBytes <= memory.totalBytes * WHOLE_RUNS_SHARE;
     const isLong = this.#lastBytes > FIRST_RUN_BYTES;
-    const whole = areFew && isLong ? arena.claim(Math.max(needed, batchBytes)) : undefined;
-    return whole ?? arena.claim(first);
+    const wholeBytes = Math.max(needed, batchBytes);
+    const whole = areFew && isLong ? memory.claim(lane, wholeBytes, needed) : undefined;
+    return whole ?? memory.claim(lane, first, needed) ?? memory.claim(lane, needed, needed);
   }
 
   /** How long the batch is with the record; no longer than so, where it has the room. */
@@ -169,14 +182,16 @@ export class OpenBatches {
 
   /** Twice as long, up to a whole batch: memory is claimed by what comes, not by how many partitions there are. */
   #grow(batch: OpenBatch, needed: number): boolean {
-    const { arena, kernel, batchBytes } = this.#options;
+    const { kernel, batchBytes } = this.#options;
+    const memory = this.#laneMemory;
+    const { lane } = batch;
     const wanted = Math.max(needed, Math.min(batchBytes, 2 * batch.run.bytes));
-    const longer: Run | undefined = arena.claim(wanted) ?? arena.claim(needed);
+    const longer = memory.claim(lane, wanted, needed) ?? memory.claim(lane, needed, needed);
     if (longer === undefined) return false;
     kernel.copy(batch.run.address, longer.address, batch.bytes);
     const shorter = batch.run;
     batch.run = longer;
-    arena.free(shorter);
+    memory.free(lane, shorter);
     return true;
   }
 
@@ -188,7 +203,8 @@ export class OpenBatches {
     this.#byAge.splice(this.#byAge.indexOf(batch), 1);
     if (this.#last === batch) this.#last = undefined;
     this.#lastBytes = batch.bytes;
-    batch.run = this.#options.arena.trim(batch.run, batch.bytes);
+    batch.run = this.#laneMemory.trim(batch.lane, batch.run, batch.bytes);
+    batch.deliveries.hold(new HeldBytes(this.#laneMemory, batch.lane, batch.run.bytes));
     this.#options.dispatch(batch);
   }
 

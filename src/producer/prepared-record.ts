@@ -3,12 +3,12 @@ import type { Headers, ProducerRecord } from './record.ts';
 import type { RecordDelivery } from './record-delivery.ts';
 import type { Serialized } from './serializers.ts';
 import type { PermissionWait } from './topic-refusal.ts';
-import type { Attempt, Waiting } from './waiting-line.ts';
+import type { Attempt, WaitEnd, Waiting } from './waiting-line.ts';
 
 /** What the intake does with a record when its turn comes. */
 export interface RecordDoor<K, V> {
   attempt(prepared: PreparedRecord<K, V>): Attempt;
-  expire(prepared: PreparedRecord<K, V>, reason: 'noTopic' | 'noRoom'): void;
+  expire(prepared: PreparedRecord<K, V>, reason: WaitEnd): void;
 }
 
 /**
@@ -27,6 +27,7 @@ export class PreparedRecord<K, V> implements Waiting, PlacedRecord, PermissionWa
   /** Chosen anew at each attempt. */
   partition: number | undefined = undefined;
   deadlineMs = Infinity;
+  lane: string | undefined = undefined;
   answersBefore: number | undefined = undefined;
   readonly #door: RecordDoor<K, V>;
 
@@ -53,7 +54,7 @@ export class PreparedRecord<K, V> implements Waiting, PlacedRecord, PermissionWa
     return this.#door.attempt(this);
   }
 
-  expire(reason: 'noTopic' | 'noRoom'): void {
+  expire(reason: WaitEnd): void {
     this.#door.expire(this, reason);
   }
 }

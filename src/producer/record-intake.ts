@@ -24,7 +24,7 @@ import { checkSize, type RecordLimits } from './record-size.ts';
 import { serialize, serializers, type Serialized, type Serializer } from './serializers.ts';
 import { refusalOf, type PermissionWait } from './topic-refusal.ts';
 import { UnheardDelivery } from './unheard-delivery.ts';
-import { WaitingLine, type Attempt } from './waiting-line.ts';
+import { WaitingLine, type Attempt, type WaitEnd } from './waiting-line.ts';
 
 /** What the intake needs of the engine. */
 export interface IntakeEngine extends QuickEngine {
@@ -309,8 +309,7 @@ export class RecordIntake<K, V> {
     const permission: PermissionWait = { answersBefore: undefined };
     return await new Promise<number>((resolve, reject) => {
       this.#line.enter({
-        topic,
-        deadlineMs: Infinity,
+        ...{ topic, partition: undefined, lane: undefined, deadlineMs: Infinity },
         attempt: () => {
           const end = this.#end();
           if (end !== undefined) {
@@ -339,10 +338,9 @@ export class RecordIntake<K, V> {
   ): void {
     const { topic, headers } = delivery;
     try {
-      if (this.#line.length >= this.#maxBlockRecords)
-        throw exhaustedError(topic, this.#maxBlockRecords);
       const bytesMax = checkSize(topic, key, value, headers, this.#limits);
-      this.#line.enter(new PreparedRecord(this.#door, record, key, value, bytesMax, delivery));
+      const prepared = new PreparedRecord(this.#door, record, key, value, bytesMax, delivery);
+      this.#line.enter(prepared, this.#maxBlockRecords);
     } catch (error) {
       delivery.fail(asKafkaError(error), record.partition);
     }
@@ -373,6 +371,7 @@ export class RecordIntake<K, V> {
     // Partitions can be added: one that is not there is waited for.
     if (partition >= known.partitionCount) return 'noTopic';
     prepared.partition = partition === UNASSIGNED_PARTITION ? undefined : partition;
+    if (!this.#line.isTurnOf(prepared)) return 'noRoom';
     return engine.append(prepared, delivery, 0) ? 'done' : 'noRoom';
   }
 
@@ -386,7 +385,8 @@ export class RecordIntake<K, V> {
     this.#topics.add(topic);
   }
 
-  #late(topic: string, partition: number | undefined, reason: 'noTopic' | 'noRoom'): KafkaError {
+  #late(topic: string, partition: number | undefined, reason: WaitEnd): KafkaError {
+    if (reason === 'lineFull') return exhaustedError(topic, this.#maxBlockRecords);
     const { engine, unreachable } = this.#options;
     const problem = engine()?.topic(topic)?.problem;
     const known = { problem, unreachable: unreachable(), maxBlockMs: this.#maxBlockMs };

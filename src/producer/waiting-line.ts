@@ -1,21 +1,29 @@
 /**
  * Records that were sent and cannot be written yet: nothing is known of their topic, or buffer.memory is full. They keep their order: per topic
- * while the topic is waited for, over all of them while memory is. Each waits for max.block.ms at most, as a thread does in Java.
+ * while the topic is waited for, per lane while memory is, and no lane waits for another. Each waits for max.block.ms at most, as a thread does
+ * in Java.
  */
-import { assert } from '../shared/assert.ts';
+import { assert, present } from '../shared/assert.ts';
 
 /** Why a record still waits, or that it need not any more. */
 export type Attempt = 'done' | 'noTopic' | 'noRoom';
 
+/** Why a record waits no longer: for want of a topic or of room its time is up, or as many wait as may. */
+export type WaitEnd = 'noTopic' | 'noRoom' | 'lineFull';
+
 /** One record on its way in. */
 export interface Waiting {
   readonly topic: string;
+  /** The last attempt was for it; undefined: for any. Records of a topic for one partition, or for any, are a lane. */
+  readonly partition: number | undefined;
   /** On the clock of `nowMs`; Infinity until it has to wait. The line sets it. */
   deadlineMs: number;
+  /** The lane in which it waits for room; undefined when it does not. The line sets it. */
+  lane: string | undefined;
   /** Writes the record, or settles it for good: then it is done. */
   attempt(): Attempt;
-  /** Its time is up. */
-  expire(reason: 'noTopic' | 'noRoom'): void;
+  /** It waits no longer. */
+  expire(reason: WaitEnd): void;
 }
 
 export interface WaitingLineOptions {
@@ -29,7 +37,14 @@ export interface WaitingLineOptions {
 export class WaitingLine {
   readonly #options: WaitingLineOptions;
   readonly #forTopic = new Map<string, Waiting[]>();
+  /** Of all lanes, in the order in which they were sent. */
   readonly #forRoom: Waiting[] = [];
+  /** How many of each lane wait for room. */
+  readonly #lanes = new Map<string, number>();
+  /** Lanes that found no room in this pass. */
+  readonly #stopped = new Set<string>();
+  #isPassing = false;
+  #isPassWanted = false;
   readonly #drained: (() => void)[] = [];
   #length = 0;
   #timedMs = Infinity;
@@ -44,38 +59,76 @@ export class WaitingLine {
     return this.#length;
   }
 
-  /** Tries the record at once, unless others are before it. */
-  enter(waiting: Waiting): void {
+  /**
+   * Tries the record at once, unless others of its topic are before it.
+   *
+   * @param lengthMax max.block.records: where so many wait, it does not
+   */
+  enter(waiting: Waiting, lengthMax = Infinity): void {
     const before = this.#forTopic.get(waiting.topic);
-    if (before !== undefined) this.#stand(before, waiting);
-    else if (this.#forRoom.length > 0) this.#stand(this.#forRoom, waiting);
-    else this.#place(waiting, waiting.attempt());
+    const attempt = before === undefined ? waiting.attempt() : 'noTopic';
+    if (attempt === 'done') return;
+    if (this.#length >= lengthMax) waiting.expire('lineFull');
+    else this.#place(waiting, attempt);
+  }
+
+  /** Whether nobody is before the record, in the lane that it is for now. */
+  isTurnOf(waiting: Waiting): boolean {
+    if (this.#lanes.size === 0) return true;
+    const lane = laneOf(waiting);
+    return waiting.lane === undefined ? !this.#lanes.has(lane) : !this.#stopped.has(lane);
   }
 
   /** More is known of the topics. */
   topicsChanged(): void {
-    for (const [topic, line] of [...this.#forTopic]) {
-      const [first] = line;
-      assert(first !== undefined, 'a line that nobody stands in is taken away');
-      // Whoever gets through to the memory is behind those that wait for it already, and before all later ones of its topic.
-      if (this.#forRoom.length > 0) {
-        this.#forTopic.delete(topic);
-        for (const waiting of line) this.#forRoom.push(waiting);
-      } else this.#advanceTopic(topic, line);
-    }
+    for (const [topic, line] of [...this.#forTopic]) this.#advanceTopic(topic, line);
     this.roomChanged();
   }
 
   /** Memory came back. */
   roomChanged(): void {
-    for (let first = this.#forRoom[0]; first !== undefined; first = this.#forRoom[0]) {
-      const attempt = first.attempt();
-      if (attempt === 'noRoom') break;
-      this.#forRoom.shift();
-      this.#length -= 1;
-      if (attempt === 'noTopic') this.#place(first, attempt);
+    this.#isPassWanted = true;
+    // Whoever is told of its record in a pass may do something that asks for another.
+    if (this.#isPassing) return;
+    this.#isPassing = true;
+    while (this.#isPassWanted) {
+      this.#isPassWanted = false;
+      this.#pass();
     }
+    this.#isPassing = false;
     this.#tellDrained();
+  }
+
+  /** The oldest of each lane: where it finds no room, it stops those behind it in its lane. */
+  #pass(): void {
+    const line = this.#forRoom;
+    this.#stopped.clear();
+    let kept = 0;
+    let at = 0;
+    for (; at < line.length && this.#stopped.size < this.#lanes.size; at += 1) {
+      const waiting = present(line[at], 'the index is below the length');
+      if (this.#staysInRoomLine(waiting)) {
+        line[kept] = waiting;
+        kept += 1;
+      }
+    }
+    line.copyWithin(kept, at);
+    line.length -= at - kept;
+  }
+
+  #staysInRoomLine(waiting: Waiting): boolean {
+    const { lane } = waiting;
+    assert(lane !== undefined, 'who waits for room has a lane');
+    if (this.#stopped.has(lane)) return true;
+    const attempt = waiting.attempt();
+    this.#leaveLane(waiting);
+    if (attempt === 'noRoom') {
+      this.#stopped.add(this.#enterLane(waiting));
+      return true;
+    }
+    this.#length -= 1;
+    if (attempt === 'noTopic') this.#place(waiting, attempt);
+    return false;
   }
 
   /** Resolves when nobody waits. */
@@ -88,12 +141,9 @@ export class WaitingLine {
     for (let first = line[0]; first !== undefined; first = line[0]) {
       const attempt = first.attempt();
       if (attempt === 'noTopic') return;
-      if (attempt === 'noRoom') {
-        for (const waiting of line) this.#forRoom.push(waiting);
-        break;
-      }
       line.shift();
       this.#length -= 1;
+      this.#place(first, attempt);
     }
     this.#forTopic.delete(topic);
   }
@@ -101,12 +151,29 @@ export class WaitingLine {
   #place(waiting: Waiting, attempt: Attempt): void {
     if (attempt === 'done') return;
     if (attempt === 'noRoom') {
+      this.#enterLane(waiting);
       this.#stand(this.#forRoom, waiting);
       return;
     }
     const line = this.#forTopic.get(waiting.topic) ?? [];
     this.#forTopic.set(waiting.topic, line);
     this.#stand(line, waiting);
+  }
+
+  #enterLane(waiting: Waiting): string {
+    const lane = laneOf(waiting);
+    waiting.lane = lane;
+    this.#lanes.set(lane, (this.#lanes.get(lane) ?? 0) + 1);
+    return lane;
+  }
+
+  #leaveLane(waiting: Waiting): void {
+    const { lane = '' } = waiting;
+    const left = (this.#lanes.get(lane) ?? 0) - 1;
+    assert(left >= 0, 'a lane is left as often as it is entered');
+    if (left === 0) this.#lanes.delete(lane);
+    else this.#lanes.set(lane, left);
+    waiting.lane = undefined;
   }
 
   #stand(line: Waiting[], waiting: Waiting): void {
@@ -142,6 +209,7 @@ export class WaitingLine {
         nextMs = Math.min(nextMs, waiting.deadlineMs);
       }
       this.#length -= due.length;
+      for (const waiting of due) if (waiting.lane !== undefined) this.#leaveLane(waiting);
       for (const waiting of due) waiting.expire(reason);
     };
     expire(this.#forRoom, 'noRoom');
@@ -159,4 +227,8 @@ export class WaitingLine {
     this.#timedMs = Infinity;
     for (const resolve of this.#drained.splice(0)) resolve();
   }
+}
+
+function laneOf({ topic, partition = -1 }: Waiting): string {
+  return `${topic}/${partition}`;
 }
