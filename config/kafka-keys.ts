@@ -129,7 +129,7 @@ const batching = {
     (of) => Math.max(32 * MiB, 16 * MiB * of('workers')),
     {
       importance: 'high',
-      doc: 'All memory for records between reading and acknowledgement, shared by all threads. When it is full, reading waits; nothing is dropped. The daemon keeps a share of it for each topic, so that one that takes nothing stops no other: give 512 KiB for each, or four times its longest line where that is more.',
+      doc: 'All memory for records between reading and acknowledgement, shared by all threads. When it is full, reading waits; nothing is dropped. The daemon keeps a share of it for each topic, so that one that takes nothing stops no other: give 512 KiB for each, or four times its longest line where that is more. The library keeps a quarter of it for partitions with little in it.',
       differs:
         'At least 8 MiB and 6 MiB for each worker, since encoders work in it too, and at most 1984 MiB.',
     },
