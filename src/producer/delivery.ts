@@ -79,7 +79,7 @@ export class Deliveries {
       const end = Math.min(to, this.#firsts[stretch + 1] ?? to);
       for (const slot of this.#slots.slice(first, Math.max(first, end))) part.push(delivery, slot);
     });
-    if (this.#held !== undefined) part.hold(this.#held.part(part.count / this.count));
+    if (this.#held !== undefined) part.hold(this.#held.part(from, to, this.count));
     return part;
   }
 }

@@ -30,9 +30,10 @@ export class HeldBytes {
     this.#memory.give(this.#lane, this.#bytes);
   }
 
-  /** What a part of the batch holds. All parts give back as much as the batch would have. */
-  part(share: number): HeldBytes {
-    return new HeldBytes(this.#memory, this.#lane, this.#bytes * share);
+  /** What the records [from, to) of a batch of `count` hold. All parts give back as much as the batch would have. */
+  part(from: number, to: number, count: number): HeldBytes {
+    const upTo = (index: number): number => Math.floor((this.#bytes * index) / count);
+    return new HeldBytes(this.#memory, this.#lane, upTo(to) - upTo(from));
   }
 }
 
@@ -51,6 +52,11 @@ export class LaneMemory {
 
   get totalBytes(): number {
     return this.#arena.totalBytes;
+  }
+
+  /** Whether every lane may have more. */
+  get isAmple(): boolean {
+    return this.#arena.freeBytes >= this.#keptBytes;
   }
 
   /**
@@ -79,21 +85,20 @@ export class LaneMemory {
   give(lane: Lane, bytes: number): void {
     if (bytes === 0) return;
     lane.bytes -= bytes;
-    // Parts of a batch are fractions.
-    assert(lane.bytes > -1, 'a lane gives back what it took');
-    if (lane.bytes < 1) {
-      lane.bytes = 0;
-      this.#holding -= 1;
-    }
+    assert(lane.bytes >= 0, 'a lane gives back what it took');
+    if (lane.bytes === 0) this.#holding -= 1;
   }
 
   #allows(lane: Lane, bytes: number, needed: number): boolean {
     const { totalBytes, freeBytes } = this.#arena;
-    const keptBytes = totalBytes * KEPT_OF_ARENA;
-    if (freeBytes - bytes >= keptBytes) return true;
+    if (freeBytes - bytes >= this.#keptBytes) return true;
     if (lane.bytes === 0 && bytes <= needed) return true;
-    const share = Math.min(totalBytes * SHARE_OF_ARENA, keptBytes / (this.#holding + 1));
+    const share = Math.min(totalBytes * SHARE_OF_ARENA, this.#keptBytes / (this.#holding + 1));
     return lane.bytes + bytes <= share;
+  }
+
+  get #keptBytes(): number {
+    return this.#arena.totalBytes * KEPT_OF_ARENA;
   }
 
   #take(lane: Lane, bytes: number): void {

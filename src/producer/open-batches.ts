@@ -68,8 +68,8 @@ export class OpenBatches {
   readonly #byAge: OpenBatch[] = [];
   /** Of the batch that was closed last. */
   #lastBytes = 0;
-  /** The last record found no memory. */
-  #isShort = false;
+  /** Of the last record that found no memory, until one of this lane finds some, or there is plenty. */
+  #short: Lane | undefined;
   /** Open, and written to last: mostly the next record goes there, too. */
   #last: OpenBatch | undefined;
   #untime: (() => void) | undefined;
@@ -87,8 +87,11 @@ export class OpenBatches {
    */
   append(record: PlacedRecord, delivery: Delivery, slot: number): boolean {
     const batch = this.#batchFor(record);
-    if (this.#isShort !== (batch === undefined)) this.#setShort(batch === undefined);
-    if (batch === undefined) return false;
+    if (batch === undefined) {
+      this.#setShort(this.#laneOf(record.topic, record.partition));
+      return false;
+    }
+    if (this.#short !== undefined) this.#soothe(batch.lane);
     this.#write(batch, record, delivery, slot);
     return true;
   }
@@ -225,11 +228,17 @@ export class OpenBatches {
 
   get #lingerMs(): number {
     const { lingerMs } = this.#options;
-    return this.#isShort ? Math.min(lingerMs, SHORT_LINGER_MS) : lingerMs;
+    return this.#short !== undefined ? Math.min(lingerMs, SHORT_LINGER_MS) : lingerMs;
   }
 
-  #setShort(isShort: boolean): void {
-    this.#isShort = isShort;
+  /** A record of the lane found room. */
+  #soothe(lane: Lane): void {
+    if (this.#short === lane || this.#laneMemory.isAmple) this.#setShort(undefined);
+  }
+
+  #setShort(lane: Lane | undefined): void {
+    if (this.#short === lane) return;
+    this.#short = lane;
     this.#untime?.();
     this.#untime = undefined;
     this.#time();

@@ -112,8 +112,7 @@ export class WaitingLine {
         kept += 1;
       }
     }
-    line.copyWithin(kept, at);
-    line.length -= at - kept;
+    if (kept < at) line.splice(kept, at - kept);
   }
 
   #staysInRoomLine(waiting: Waiting): boolean {
@@ -138,10 +137,13 @@ export class WaitingLine {
   }
 
   #advanceTopic(topic: string, line: Waiting[]): void {
-    for (let first = line[0]; first !== undefined; first = line[0]) {
+    for (let first = line.shift(); first !== undefined; first = line.shift()) {
+      // Out of the line before: whoever is told of its end may do something that advances the line, too.
       const attempt = first.attempt();
-      if (attempt === 'noTopic') return;
-      line.shift();
+      if (attempt === 'noTopic') {
+        line.unshift(first);
+        return;
+      }
       this.#length -= 1;
       this.#place(first, attempt);
     }
