@@ -43,6 +43,8 @@ export class WaitingLine {
   readonly #lanes = new Map<string, number>();
   /** Lanes that found no room in this pass. */
   readonly #stopped = new Set<string>();
+  /** How many of each topic went back to wait for it in this pass. */
+  readonly #returned = new Map<string, number>();
   #isPassing = false;
   #isPassWanted = false;
   readonly #drained: (() => void)[] = [];
@@ -103,6 +105,7 @@ export class WaitingLine {
   #pass(): void {
     const line = this.#forRoom;
     this.#stopped.clear();
+    this.#returned.clear();
     let kept = 0;
     let at = 0;
     for (; at < line.length && this.#stopped.size < this.#lanes.size; at += 1) {
@@ -125,9 +128,19 @@ export class WaitingLine {
       this.#stopped.add(this.#enterLane(waiting));
       return true;
     }
-    this.#length -= 1;
-    if (attempt === 'noTopic') this.#place(waiting, attempt);
+    if (attempt === 'noTopic') this.#return(waiting);
+    else this.#length -= 1;
     return false;
+  }
+
+  /** To those that wait for the topic, which is not known any more: they came later. */
+  #return(waiting: Waiting): void {
+    const { topic } = waiting;
+    const line = this.#forTopic.get(topic) ?? [];
+    const before = this.#returned.get(topic) ?? 0;
+    this.#forTopic.set(topic, line);
+    this.#returned.set(topic, before + 1);
+    line.splice(before, 0, waiting);
   }
 
   /** Resolves when nobody waits. */

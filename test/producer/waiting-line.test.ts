@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { WaitingLine, type Attempt, type Waiting } from '../../src/producer/waiting-line.ts';
+import { seededBelow } from '../support/seeded-random.ts';
+
+const PARTITIONS = 4;
+const WAIT_MS = 100;
+
+/** Records of a few topics and partitions, of which now these, now those find no topic or no room. */
+class Scene {
+  nowMs = 0;
+  readonly known = new Set<string>();
+  readonly roomy = new Set<string>();
+  readonly written: { readonly lane: string; readonly number: number }[] = [];
+  readonly refused: string[] = [];
+  #timer: { readonly atMs: number; readonly then: () => void } | undefined;
+  readonly line = new WaitingLine({
+    waitMsMax: WAIT_MS,
+    nowMs: () => this.nowMs,
+    after: (delayMs, then) => {
+      const timer = (this.#timer = { atMs: this.nowMs + delayMs, then });
+      return () => {
+        if (this.#timer === timer) this.#timer = undefined;
+      };
+    },
+  });
+  #next = 0;
+
+  enter(topic: string, partition: number, lengthMax?: number): void {
+    const lane = `${topic}-${partition}`;
+    const number = this.#next;
+    this.#next += 1;
+    const attempt = (): Attempt => {
+      if (!this.known.has(topic)) return 'noTopic';
+      if (!this.line.isTurnOf(waiting) || !this.roomy.has(lane)) return 'noRoom';
+      this.written.push({ lane, number });
+      return 'done';
+    };
+    const waiting: Waiting = {
+      ...{ topic, partition, attempt, deadlineMs: Infinity, lane: undefined },
+      expire: (reason) => this.refused.push(reason),
+    };
+    this.line.enter(waiting, lengthMax);
+  }
+
+  pass(ms: number): void {
+    this.nowMs += ms;
+    const timer = this.#timer;
+    if (timer === undefined || timer.atMs > this.nowMs) return;
+    this.#timer = undefined;
+    timer.then();
+  }
+
+  numbersOf(lane: string): number[] {
+    return this.written.filter((record) => record.lane === lane).map(({ number }) => number);
+  }
+}
+
+test('a lane without room stops itself alone, and keeps its order', () => {
+  const scene = new Scene();
+  scene.known.add('logs');
+  scene.roomy.add('logs-1');
+  for (let round = 0; round < 3; round += 1) {
+    scene.enter('logs', 0);
+    scene.enter('logs', 1);
+  }
+  assert.deepEqual(scene.numbersOf('logs-1'), [1, 3, 5]);
+  scene.roomy.add('logs-0');
+  scene.enter('logs', 0);
+  assert.deepEqual(scene.numbersOf('logs-0'), [], 'three are before it');
+  scene.line.roomChanged();
+  assert.deepEqual(scene.numbersOf('logs-0'), [0, 2, 4, 6]);
+  assert.equal(scene.line.length, 0);
+});
+
+test('as many wait as may; who need not wait may come all the same', () => {
+  const scene = new Scene();
+  scene.known.add('logs');
+  scene.roomy.add('logs-1');
+  for (let count = 0; count < 7; count += 1) scene.enter('logs', 0, 5);
+  assert.deepEqual([scene.line.length, scene.refused], [5, ['lineFull', 'lineFull']]);
+  scene.enter('logs', 1, 5);
+  assert.deepEqual(scene.numbersOf('logs-1'), [7]);
+});
+
+test('whose time is up is told why, and is before nobody any more', () => {
+  const scene = new Scene();
+  scene.enter('absent', 0);
+  scene.known.add('logs');
+  scene.enter('logs', 0);
+  scene.pass(WAIT_MS);
+  assert.deepEqual(scene.refused.sort(), ['noRoom', 'noTopic']);
+  scene.roomy.add('logs-0');
+  scene.enter('logs', 0);
+  assert.deepEqual(scene.numbersOf('logs-0'), [2]);
+});
+
+for (const seed of [1, 2, 3, 4, 5, 6]) {
+  test(`whatever comes and goes, each lane is written in order, and in the end all of it (seed ${seed})`, () => {
+    const below = seededBelow(seed);
+    const scene = new Scene();
+    const lanes = ['logs', 'events'].flatMap((topic) =>
+      Array.from({ length: PARTITIONS }, (_, partition) => ({ topic, partition })),
+    );
+    const toggle = (set: Set<string>, member: string): void => {
+      if (!set.delete(member)) set.add(member);
+    };
+    for (let step = 0; step < 5000; step += 1) {
+      const { topic, partition } = lanes[below(lanes.length)] ?? { topic: '', partition: 0 };
+      const event = below(12);
+      if (event < 8) scene.enter(topic, partition);
+      else if (event < 9) toggle(scene.roomy, `${topic}-${partition}`);
+      else if (event < 10) scene.line.roomChanged();
+      else if (event < 11) scene.line.topicsChanged();
+      else if (below(20) === 0) toggle(scene.known, topic);
+      else scene.pass(below(3));
+    }
+    for (const { topic, partition } of lanes) {
+      scene.known.add(topic);
+      scene.roomy.add(`${topic}-${partition}`);
+    }
+    scene.line.topicsChanged();
+    assert.equal(scene.line.length, 0);
+    assert.equal(scene.written.length + scene.refused.length > 3000, true);
+    for (const { topic, partition } of lanes) {
+      const numbers = scene.numbersOf(`${topic}-${partition}`);
+      assert.deepEqual(
+        numbers,
+        numbers.toSorted((a, b) => a - b),
+      );
+    }
+  });
+}
