@@ -257,6 +257,7 @@ export class Pipeline {
     origin.open -= 1;
     if (origin.open > 0) return;
     this.#chunkers.settled(origin.topic, origin.bytes);
+    this.#pool.roomChanged();
     if (origin.fate !== 'open') this.#tracker[origin.fate](origin.ranges);
   }
 

@@ -7,7 +7,6 @@
  */
 import type { EngineConfig } from '../config/producer-config.ts';
 import { ProducerBatch } from './accumulate/producer-batch.ts';
-import type { ProduceOutcome } from './ack/produce-outcome.ts';
 import type { ChunkToEncode, EncodedPart } from './encode/encode-order.ts';
 import { encodeFlags } from './encode/encode-task.ts';
 import { EncoderPool } from './encode/encoder-pool.ts';
@@ -53,6 +52,7 @@ export class ProducerEngine {
   readonly #pool: EncoderPool<RecordChunk>;
   readonly #sender: KafkaSender<Deliveries>;
   readonly #arena: Arena;
+  readonly #onRoom: () => void;
   #nextChunk = 0;
   /** A record found none, and nobody was told of any since. */
   #isRoomWanted = false;
@@ -63,14 +63,19 @@ export class ProducerEngine {
   }
 
   private constructor(options: ProducerEngineOptions, parts: EngineParts) {
-    const { config, telemetry, onFatal, onFault, onMetadata, onRoom } = options;
+    const { config, telemetry, onFatal, onFault, onMetadata } = options;
+    this.#onRoom = options.onRoom;
     const { kafka } = config;
     const { memory, arena, kernel } = parts;
     this.#arena = arena;
     this.#sender = new KafkaSender<Deliveries>({
       ...senderParts(config, parts, Infinity, 'caller'),
       cutRanges: cutDeliveries,
-      onOutcome: settle,
+      onOutcome: (batch, outcome) => {
+        batch.payload.ranges.settle(outcome);
+        // Its partition may have more now, also where its memory came back before.
+        this.#tellRoom();
+      },
       ...{ telemetry, onMetadata, onFatal },
     });
     this.#pool = new EncoderPool<RecordChunk>({
@@ -88,11 +93,8 @@ export class ProducerEngine {
       after: later,
       dispatch: (batch) => this.#dispatch(batch),
     });
-    // A turn later: memory comes back in the middle of other things, among them of writing a record.
     arena.onFree(() => {
-      if (!this.#isRoomWanted) return;
-      this.#isRoomWanted = false;
-      setImmediate(onRoom);
+      this.#tellRoom();
     });
     this.#sender.start();
   }
@@ -149,6 +151,13 @@ export class ProducerEngine {
     return result;
   }
 
+  /** A turn later: memory comes back in the middle of other things, among them of writing a record. */
+  #tellRoom(): void {
+    if (!this.#isRoomWanted) return;
+    this.#isRoomWanted = false;
+    setImmediate(this.#onRoom);
+  }
+
   #dispatch(batch: OpenBatch): void {
     const { run: input, recordCount, baseTimestampMs: timestampMs } = batch;
     this.#nextChunk += 1;
@@ -196,8 +205,4 @@ function cutDeliveries(
 ): Deliveries[] {
   let from = 0;
   return counts.map((count) => batch.payload.ranges.slice(from, (from += count)));
-}
-
-function settle(batch: SealedProducerBatch<Deliveries>, outcome: ProduceOutcome): void {
-  batch.payload.ranges.settle(outcome);
 }

@@ -99,7 +99,7 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
     arena.onFree(() => {
       if (this.#isClosed) return;
       this.#outputs.refill();
-      if (!this.#ready.isEmpty) this.#turnSoon();
+      this.roomChanged();
     }, 'first');
   }
 
@@ -118,6 +118,11 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
     assert(!this.#isClosed, 'nothing is submitted after close');
     this.#ready.add(this.#order.add(chunk, this.#options.lanes?.nameOf(chunk) ?? ''));
     this.#turn();
+  }
+
+  /** A lane may have more memory than before. */
+  roomChanged(): void {
+    if (!this.#isClosed && !this.#ready.isEmpty) this.#turnSoon();
   }
 
   /** Resolves when everything that was submitted is handed on, or never will be because the pool was closed. */

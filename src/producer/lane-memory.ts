@@ -54,9 +54,9 @@ export class LaneMemory {
     return this.#arena.totalBytes;
   }
 
-  /** Whether every lane may have more. */
+  /** Whether every lane may have much more. */
   get isAmple(): boolean {
-    return this.#arena.freeBytes >= this.#keptBytes;
+    return this.#arena.freeBytes >= 2 * this.#keptBytes;
   }
 
   /**

@@ -237,8 +237,9 @@ export class OpenBatches {
   }
 
   #setShort(lane: Lane | undefined): void {
-    if (this.#short === lane) return;
+    const wasShort = this.#short !== undefined;
     this.#short = lane;
+    if (wasShort === (lane !== undefined)) return;
     this.#untime?.();
     this.#untime = undefined;
     this.#time();

@@ -24,7 +24,7 @@ export class PreparedRecord<K, V> implements Waiting, PlacedRecord, PermissionWa
   readonly timestampMs: number;
   readonly bytesMax: number;
   readonly delivery: RecordDelivery;
-  /** Chosen anew at each attempt. */
+  /** Chosen anew at each attempt, until it waits for room. */
   partition: number | undefined = undefined;
   deadlineMs = Infinity;
   lane: string | undefined = undefined;

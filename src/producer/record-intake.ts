@@ -21,7 +21,7 @@ import { QuickIntake, type QuickEngine } from './quick-intake.ts';
 import { checkRecord, checkTopic, headersOf, type Headers, type ProducerRecord } from './record.ts';
 import { RecordDelivery, type DeliveryCallback, type DeliveryWatch } from './record-delivery.ts';
 import { checkSize, type RecordLimits } from './record-size.ts';
-import { serialize, serializers, type Serialized, type Serializer } from './serializers.ts';
+import { serialize, serializerOf, type Serialized, type Serializer } from './serializers.ts';
 import { refusalOf, type PermissionWait } from './topic-refusal.ts';
 import { UnheardDelivery } from './unheard-delivery.ts';
 import { WaitingLine, type Attempt, type WaitEnd } from './waiting-line.ts';
@@ -337,13 +337,15 @@ export class RecordIntake<K, V> {
     delivery: RecordDelivery,
   ): void {
     const { topic, headers } = delivery;
+    let bytesMax: number;
     try {
-      const bytesMax = checkSize(topic, key, value, headers, this.#limits);
-      const prepared = new PreparedRecord(this.#door, record, key, value, bytesMax, delivery);
-      this.#line.enter(prepared, this.#maxBlockRecords);
+      bytesMax = checkSize(topic, key, value, headers, this.#limits);
     } catch (error) {
       delivery.fail(asKafkaError(error), record.partition);
+      return;
     }
+    const prepared = new PreparedRecord(this.#door, record, key, value, bytesMax, delivery);
+    this.#line.enter(prepared, this.#maxBlockRecords);
   }
 
   #attempt(prepared: PreparedRecord<K, V>): Attempt {
@@ -361,9 +363,11 @@ export class RecordIntake<K, V> {
       return 'done';
     }
     if (engine === undefined || known === undefined || known.partitionCount === 0) return 'noTopic';
-    let partition: number;
+    let partition = prepared.partition ?? UNASSIGNED_PARTITION;
     try {
-      partition = this.#choose(record, key, value, new PartitionsOf(known));
+      // Who waits for room in a lane stays in it: chosen anew, it could fall behind those that came later.
+      if (prepared.lane === undefined)
+        partition = this.#choose(record, key, value, new PartitionsOf(known));
     } catch (error) {
       delivery.fail(asKafkaError(error), record.partition);
       return 'done';
@@ -392,9 +396,4 @@ export class RecordIntake<K, V> {
     const known = { problem, unreachable: unreachable(), maxBlockMs: this.#maxBlockMs };
     return lateError(topic, partition, reason, known);
   }
-}
-
-function serializerOf<T>(given: ProducerOwnSettings<T, T>['key.serializer']): Serializer<T> {
-  if (typeof given === 'function') return given;
-  return serializers[given ?? 'textOrBytes'] as unknown as Serializer<T>;
 }

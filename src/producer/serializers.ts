@@ -171,6 +171,12 @@ function checked(made: unknown, part: SerializedPart, topic: string): Serialized
   );
 }
 
+/** The serializer that a configuration names, or is. */
+export function serializerOf<T>(given: Serializer<T> | SerializerName | undefined): Serializer<T> {
+  if (typeof given === 'function') return given;
+  return serializers[given ?? 'textOrBytes'] as unknown as Serializer<T>;
+}
+
 function isThenable(made: unknown): made is PromiseLike<unknown> {
   if (isPromise(made)) return true;
   return (

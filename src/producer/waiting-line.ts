@@ -45,8 +45,9 @@ export class WaitingLine {
   readonly #stopped = new Set<string>();
   /** How many of each topic went back to wait for it in this pass. */
   readonly #returned = new Map<string, number>();
-  #isPassing = false;
+  #isBusy = false;
   #isPassWanted = false;
+  #isTopicPassWanted = false;
   readonly #drained: (() => void)[] = [];
   #length = 0;
   #timedMs = Infinity;
@@ -83,22 +84,34 @@ export class WaitingLine {
 
   /** More is known of the topics. */
   topicsChanged(): void {
-    for (const [topic, line] of [...this.#forTopic]) this.#advanceTopic(topic, line);
+    this.#isTopicPassWanted = true;
     this.roomChanged();
   }
 
   /** Memory came back. */
   roomChanged(): void {
     this.#isPassWanted = true;
-    // Whoever is told of its record in a pass may do something that asks for another.
-    if (this.#isPassing) return;
-    this.#isPassing = true;
-    while (this.#isPassWanted) {
-      this.#isPassWanted = false;
-      this.#pass();
-    }
-    this.#isPassing = false;
+    // Whoever is told of its record may do something that changes more: not in the middle of a line that is gone through.
+    if (this.#isBusy) return;
+    this.#busily(() => {
+      while (this.#isPassWanted) {
+        const isTopicPass = this.#isTopicPassWanted;
+        this.#isPassWanted = this.#isTopicPassWanted = false;
+        if (isTopicPass)
+          for (const [topic, line] of this.#forTopic) this.#advanceTopic(topic, line);
+        this.#pass();
+      }
+    });
     this.#tellDrained();
+  }
+
+  #busily(work: () => void): void {
+    this.#isBusy = true;
+    try {
+      work();
+    } finally {
+      this.#isBusy = false;
+    }
   }
 
   /** The oldest of each lane: where it finds no room, it stops those behind it in its lane. */
@@ -150,13 +163,10 @@ export class WaitingLine {
   }
 
   #advanceTopic(topic: string, line: Waiting[]): void {
-    for (let first = line.shift(); first !== undefined; first = line.shift()) {
-      // Out of the line before: whoever is told of its end may do something that advances the line, too.
+    for (let first = line[0]; first !== undefined; first = line[0]) {
       const attempt = first.attempt();
-      if (attempt === 'noTopic') {
-        line.unshift(first);
-        return;
-      }
+      if (attempt === 'noTopic') return;
+      line.shift();
       this.#length -= 1;
       this.#place(first, attempt);
     }
@@ -227,13 +237,16 @@ export class WaitingLine {
       for (const waiting of due) if (waiting.lane !== undefined) this.#leaveLane(waiting);
       for (const waiting of due) waiting.expire(reason);
     };
-    expire(this.#forRoom, 'noRoom');
-    for (const [topic, line] of [...this.#forTopic]) {
-      expire(line, 'noTopic');
-      if (line.length === 0) this.#forTopic.delete(topic);
-    }
+    this.#busily(() => {
+      expire(this.#forRoom, 'noRoom');
+      for (const [topic, line] of this.#forTopic) {
+        expire(line, 'noTopic');
+        if (line.length === 0) this.#forTopic.delete(topic);
+      }
+    });
     if (nextMs < Infinity) this.#time(nextMs);
-    this.#tellDrained();
+    // Whoever stood behind those may have room.
+    this.roomChanged();
   }
 
   #tellDrained(): void {

@@ -51,6 +51,30 @@ for (const codec of ['none', 'lz4'] as const) {
   });
 }
 
+test('who waits for room stays in its partition, and overtakes nobody in another', async (t) => {
+  let partition = 0;
+  const cluster = await embeddedCluster(t, { topics: { logs: 2 } });
+  const config = { ...MEMORY, 'partitioner.class': () => partition };
+  const producer = newProducer(t, cluster, config);
+  const heal = cluster.control('Produce', () =>
+    answerPartition('logs', 0, 'NOT_LEADER_OR_FOLLOWER'),
+  );
+  const ends: Promise<unknown>[] = [];
+  const send = (number: number): number =>
+    ends.push(producer.send({ topic: 'logs', value: numbered(number, 5 * 1024) }));
+
+  for (let number = 0; number < 4000; number += 1) send(number);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.ok(producer.metrics().recordsWaiting > 0);
+  partition = 1;
+  send(4000);
+  await ends.at(-1);
+  heal();
+  await Promise.all(ends);
+  assert.deepEqual(numbersOf(values(cluster, 'logs', 1)), [4000]);
+  assert.deepEqual(numbersOf(values(cluster, 'logs', 0)), [...Array(4000).keys()]);
+});
+
 test('without room each partition keeps its order, whichever of them gets room first', async (t) => {
   const partitions = [0, 1, 2, 3, 4, 5];
   const random = seededRandom(5);

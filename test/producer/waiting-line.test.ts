@@ -13,6 +13,7 @@ class Scene {
   readonly roomy = new Set<string>();
   readonly written: { readonly lane: string; readonly number: number }[] = [];
   readonly refused: string[] = [];
+  onAttempt: () => void = () => undefined;
   #timer: { readonly atMs: number; readonly then: () => void } | undefined;
   readonly line = new WaitingLine({
     waitMsMax: WAIT_MS,
@@ -31,6 +32,7 @@ class Scene {
     const number = this.#next;
     this.#next += 1;
     const attempt = (): Attempt => {
+      this.onAttempt();
       if (!this.known.has(topic)) return 'noTopic';
       if (!this.line.isTurnOf(waiting) || !this.roomy.has(lane)) return 'noRoom';
       this.written.push({ lane, number });
@@ -93,6 +95,39 @@ test('whose time is up is told why, and is before nobody any more', () => {
   scene.roomy.add('logs-0');
   scene.enter('logs', 0);
   assert.deepEqual(scene.numbersOf('logs-0'), [2]);
+});
+
+test('when the first gives up, those behind it are tried', () => {
+  const scene = new Scene();
+  scene.known.add('logs');
+  scene.enter('logs', 0);
+  scene.pass(WAIT_MS / 2);
+  scene.enter('logs', 0);
+  scene.roomy.add('logs-0');
+  scene.pass(WAIT_MS / 2);
+  assert.deepEqual([scene.refused, scene.numbersOf('logs-0')], [['noRoom'], [1]]);
+});
+
+test('what a record brings about while it is tried comes after it', () => {
+  const scene = new Scene();
+  let isNosy = true;
+  scene.onAttempt = () => {
+    if (!isNosy) return;
+    isNosy = false;
+    scene.known.add('logs');
+    scene.line.topicsChanged();
+    scene.known.delete('logs');
+  };
+  scene.roomy.add('logs-0');
+  isNosy = false;
+  scene.enter('logs', 0);
+  scene.enter('logs', 0);
+  isNosy = true;
+  scene.line.topicsChanged();
+  assert.deepEqual([scene.line.length, scene.numbersOf('logs-0')], [2, []]);
+  scene.known.add('logs');
+  scene.line.topicsChanged();
+  assert.deepEqual([scene.line.length, scene.numbersOf('logs-0')], [0, [0, 1]]);
 });
 
 for (const seed of [1, 2, 3, 4, 5, 6]) {
