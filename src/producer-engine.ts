@@ -73,8 +73,8 @@ export class ProducerEngine {
       cutRanges: cutDeliveries,
       onOutcome: (batch, outcome) => {
         batch.payload.ranges.settle(outcome);
-        // Its partition may have more now, also where its memory came back before.
-        this.#tellRoom();
+        // A piece outside the arena frees nothing there, and yet its partition may have more now.
+        if (batch.payload.sealed.run instanceof Uint8Array) this.#tellRoom();
       },
       ...{ telemetry, onMetadata, onFatal },
     });

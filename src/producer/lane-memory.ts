@@ -91,7 +91,8 @@ export class LaneMemory {
 
   #allows(lane: Lane, bytes: number, needed: number): boolean {
     const { totalBytes, freeBytes } = this.#arena;
-    if (freeBytes - bytes >= this.#keptBytes) return true;
+    // Before it is claimed: a whole batch has to fit where a whole one was freed, or each would begin small and be copied as it grows.
+    if (freeBytes > this.#keptBytes) return true;
     if (lane.bytes === 0 && bytes <= needed) return true;
     const share = Math.min(totalBytes * SHARE_OF_ARENA, this.#keptBytes / (this.#holding + 1));
     return lane.bytes + bytes <= share;
