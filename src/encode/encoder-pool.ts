@@ -122,7 +122,7 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
 
   /** A lane may have more memory than before. */
   roomChanged(): void {
-    if (!this.#isClosed && !this.#ready.isEmpty) this.#turnSoon();
+    if (!this.#ready.isEmpty) this.#turnSoon();
   }
 
   /** Resolves when everything that was submitted is handed on, or never will be because the pool was closed. */

@@ -1,8 +1,5 @@
-import { NOTHING_KEPT, type Arena, type Kept, type Run } from '../ring/arena.ts';
+import { NOTHING_KEPT, SHARE_OF_ARENA, type Arena, type Kept, type Run } from '../ring/arena.ts';
 import { assert } from '../shared/assert.ts';
-
-/** Of the arena, for each topic whatever the others hold: as the design has it for partitions. */
-const SHARE_OF_ARENA = 1 / 32;
 
 /** A line is longer as a record in a batch, and takes whole pages. */
 const AROUND_FRAME_BYTES = 64 * 1024;
@@ -82,7 +79,8 @@ export class TopicShares {
    * @returns whether the topic has it now
    */
   takeReserve(topic: string, bytes: number): boolean {
-    if (!this.#isOfShare(topic, bytes, 'encodeOldest') && !this.#isAlone) return false;
+    const isShare = isOfShare(this.#heldBy(topic), this.#shareBytes(), bytes, 'encodeOldest');
+    if (!isShare && !this.#isAlone) return false;
     this.#take(topic, bytes, 'encodeOldest');
     return true;
   }
@@ -103,15 +101,6 @@ export class TopicShares {
     this.#reserveBytes = Math.max(this.#reserveBytes, bytes);
   }
 
-  /** Whether it is the topic's own, whatever the others hold. */
-  #isOfShare(topic: string, bytes: number, use: MemoryUse): boolean {
-    const share = this.#shareBytes();
-    const forOldest = share * OLDEST_OF_SHARE;
-    const held = this.#heldBy(topic);
-    if (use !== 'encodeOldest') return held.bytes + bytes <= share - forOldest;
-    return held.bytes + bytes <= share || held.oldestBytes + bytes <= forOldest;
-  }
-
   get #isAlone(): boolean {
     return this.#held.size === 1;
   }
@@ -125,12 +114,12 @@ export class TopicShares {
 
   /** What a topic that claims so much has to leave to the others: nothing, as long as it is its own share. */
   #keptFrom(topic: string, bytes: number, use: MemoryUse): Kept {
-    if (this.#isOfShare(topic, bytes, use)) return NOTHING_KEPT;
     const share = this.#shareBytes();
+    const held = this.#heldBy(topic);
+    if (isOfShare(held, share, bytes, use)) return NOTHING_KEPT;
     const forOldest = share * OLDEST_OF_SHARE;
-    const isOldest = use === 'encodeOldest';
-    const { oldestBytes } = this.#heldBy(topic);
-    let freeBytes = Math.max(0, forOldest - oldestBytes - (isOldest ? bytes : 0));
+    const oldestBytes = held.oldestBytes + (use === 'encodeOldest' ? bytes : 0);
+    let freeBytes = Math.max(0, forOldest - oldestBytes);
     for (const [other, its] of this.#held) {
       if (other === topic || its.routes === 0) continue;
       freeBytes += Math.max(0, share - its.bytes, forOldest - its.oldestBytes);
@@ -161,4 +150,11 @@ export class TopicShares {
     const held = this.#held.get(topic);
     if (held?.routes === 0 && held.bytes === 0) this.#held.delete(topic);
   }
+}
+
+/** Whether a topic that holds so much has so many bytes more for its own, whatever the others hold. */
+function isOfShare(held: Held, share: number, bytes: number, use: MemoryUse): boolean {
+  const forOldest = share * OLDEST_OF_SHARE;
+  if (use !== 'encodeOldest') return held.bytes + bytes <= share - forOldest;
+  return held.bytes + bytes <= share || held.oldestBytes + bytes <= forOldest;
 }

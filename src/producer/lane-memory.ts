@@ -1,11 +1,8 @@
-import type { Arena, Run } from '../ring/arena.ts';
+import { SHARE_OF_ARENA, type Arena, type Run } from '../ring/arena.ts';
 import { assert } from '../shared/assert.ts';
 
 /** Of the arena: for lanes that have less than their share, however much the others would take. */
 const KEPT_OF_ARENA = 1 / 4;
-
-/** Of the arena, for one lane, whatever the others hold: as the design has it for partitions. */
-const SHARE_OF_ARENA = 1 / 32;
 
 /** Records for one partition, or those of a topic that may go to any. */
 export interface Lane {

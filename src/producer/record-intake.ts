@@ -365,9 +365,9 @@ export class RecordIntake<K, V> {
     if (engine === undefined || known === undefined || known.partitionCount === 0) return 'noTopic';
     let partition = prepared.partition ?? UNASSIGNED_PARTITION;
     try {
-      // Who waits for room in a lane stays in it: chosen anew, it could fall behind those that came later.
-      if (prepared.lane === undefined)
+      if (prepared.lane === undefined) {
         partition = this.#choose(record, key, value, new PartitionsOf(known));
+      }
     } catch (error) {
       delivery.fail(asKafkaError(error), record.partition);
       return 'done';

@@ -3,7 +3,7 @@
  * while the topic is waited for, per lane while memory is, and no lane waits for another. Each waits for max.block.ms at most, as a thread does
  * in Java.
  */
-import { assert, present } from '../shared/assert.ts';
+import { present } from '../shared/assert.ts';
 
 /** Why a record still waits, or that it need not any more. */
 export type Attempt = 'done' | 'noTopic' | 'noRoom';
@@ -14,7 +14,10 @@ export type WaitEnd = 'noTopic' | 'noRoom' | 'lineFull';
 /** One record on its way in. */
 export interface Waiting {
   readonly topic: string;
-  /** The last attempt was for it; undefined: for any. Records of a topic for one partition, or for any, are a lane. */
+  /**
+   * The last attempt was for it; undefined: for any. Records of a topic for one partition, or for any, are a lane. It stays what it is as long as the
+   * record waits for room: in another lane it could fall behind those that came later.
+   */
   readonly partition: number | undefined;
   /** On the clock of `nowMs`; Infinity until it has to wait. The line sets it. */
   deadlineMs: number;
@@ -75,11 +78,10 @@ export class WaitingLine {
     else this.#place(waiting, attempt);
   }
 
-  /** Whether nobody is before the record, in the lane that it is for now. */
+  /** Whether nobody is before the record in its lane. Who waits there already is tried in its turn only. */
   isTurnOf(waiting: Waiting): boolean {
-    if (this.#lanes.size === 0) return true;
-    const lane = laneOf(waiting);
-    return waiting.lane === undefined ? !this.#lanes.has(lane) : !this.#stopped.has(lane);
+    if (this.#lanes.size === 0 || waiting.lane !== undefined) return true;
+    return !this.#lanes.has(laneOf(waiting));
   }
 
   /** More is known of the topics. */
@@ -95,10 +97,8 @@ export class WaitingLine {
     if (this.#isBusy) return;
     this.#busily(() => {
       while (this.#isPassWanted) {
-        const isTopicPass = this.#isTopicPassWanted;
-        this.#isPassWanted = this.#isTopicPassWanted = false;
-        if (isTopicPass)
-          for (const [topic, line] of this.#forTopic) this.#advanceTopic(topic, line);
+        this.#isPassWanted = false;
+        if (this.#isTopicPassWanted) this.#advanceTopics();
         this.#pass();
       }
     });
@@ -132,15 +132,14 @@ export class WaitingLine {
   }
 
   #staysInRoomLine(waiting: Waiting): boolean {
-    const { lane } = waiting;
-    assert(lane !== undefined, 'who waits for room has a lane');
+    const lane = present(waiting.lane, 'who waits for room has a lane');
     if (this.#stopped.has(lane)) return true;
     const attempt = waiting.attempt();
-    this.#leaveLane(waiting);
     if (attempt === 'noRoom') {
-      this.#stopped.add(this.#enterLane(waiting));
+      this.#stopped.add(lane);
       return true;
     }
+    this.#leaveLane(waiting);
     if (attempt === 'noTopic') this.#return(waiting);
     else this.#length -= 1;
     return false;
@@ -160,6 +159,11 @@ export class WaitingLine {
   drained(): Promise<void> {
     if (this.#length === 0) return Promise.resolve();
     return new Promise((resolve) => this.#drained.push(resolve));
+  }
+
+  #advanceTopics(): void {
+    this.#isTopicPassWanted = false;
+    for (const [topic, line] of this.#forTopic) this.#advanceTopic(topic, line);
   }
 
   #advanceTopic(topic: string, line: Waiting[]): void {
@@ -185,17 +189,15 @@ export class WaitingLine {
     this.#stand(line, waiting);
   }
 
-  #enterLane(waiting: Waiting): string {
+  #enterLane(waiting: Waiting): void {
     const lane = laneOf(waiting);
     waiting.lane = lane;
     this.#lanes.set(lane, (this.#lanes.get(lane) ?? 0) + 1);
-    return lane;
   }
 
   #leaveLane(waiting: Waiting): void {
-    const { lane = '' } = waiting;
-    const left = (this.#lanes.get(lane) ?? 0) - 1;
-    assert(left >= 0, 'a lane is left as often as it is entered');
+    const lane = present(waiting.lane, 'who waits for room has a lane');
+    const left = present(this.#lanes.get(lane), 'a lane is known as long as somebody waits') - 1;
     if (left === 0) this.#lanes.delete(lane);
     else this.#lanes.set(lane, left);
     waiting.lane = undefined;

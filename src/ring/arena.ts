@@ -5,6 +5,8 @@ import type { SharedMemory } from './shared-memory.ts';
 export const PAGE_BYTES = 4096;
 /** Behind each run: the kernel reads and stores 16 bytes at a time and shared memory does not trap. */
 export const GUARD_BYTES = 64;
+/** Of an arena, for one topic of the daemon or one partition of the library, whatever the others hold: as the design has it for partitions. */
+export const SHARE_OF_ARENA = 1 / 32;
 const CANARY = 0xa7;
 const POISON = 0xdd;
 const POISONED_PAGE = Buffer.alloc(PAGE_BYTES, POISON);
