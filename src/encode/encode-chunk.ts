@@ -18,6 +18,9 @@ import { encodeFlags, RECORD_OVERHEAD_BYTES_MAX } from './encode-task.ts';
 import type { Kernel } from './kernel.ts';
 import { encodeInfo, MATCH_TABLE_BYTES } from './kernel.ts';
 
+/** So much is encoded at a time: what is not compressed is summed while it is in the nearest cache. */
+const PIECE_BYTES = 128 * 1024;
+
 /** Output after which the expansion of the rest can be foretold. */
 const PROBE_BYTES = 32 * 1024;
 
@@ -40,6 +43,8 @@ interface Encoded {
   recordCount: number;
   emptyCount: number;
   longCount: number;
+  /** CRC-32C of the payload so far; undefined: it will be compressed, and is not summed. */
+  crc: number | undefined;
 }
 
 /** Encodes chunks one at a time with one codec, on whichever thread it lives. Owns its scratch; the runs belong to the task. */
@@ -91,12 +96,8 @@ export class ChunkEncoder {
       if (compressed !== undefined) return compressed;
     }
     const payload = task.outputAddress + BATCH_HEADER_BYTES;
-    return this.#sealed(
-      task,
-      this.#encodeEvenly(task, payload, payloadMax),
-      codecs.none,
-      undefined,
-    );
+    const encoded = this.#encodeEvenly(task, payload, payloadMax, 0);
+    return this.#sealed(task, encoded, codecs.none, encoded.payloadBytes);
   }
 
   /** Undefined when not even one record fits into the scratch: such a long one goes out as it is. */
@@ -104,13 +105,13 @@ export class ChunkEncoder {
     const safeMax = Math.min(payloadMax, this.#rawBytesMax);
     let rawMax = this.#rawMax(payloadMax, safeMax);
     for (;;) {
-      const encoded = this.#encodeEvenly(task, this.#rawAddress, rawMax);
+      const encoded = this.#encodeEvenly(task, this.#rawAddress, rawMax, undefined);
       if (encoded.consumedBytes === 0 && task.inputBytes > 0) {
         if (rawMax === this.#rawBytesMax) return undefined;
         rawMax = this.#rawBytesMax;
         continue;
       }
-      if (encoded.payloadBytes === 0) return this.#sealed(task, encoded, codecs.none, undefined);
+      if (encoded.payloadBytes === 0) return this.#sealed(task, encoded, codecs.none, 0);
 
       const compressedBytes = this.#compress(
         task,
@@ -149,7 +150,7 @@ export class ChunkEncoder {
     assert(inputBytes <= payloadMax, 'records fit into one batch as they are');
     const packed: Encoded = {
       ...{ consumedBytes: inputBytes, payloadBytes: inputBytes, recordCount },
-      ...{ emptyCount: 0, longCount: 0 },
+      ...{ emptyCount: 0, longCount: 0, crc: undefined },
     };
     const compressedBytes =
       codec === codecs.none
@@ -170,7 +171,7 @@ export class ChunkEncoder {
     }
     const payload = task.outputAddress + BATCH_HEADER_BYTES;
     this.#kernel.copy(rawAddress, payload, encoded.payloadBytes);
-    return this.#sealed(task, encoded, codecs.none, undefined);
+    return this.#sealed(task, encoded, codecs.none, encoded.payloadBytes);
   }
 
   /** From `rawAddress` into the output run. Returns the compressed length, undefined when it has no room there. */
@@ -198,18 +199,26 @@ export class ChunkEncoder {
   /**
    * Encodes up to `targetBytes`. Where the input is longer than that, it is cut into even parts: one full batch and a sliver cost
    * the broker and its readers a batch for nothing.
+   *
+   * @param crc 0 when the payload is to be summed
    */
-  #encodeEvenly(task: EncodeTask, target: number, targetBytes: number): Encoded {
+  #encodeEvenly(
+    task: EncodeTask,
+    target: number,
+    targetBytes: number,
+    crc: 0 | undefined,
+  ): Encoded {
     const encoded: Encoded = {
       consumedBytes: 0,
       payloadBytes: 0,
       recordCount: 0,
       emptyCount: 0,
       longCount: 0,
+      crc,
     };
     let limit = targetBytes;
     if (task.inputBytes > PROBE_BYTES && targetBytes > 2 * PROBE_BYTES) {
-      this.#encodeLines(task, target, PROBE_BYTES, encoded);
+      this.#encodePiece(task, target, PROBE_BYTES, encoded);
       if (encoded.consumedBytes > 0) {
         const expansion = encoded.payloadBytes / encoded.consumedBytes;
         const whole = task.inputBytes * expansion * ESTIMATE_MARGIN;
@@ -225,6 +234,14 @@ export class ChunkEncoder {
 
   /** Goes on where `encoded` stands, up to `limit` bytes of payload in all. */
   #encodeLines(task: EncodeTask, target: number, limit: number, encoded: Encoded): void {
+    for (let end = encoded.payloadBytes; end < limit;) {
+      end = Math.min(limit, end + PIECE_BYTES);
+      this.#encodePiece(task, target, end, encoded);
+      if (encoded.consumedBytes === task.inputBytes) return;
+    }
+  }
+
+  #encodePiece(task: EncodeTask, target: number, limit: number, encoded: Encoded): void {
     const written = this.#kernel.encodeLines(
       task.inputAddress + encoded.consumedBytes,
       task.inputBytes - encoded.consumedBytes,
@@ -238,6 +255,10 @@ export class ChunkEncoder {
       this.#infoAddress,
     );
     const { data } = this.#memory;
+    if (encoded.crc !== undefined) {
+      const piece = this.#memory.view(target + encoded.payloadBytes, written);
+      encoded.crc = crc32c(piece, encoded.crc);
+    }
     encoded.payloadBytes += written;
     encoded.consumedBytes += data.getUint32(this.#infoAddress + encodeInfo.consumedBytes, true);
     encoded.recordCount = data.getUint32(this.#infoAddress + encodeInfo.nextOffsetDelta, true);
@@ -249,18 +270,17 @@ export class ChunkEncoder {
     task: EncodeTask,
     encoded: Encoded,
     attributes: number,
-    compressedBytes: number | undefined,
+    payloadBytes: number,
   ): EncodeResult {
     const { consumedBytes, payloadBytes: rawBytes, recordCount, emptyCount, longCount } = encoded;
     assert(consumedBytes > 0 || task.inputBytes === 0, 'every encode makes progress');
     assert((recordCount === 0) === (rawBytes === 0), 'records have bytes');
-    const payloadBytes = compressedBytes ?? rawBytes;
     const payload = this.#memory.view(task.outputAddress + BATCH_HEADER_BYTES, payloadBytes);
     return {
       consumedBytes,
       batchBytes: recordCount === 0 ? 0 : BATCH_HEADER_BYTES + payloadBytes,
       recordCount,
-      payloadCrc: recordCount === 0 ? 0 : crc32c(payload),
+      payloadCrc: encoded.crc ?? crc32c(payload),
       attributes,
       rawBytes,
       emptyCount,

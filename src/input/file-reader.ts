@@ -17,7 +17,7 @@ export type ReadOutcome = 'taken' | 'end' | 'noRoom' | 'failed' | 'compressed';
 
 /** A single read takes at most this much, the longest chunk, then it is another file's turn. */
 const QUANTUM_BYTES = 2 * 1024 * 1024;
-/** Up to here a read from the page cache is quicker than the way to a thread of the pool and back. */
+/** Up to here a read is made on main, even of a file that is slow: its end was written a moment ago, and the page cache has it. */
 const SYNC_BYTES_MAX = 64 * 1024;
 /** A chunk whose tail is smaller than this is closed, rather than read into. */
 const RESERVE_BYTES_MIN = 64 * 1024;
@@ -115,14 +115,17 @@ export class FileReader {
     const overlap = Buffer.allocUnsafeSlow(file.anchor.bytes.length);
     const buffers = [overlap, this.#gate.memory.view(reservation.address, length)];
     const from = file.position - overlap.length;
-    if (pendingBytes <= SYNC_BYTES_MAX) {
+    if (pendingBytes <= SYNC_BYTES_MAX || file.pace.isCached) {
+      const startMs = this.#gate.clock.nowMs();
       const count = orCancel(file, reservation, () => readvSync(file.fd, buffers, from));
+      file.pace.readOnMain(count, this.#gate.clock.nowMs() - startMs);
       return this.#arrived(file, reservation, { overlap, count, length });
     }
     file.isReading = true;
     return new Promise((resolve) => {
       readv(file.fd, buffers, from, (error, count) => {
         file.isReading = false;
+        file.pace.readOnPool();
         if (error === null) {
           resolve(this.#arrived(file, reservation, { overlap, count, length }));
           return;

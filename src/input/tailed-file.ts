@@ -3,6 +3,7 @@ import type { Anchor, FileIdentity } from './file-identity.ts';
 import { ANCHOR_BYTES, identityKey } from './file-identity.ts';
 import type { FilePosition } from './file-positions.ts';
 import type { LineFramer, LinePlace } from './framing.ts';
+import { ReadPace } from './read-pace.ts';
 import type { Source } from './source.ts';
 
 /** Where a file's reading begins. */
@@ -49,6 +50,7 @@ export class TailedFile {
   readonly key: string;
   readonly fd: number;
   readonly framer: LineFramer;
+  readonly pace = new ReadPace();
   /** The name under which it was seen last. */
   path: string;
   /** The same without links: what the directory's watch speaks of. */

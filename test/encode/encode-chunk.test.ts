@@ -197,6 +197,17 @@ for (const codec of everyCodec) {
   });
 }
 
+for (const codec of ['none', 'lz4'] as const) {
+  test(`${codec}: lines longer than what is encoded at a time fill a batch all the same`, () => {
+    const short = logLines({ bytes: 50_000, lineBytes: 100, seed: 7 });
+    const long = logLines({ bytes: 300_000, lineBytes: 300_000, seed: 8 });
+    const input = Buffer.concat([long, long, short, long]);
+    const { parts, values } = encodeAll(encoderOf(codec), taskOf(codec, input));
+    assert.equal(joined(values), linesOf(input));
+    assert.equal(parts.length, 1);
+  });
+}
+
 test('a chunk a little longer than a batch is cut into even parts, not into a batch and a sliver', () => {
   for (const [codec, bytes] of [
     ['none', 1 << 20],
