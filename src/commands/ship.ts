@@ -76,18 +76,23 @@ const cutShort: Readonly<Record<string, ExitReason>> = {
   SIGTERM: 'terminated',
 };
 
+/** One Ctrl-C comes from the terminal, and again from a program between that hands it on, as npm does. A second one takes a hand longer. */
+const ECHO_MS = 150;
+
 /** Resolves with the first SIGINT or SIGTERM, an order to end in good order; the second is an order to end at once. */
 function firstSignal(telemetry: Telemetry): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    let isAsked = false;
+    let askedMs: number | undefined;
     const onSignal = (signal: NodeJS.Signals): void => {
-      if (isAsked) {
+      const nowMs = performance.now();
+      if (askedMs !== undefined) {
+        if (nowMs - askedMs < ECHO_MS) return;
         telemetry.warn('cutShort', 'second signal: ending at once, what is not delivered is left');
         const { code } = exitCodes[cutShort[signal] ?? 'unexpected'];
         void telemetry.close().then(() => process.exit(code));
         return;
       }
-      isAsked = true;
+      askedMs = nowMs;
       resolve(signal);
     };
     process.on('SIGINT', onSignal);

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { exitCodes } from '../../src/shared/exit-codes.ts';
 import { Daemon } from '../support/daemon.ts';
 import { requireProgram, runProgram } from '../support/foreign-programs.ts';
-import { mainFile, node24 } from '../support/project.ts';
+import { mainFile, node24, projectRoot } from '../support/project.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-demos-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -93,6 +93,24 @@ for (const [name, node] of [
     },
   );
 }
+
+test(
+  'npm start ends with 0 on Ctrl-C, which the terminal sends to all of its processes, and npm again to the demo',
+  { timeout: TIMEOUT_MS },
+  async (t) => {
+    // What it would build first is what these tests run from.
+    const command = ['npm', 'start', '--ignore-scripts', '--'];
+    const options = { command, isInTerminal: true, cwd: projectRoot };
+    const npm = new Daemon(['--rate', '2000'], options);
+    t.after(() => {
+      if (npm.child.exitCode === null) npm.interrupt();
+    });
+    await npm.says(/^ {2}[\d,]+ records /m);
+    npm.interrupt();
+    assert.equal(await npm.ended(), 0, npm.output);
+    assert.match(npm.output, /^ {2}sent = acked = stored: /m);
+  },
+);
 
 test(
   'a second Ctrl-C ends it at once, and its folder goes all the same',

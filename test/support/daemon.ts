@@ -18,13 +18,19 @@ export class Daemon {
       cwd?: string;
       /** A program and its arguments that execute the rest of their line: `setpriv`, `unshare`. */
       via?: readonly string[];
+      /** A command that starts it, instead of Node and its main file. */
+      command?: readonly string[];
+      /** It and all that it starts hear what the terminal's Ctrl-C sends: see `interrupt`. */
+      isInTerminal?: boolean;
     } = {},
   ) {
-    const line = [...(options.via ?? []), options.node ?? process.execPath, mainFile, ...args];
+    const command = options.command ?? [options.node ?? process.execPath, mainFile];
+    const line = [...(options.via ?? []), ...command, ...args];
     this.child = spawn(line[0] ?? '', line.slice(1), {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...options.env },
       cwd: options.cwd,
+      detached: options.isInTerminal === true,
     });
     const take = (bytes: Buffer): void => void (this.output += bytes.toString());
     this.child.stdout?.on('data', take);
@@ -54,6 +60,11 @@ export class Daemon {
 
   signal(signal: NodeJS.Signals): void {
     this.child.kill(signal);
+  }
+
+  /** SIGINT to the whole process group, as a terminal does on Ctrl-C. */
+  interrupt(): void {
+    process.kill(-(this.child.pid ?? 0), 'SIGINT');
   }
 
   /** Asks it to stop and waits for the end. */

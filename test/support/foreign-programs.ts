@@ -2,6 +2,9 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 
+/** Debian's packages, where they have another name than the program. */
+const packages: Readonly<Record<string, string>> = { nc: 'netcat-openbsd', script: 'bsdutils' };
+
 /**
  * Says whether a program of the system can be run. Where it is missing the test fails in CI (environment `CI` set) and is
  * skipped with the reason elsewhere: then return at once.
@@ -9,7 +12,7 @@ import type { TestContext } from 'node:test';
 export function requireProgram(t: TestContext, program: string): boolean {
   const found = spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
   if (found) return true;
-  const reason = `${program} is not installed: apt-get install ${program}`;
+  const reason = `${program} is not installed: apt-get install ${packages[program] ?? program}`;
   if (process.env['CI'] !== undefined) throw new Error(reason);
   console.log(`skipped: ${reason}`);
   t.skip(reason);
