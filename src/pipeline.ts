@@ -100,7 +100,6 @@ export class Pipeline {
       topics: config.inputs.map((input) => routeSpec(input)),
       chunkBytesMax: chunkBytesMax(config.kafka, compressor.codec, layout.rawBytes),
       dispatch: (chunk) => this.#pool.submit(chunk),
-      isBacklogged: (topic) => this.#pool.isBusy(topic),
     });
     const inline = inlineBytesMax(compressor.codec);
     this.#pool = new EncoderPool<Chunk>({

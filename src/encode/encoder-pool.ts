@@ -108,12 +108,6 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
     return this.#order.openCount;
   }
 
-  /** Every worker has what it may have, or the lane has no memory: a chunk of it submitted now would only wait. */
-  isBusy(lane: string): boolean {
-    const isFull = this.#links.length > 0 && !this.#links.some((link) => link.hasRoom);
-    return isFull || this.#ready.hasWaiting || this.#ready.isStopped(lane);
-  }
-
   submit(chunk: Chunk): void {
     assert(!this.#isClosed, 'nothing is submitted after close');
     this.#ready.add(this.#order.add(chunk, this.#options.lanes?.nameOf(chunk) ?? ''));
@@ -194,7 +188,7 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
     return taken;
   }
 
-  /** Oldest first. */
+  /** Oldest first. A lane that waits, for a worker or for memory, stops no other. */
   #giveOut(): void {
     this.#ready.beginRound();
     for (let open = this.#ready.next(); open !== undefined; open = this.#ready.next()) {
@@ -205,7 +199,10 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
       }
       const inline = this.#isInline(open.chunk.bytes - open.encodedTo);
       const link = inline ? undefined : this.#freeLink();
-      if (!inline && link === undefined) return;
+      if (!inline && link === undefined) {
+        this.#ready.stop(open);
+        continue;
+      }
       const job = this.#outputs.claim(open);
       if (job !== undefined) {
         this.#ready.take();

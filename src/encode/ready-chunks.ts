@@ -1,25 +1,15 @@
 import type { ChunkToEncode, OpenChunk } from './encode-order.ts';
 
-/** Chunks with bytes to encode that nobody encodes now, oldest first. A lane that finds no memory is passed over, and stops no other. */
+/** Chunks with bytes to encode that nobody encodes now, oldest first. A lane that finds no memory or no worker is passed over, and stops no other. */
 export class ReadyChunks<Chunk extends ChunkToEncode> {
   readonly #chunks: OpenChunk<Chunk>[] = [];
-  /** Names of lanes that found no memory in this round. */
+  /** Names of lanes that found none in this round. */
   readonly #stopped = new Set<string>();
   /** Before it are chunks of stopped lanes alone. */
   #at = 0;
 
   get isEmpty(): boolean {
     return this.#chunks.length === 0;
-  }
-
-  /** Whether a chunk is there that did not stop for want of memory: it waits for a worker. */
-  get hasWaiting(): boolean {
-    return this.#chunks.length > this.#at;
-  }
-
-  /** Whether the lane found no memory in the last round. */
-  isStopped(lane: string): boolean {
-    return this.#stopped.has(lane);
   }
 
   /** By age: the oldest of a lane alone may have its last memory, so nothing younger may stand before it. */
@@ -48,7 +38,7 @@ export class ReadyChunks<Chunk extends ChunkToEncode> {
     this.#chunks.splice(this.#at, 1);
   }
 
-  /** What `next` gave finds no memory. */
+  /** What `next` gave cannot be encoded now. */
   stop({ lane }: OpenChunk<Chunk>): void {
     this.#stopped.add(lane.name);
   }

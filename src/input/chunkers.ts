@@ -26,8 +26,6 @@ export interface ChunkersOptions {
   readonly topics?: readonly Pick<RouteSpec, 'topic' | 'recordBytesMax'>[];
   /** Takes ownership of `chunk.input`. Call `encoded(chunk)` when nobody reads the chunk any more. */
   readonly dispatch: (chunk: Chunk) => void;
-  /** While it is true, chunks of the topic that have lingered stay open and grow, since nobody could take them. Default: never. */
-  readonly isBacklogged?: (topic: string) => boolean;
 }
 
 /** A route goes when no input holds it open and no chunk of it is being encoded. */
@@ -38,7 +36,7 @@ interface Tenancy {
   encoding: number;
 }
 
-/** How long a chunk that has lingered waits before it asks again whether the backlog is gone. */
+/** How long a chunk that has lingered waits before it asks again whether the one before it is encoded. */
 const BACKLOG_RETRY_MS = 2;
 
 /** All routes with their open chunks; hands closed chunks on, numbered; wakes who waits for room. */
@@ -185,13 +183,13 @@ export class Chunkers {
     });
   }
 
+  /** While an older chunk of the route waits for its encoder, a chunk grows on: closed, it would wait behind it. */
   #closeLingering(): void {
-    const { clock, isBacklogged } = this.#options;
-    const nowMs = clock.nowMs();
+    const nowMs = this.#options.clock.nowMs();
     let nextMs = Infinity;
     for (const chunker of this.#lingering) {
-      const mayClose = isBacklogged?.(chunker.route.topic) !== true;
-      const restMs = mayClose ? chunker.tick(nowMs) : BACKLOG_RETRY_MS;
+      const isBacklogged = this.#tenancyOf(chunker.route).encoding > 0;
+      const restMs = isBacklogged ? BACKLOG_RETRY_MS : chunker.tick(nowMs);
       if (restMs === undefined) this.#lingering.delete(chunker);
       else nextMs = Math.min(nextMs, restMs);
     }

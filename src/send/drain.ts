@@ -1,9 +1,15 @@
-/** Fills Produce requests: many partitions in one, at most one batch of each, the longest unserved partition first. */
+/**
+ * Fills Produce requests: many partitions in one, at most one batch of each, the longest unserved partition first. What it leaves of a request goes to
+ * those further down the line whose batches fit: short batches of a quiet partition do not wait while long ones of the others take turns.
+ */
 import { canSend, startRequest, type SentEntry } from './in-flight-requests.ts';
 import { retireBootstrap, wantConnection } from './node-connections.ts';
 import { nextBatch, takeBatch } from './partition-turn.ts';
 import { assignKeyless } from './partitioner.ts';
 import { emit, hasWork, type NodeState, type SenderState } from './sender-state.ts';
+
+/** So many batches that do not fit are passed over for a request: a line can be thousands long. */
+const PASSED_OVER_MAX = 100;
 
 /** Sends all that can be sent since something changed at a node. */
 export function drain(state: SenderState, nowMs: number): void {
@@ -26,7 +32,9 @@ function drainNode(state: SenderState, node: NodeState, nowMs: number): boolean 
   const { maxInFlightRequestsPerConnection, maxRequestSize } = state.config;
   const entries: SentEntry[] = [];
   let bytes = 0;
+  let passedOver = 0;
   for (const partition of node.active) {
+    if (passedOver > PASSED_OVER_MAX) break;
     // The Produce request under way needs a place of its own.
     const taken = node.inFlight.length + (entries.length > 0 ? 1 : 0);
     const mayAsk = taken < maxInFlightRequestsPerConnection;
@@ -36,7 +44,10 @@ function drainNode(state: SenderState, node: NodeState, nowMs: number): boolean 
       if (!hasWork(partition)) node.active.delete(partition);
       continue;
     }
-    if (entries.length > 0 && bytes + batch.batchBytes > maxRequestSize) break;
+    if (entries.length > 0 && bytes + batch.batchBytes > maxRequestSize) {
+      passedOver += 1;
+      continue;
+    }
     bytes += batch.batchBytes;
     entries.push({
       batch,

@@ -274,13 +274,45 @@ test(
     while (fixture.values.join('').length < joined(evens).length) await sleep(1);
     assert.equal(fixture.values.join(''), joined(evens));
     assert.equal(fixture.pool.openCount, 20);
-    assert.deepEqual([fixture.pool.isBusy('even'), fixture.pool.isBusy('odd')], [false, true]);
     isStopped = false;
     fixture.arena.free(present(fixture.arena.claim(1), 'room'));
     await fixture.pool.idle();
     const odds = chunks.filter((_, index) => index % 2 === 0);
     assert.equal(fixture.values.join(''), joined([...evens, ...odds]));
     assert.deepEqual([...held.values()], [0, 0]);
+    await fixture.close();
+  },
+);
+
+test(
+  'a short chunk does not wait while long ones of other lanes wait for a worker',
+  LIMIT,
+  async () => {
+    behave({ delayMsMax: 20 });
+    const fixture = await poolFixture({
+      workers: 1,
+      workerFile: workerProgram,
+      lanes: {
+        nameOf: ({ number }) => (number % 2 === 0 ? 'long' : 'short'),
+        shares: {
+          claim: (_, bytes) => fixture.arena.claim(bytes),
+          takeReserve: () => false,
+          give: () => undefined,
+          setAside: () => undefined,
+        },
+      },
+    });
+    const random = seededRandom(72);
+    const chunksOf = (bytes: number): Buffer[] => randomChunks(6, bytes, bytes, random);
+    const long = chunksOf(200 * KB);
+    const short = chunksOf(10 * KB);
+    for (const [index, lines] of long.entries()) {
+      assert.ok(fixture.submit(present(short[index], 'as many')));
+      assert.ok(fixture.submit(lines));
+    }
+    assert.equal(fixture.values.join(''), joined(short));
+    await fixture.pool.idle();
+    assert.equal(fixture.values.join(''), joined([...short, ...long]));
     await fixture.close();
   },
 );

@@ -117,17 +117,24 @@ test('quiet sources of one route share a chunk that closes when its first bytes 
 });
 
 test('chunks grow to their maximum under backlog and shrink again when it is quiet', async () => {
-  const { append, clock, chunks } = await createBench({ chunkBytesMax: 256 * 1024 });
+  const { append, chunkers, clock, chunks } = await createBench({ chunkBytesMax: 256 * 1024 });
+  let encoded = 0;
+  const encode = (): void => {
+    for (const chunk of chunks.slice(encoded)) chunkers.encoded(chunk);
+    encoded = chunks.length;
+  };
   const source = createSource('a');
   const line = `${'x'.repeat(999)}\n`;
   for (let count = 0; count < 2000; count += 1) append(source, line);
   const sizes = chunks.map(({ bytes }) => bytes);
   assert.ok(present(sizes[0], 'a chunk closed') <= 20_000);
   assert.ok(present(sizes.at(-1), 'a chunk closed') > 240_000);
-  clock.advance(5);
-  append(source, line);
-  clock.advance(5);
-  append(source, line);
+  for (let quiet = 0; quiet < 3; quiet += 1) {
+    encode();
+    clock.advance(5);
+    append(source, line);
+  }
+  encode();
   clock.advance(5);
   assert.equal(chunks.at(-1)?.bytes, 1000);
 });
@@ -218,15 +225,24 @@ test('a topic with less than its share takes less than it wants, one with more w
   assert.ok(chunks.length > 1 && gate.arena.claim(140_000) !== undefined);
 });
 
-test('a chunk goes on growing after its linger while nobody could take it', async () => {
-  let isBacklogged = true;
-  const { append, clock, chunks } = await createBench({ isBacklogged: () => isBacklogged });
-  append(createSource('a'), 'a\n');
-  clock.advance(50);
-  assert.equal(chunks.length, 0);
-  isBacklogged = false;
+test('a chunk goes on growing after its linger while the one before it is not encoded; those of other routes do not wait for it', async () => {
+  const { append, chunkers, clock, chunks } = await createBench();
+  const other = present(chunkers.open(routeSpec({ headers: [['host', 'b']] })), 'room');
+  const source = createSource('a');
+  append(source, 'a\n');
   clock.advance(5);
-  assert.equal(chunks.length, 1);
+  const first = present(chunks[0], 'nothing is before it');
+  append(source, 'b\n');
+  append(createSource('b'), 'b\n', other);
+  clock.advance(50);
+  assert.deepEqual(
+    chunks.map(({ route }) => route),
+    [first.route, other.route],
+  );
+  append(source, 'c\n');
+  chunkers.encoded(first);
+  clock.advance(2);
+  assert.equal(present(chunks[2], 'its turn').bytes, 4);
 });
 
 test('equal routes are one route; its trailer goes when nobody needs it any more', async () => {

@@ -157,6 +157,28 @@ test('a busy partition does not starve the others', () => {
     assert.ok(order.indexOf(id) <= 5, `batch ${String(id)} waited too long`);
 });
 
+test('what long batches leave of a request goes to short ones of other partitions, each time', () => {
+  const world = SimulatedWorld.warm({
+    partitions: 5,
+    config: { maxRequestSize: 1000, maxInFlightRequestsPerConnection: 1 },
+  });
+  const before = world.produced().length;
+  const rounds = [0, 1, 2, 3, 4, 5];
+  const busy = [0, 1, 2, 3].flatMap((partition) =>
+    rounds.map(() => world.batch('logs', partition, 10, { batchBytes: 900 })),
+  );
+  const quiet = rounds.map(() => world.batch('logs', 4, 1, { batchBytes: 80 }));
+  world.step({ type: 'batchesSealed', batches: [...busy, ...quiet] });
+  world.settle();
+  const requests = world.produced().slice(before);
+  for (const { id } of quiet) {
+    const request = requests.findIndex((ids) => ids.includes(id));
+    assert.ok(request <= rounds.length, `batch ${String(id)} went with request ${String(request)}`);
+  }
+  assert.equal(requests.length, busy.length);
+  world.verify();
+});
+
 test('while a refused batch is out again, nothing else of its partition is', () => {
   const world = SimulatedWorld.warm();
   world.faults.refusal = refuseFirst(1, 'NOT_ENOUGH_REPLICAS');
