@@ -55,7 +55,6 @@ export async function createTestGate(options: TestGateOptions = {}): Promise<Tes
     chunks.push({ bytes: bytes.length, topic: chunk.route.topic, atMs: systemClock.nowMs() });
     lines.push(...linesOf(bytes));
     arena.free(chunk.input);
-    chunkers.encoded(chunk);
     tracker.acked(rangesOf(chunk.segments, 0, chunk.bytes));
   };
   const chunkers = new Chunkers({
@@ -67,6 +66,8 @@ export async function createTestGate(options: TestGateOptions = {}): Promise<Tes
     ...(options.chunkBytesMax === undefined ? {} : { chunkBytesMax: options.chunkBytesMax }),
     dispatch: (chunk) => {
       tracker.sent(rangesOf(chunk.segments, 0, chunk.bytes));
+      // Encoded, and its batch is where it was.
+      chunkers.encoded(chunk);
       if (delivers) take(chunk);
       else waiting.push(chunk);
     },
