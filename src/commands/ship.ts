@@ -77,7 +77,7 @@ const cutShort: Readonly<Record<string, ExitReason>> = {
 };
 
 /** One Ctrl-C comes from the terminal, and again from a program between that hands it on, as npm does. A second one takes a hand longer. */
-const ECHO_MS = 150;
+const ECHO_MS = 100;
 
 /** Resolves with the first SIGINT or SIGTERM, an order to end in good order; the second is an order to end at once. */
 function firstSignal(telemetry: Telemetry): Promise<NodeJS.Signals> {

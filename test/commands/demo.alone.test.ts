@@ -124,7 +124,7 @@ test(
     const timer = setInterval(() => client.write('still here\n'), 2);
     t.after(() => clearInterval(timer));
     demo.signal('SIGINT');
-    await sleep(200);
+    await sleep(500);
     assert.equal(await demo.stop('SIGINT'), exitCodes.interrupted.code, demo.output);
     assert.match(demo.output, /second signal: ending at once/);
     assert.ok(!existsSync(dirname(log)), 'its folder is gone');
