@@ -14,7 +14,7 @@ export const CHUNK_BYTES = 900_000;
 const MEMORY_BYTES = 32 << 20;
 const { arena, scratch } = layoutMemory(MEMORY_BYTES, 0);
 const INFO = scratch[0]?.address ?? 0;
-const TABLE = INFO + 64;
+const MATCH_SCRATCH = INFO + 64;
 const TRAILER = arena.address;
 const INPUT = TRAILER + 65_536;
 const RECORDS = INPUT + (4 << 20);
@@ -74,7 +74,7 @@ function lz4Bench(bench: Bench, lineBytes: number): MicroRow[] {
   const records = encode(bench, input.length, 1);
   let frame = 0;
   const ns = bestNs(16, () => {
-    frame = bench.kernel.lz4Frame(RECORDS, records, OUTPUT, OUTPUT + (4 << 20), TABLE);
+    frame = bench.kernel.lz4Frame(RECORDS, records, OUTPUT, OUTPUT + (4 << 20), MATCH_SCRATCH);
   });
   const name = `lz4 frame, lines of ${lineBytes} bytes`;
   return [

@@ -16,7 +16,7 @@ import type { SharedMemory } from '../ring/shared-memory.ts';
 import type { EncodeResult, EncodeTask } from './encode-task.ts';
 import { encodeFlags, RECORD_OVERHEAD_BYTES_MAX } from './encode-task.ts';
 import type { Kernel } from './kernel.ts';
-import { encodeInfo, MATCH_TABLE_BYTES } from './kernel.ts';
+import { encodeInfo, MATCH_SCRATCH_BYTES } from './kernel.ts';
 
 /** So much is encoded at a time: what is not compressed is summed while it is in the nearest cache. */
 const PIECE_BYTES = 128 * 1024;
@@ -53,13 +53,13 @@ export class ChunkEncoder {
   readonly #memory: SharedMemory;
   readonly #compressor: Compressor;
   readonly #infoAddress: number;
-  readonly #tableAddress: number;
+  readonly #matchAddress: number;
   readonly #rawAddress: number;
   readonly #rawBytesMax: number;
   /** Payload over compressed payload, of late. */
   #ratio = Number.POSITIVE_INFINITY;
 
-  /** @param scratch as in `ring/memory-layout`: an info block, the table of matches, and room for records before compression */
+  /** @param scratch as in `ring/memory-layout`: an info block, what the search for matches needs, and room for records before compression */
   constructor(
     kernel: Kernel,
     memory: SharedMemory,
@@ -70,8 +70,8 @@ export class ChunkEncoder {
     this.#memory = memory;
     this.#compressor = compressor;
     this.#infoAddress = scratch.address;
-    this.#tableAddress = scratch.address + GUARD_BYTES;
-    this.#rawAddress = this.#tableAddress + MATCH_TABLE_BYTES;
+    this.#matchAddress = scratch.address + GUARD_BYTES;
+    this.#rawAddress = this.#matchAddress + MATCH_SCRATCH_BYTES;
     this.#rawBytesMax = scratch.address + scratch.bytes - GUARD_BYTES - this.#rawAddress;
     assert(this.#rawBytesMax > PROBE_BYTES, 'scratch holds more than its tables');
   }
@@ -185,7 +185,7 @@ export class ChunkEncoder {
     const inKernel = kernelCodecs.get(task.codec);
     if (inKernel !== undefined) {
       const payloadEnd = payload + payloadMax;
-      const table = this.#tableAddress;
+      const table = this.#matchAddress;
       const written = this.#kernel[inKernel](rawAddress, payloadBytes, payload, payloadEnd, table);
       return written === 0 ? undefined : written;
     }

@@ -7,8 +7,8 @@ import { Bug } from '../shared/assert.ts';
 import { SetupError } from '../shared/errors.ts';
 import type {} from '../shared/web-assembly.d.ts';
 
-/** Scratch of the LZ4 and Snappy functions: their hash table. */
-export const MATCH_TABLE_BYTES = 16 * 1024;
+/** Scratch of the LZ4 and Snappy functions: of each of two blocks a hash table, and what it is compressed to. */
+export const MATCH_SCRATCH_BYTES = 214 * 1024;
 
 /** Four u32 that `encodeLines` leaves behind, by their offsets. */
 export const encodeInfo = {
@@ -25,7 +25,7 @@ export type KernelVariant = 'release' | 'debug';
 /**
  * Compresses from `source` to `target`, writes nothing beyond `targetEnd`, reads up to 31 bytes beyond the source.
  *
- * @param table `MATCH_TABLE_BYTES` of scratch
+ * @param table `MATCH_SCRATCH_BYTES` of scratch
  * @returns bytes written; 0 when there is no room
  */
 export type Compress = (
@@ -60,9 +60,6 @@ export interface Kernel {
     flags: number,
     info: number,
   ): number;
-
-  /** One LZ4 block of at most 64 KB; 0 also when it would not shrink. */
-  readonly lz4Block: Compress;
 
   /** A whole LZ4 frame of independent 64 KB blocks, as Kafka's Java client writes it. */
   readonly lz4Frame: Compress;

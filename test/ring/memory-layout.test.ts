@@ -30,7 +30,7 @@ for (const workers of [0, 1, 2, 4, 16]) {
     }
     assert.equal(end, totalBytes);
     assert.equal(arena.address % PAGE_BYTES, 0);
-    assert.ok(arena.bytes > totalBytes - KERNEL_BYTES - (workers + 1) * 2.1 * MEGABYTE);
+    assert.ok(arena.bytes > totalBytes - KERNEL_BYTES - (workers + 1) * 2.25 * MEGABYTE);
   });
 }
 

@@ -3,6 +3,6 @@
 
 export { copy, fill } from './copy';
 export { encodeLines } from './lines';
-export { lz4Block, lz4Frame } from './lz4';
+export { lz4Frame } from './lz4';
 export { murmur2 } from './murmur2';
 export { snappyBlock } from './snappy';

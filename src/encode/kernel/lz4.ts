@@ -6,15 +6,15 @@
 // A block that would not shrink is stored raw, with the high bit of its size set.
 
 import { copy } from './copy';
-import { copyLiterals, hashOf, matchEnd, prepareTable, SKIP_TRIGGER } from './match';
+import { compress, copyLiterals, Lane, MATCH_MIN } from './lanes';
 
-const BLOCK_BYTES: usize = 65536;
 const STORED_RAW: u32 = 0x80000000;
 
-/** The format's own rules: the last 5 bytes are literals, the last match begins 12 bytes before the end or earlier. */
+/** In front of each block. */
+const SIZE_BYTES: usize = 4;
+
+/** The format's rule: the last 5 bytes of a block are literals. */
 const LAST_LITERALS: usize = 5;
-const MATCH_FIND_LIMIT: usize = 12;
-const MATCH_MIN: usize = 4;
 
 /** The rest of a length that does not fit into its half of the token: 255 as often as it goes, then what is left. */
 function putLength(at: usize, length: u32): usize {
@@ -26,135 +26,72 @@ function putLength(at: usize, length: u32): usize {
   return at + 1;
 }
 
-/**
- * Compresses one block of at most 64 KB from `source` to `target`. Reads up to 31 bytes beyond it, writes nothing beyond
- * `targetEnd`.
- * `table` is MATCH_TABLE_BYTES of scratch.
- *
- * @returns bytes written; 0 when the block would not shrink or there is no room for it
- */
-export function lz4Block(source: usize, length: usize, target: usize, targetEnd: usize, table: usize): usize {
-  assert(length <= BLOCK_BYTES);
-  const shift = prepareTable(table, length);
-  const end = source + length;
-  let anchor = source;
-  let out = target;
-
-  if (length > MATCH_FIND_LIMIT) {
-    const searchEnd = end - MATCH_FIND_LIMIT;
-    const matchLimit = end - LAST_LITERALS;
-    let at = source + 1;
-    let hash = hashOf(at, shift);
-    for (;;) {
-      // Search. Slots of the table are offsets into the block; an empty one says 0, and that is as good a candidate as any.
-      let match: usize;
-      let next = at;
-      let tries: u32 = 1 << SKIP_TRIGGER;
-      let found = true;
-      do {
-        at = next;
-        next += tries++ >> SKIP_TRIGGER;
-        if (next > searchEnd) {
-          found = false;
-          break;
-        }
-        const slot = table + (hash << 1);
-        match = source + load<u16>(slot);
-        hash = hashOf(next, shift);
-        store<u16>(slot, <u32>(at - source));
-      } while (load<u32>(match) != load<u32>(at));
-      if (!found) break;
-
-      while (at > anchor && match > source && load<u8>(at - 1) == load<u8>(match - 1)) {
-        at--;
-        match--;
-      }
-
-      const literals = <u32>(at - anchor);
-      // Token, lengths, offset, and up to 15 bytes of overrun of the literals.
-      if (out + literals + (literals >> 7) + 32 > targetEnd) return 0;
-      let token = out++;
-      let tokenValue = literals << 4;
-      if (literals >= 15) {
-        tokenValue = 15 << 4;
-        out = putLength(out, literals - 15);
-      }
-      out = copyLiterals(anchor, out, literals);
-
-      for (;;) {
-        store<u16>(out, <u32>(at - match));
-        out += 2;
-        const next = matchEnd(at + MATCH_MIN, match + MATCH_MIN, matchLimit);
-        let matched = <u32>(next - at - MATCH_MIN);
-        at = next;
-        if (matched < 15) {
-          store<u8>(token, tokenValue | matched);
-        } else {
-          if (out + (matched >> 7) + 32 > targetEnd) return 0;
-          store<u8>(token, tokenValue | 15);
-          out = putLength(out, matched - 15);
-        }
-        anchor = at;
-        if (at > searchEnd) break;
-
-        const slot = table + (hashOf(at, shift) << 1);
-        match = source + load<u16>(slot);
-        store<u16>(slot, <u32>(at - source));
-        if (load<u32>(match) != load<u32>(at)) break;
-        // A match right behind a match: a token without literals.
-        if (out + 32 > targetEnd) return 0;
-        token = out++;
-        tokenValue = 0;
-      }
-      if (at > searchEnd) break;
-      at++;
-      hash = hashOf(at, shift);
+// @ts-ignore: decorator
+@unmanaged
+class Lz4Lane extends Lane {
+  // @ts-ignore: decorator
+  @inline
+  put(at: usize, match: usize, end: usize): void {
+    const literals = <u32>(at - this.anchor);
+    const matched = <u32>(end - at - MATCH_MIN);
+    let out = this.out;
+    if (literals < 15) {
+      store<u8>(out, (literals << 4) | min(matched, 15));
+      v128.store(out, v128.load(this.anchor), 1);
+      out += 1 + literals;
+    } else {
+      store<u8>(out, (15 << 4) | min(matched, 15));
+      out = copyLiterals(this.anchor, putLength(out + 1, literals - 15), literals);
     }
+    store<u16>(out, <u32>(at - match));
+    if (matched < 15 + 255) {
+      // The byte that a longer match needs is written in any case.
+      store<u8>(out, matched - 15, 2);
+      out += 2 + <usize>(matched >= 15);
+    } else {
+      out = putLength(out + 2, matched - 15);
+    }
+    this.out = out;
   }
 
-  const literals = <u32>(end - anchor);
-  if (out + literals + literals / 255 + 2 > targetEnd) return 0;
-  if (literals >= 15) {
-    store<u8>(out, 15 << 4);
-    out = putLength(out + 1, literals - 15);
-  } else {
-    store<u8>(out++, literals << 4);
+  finish(target: usize, targetEnd: usize): usize {
+    const sourceBytes = this.sourceEnd - this.source;
+    const bodyBytes = this.putLast() - this.body;
+    const isShorter = bodyBytes < sourceBytes;
+    const bytes = isShorter ? bodyBytes : sourceBytes;
+    if (target + SIZE_BYTES + bytes > targetEnd) return 0;
+    store<u32>(target, isShorter ? <u32>bytes : <u32>bytes | STORED_RAW);
+    copy(isShorter ? this.body : this.source, target + SIZE_BYTES, bytes);
+    return target + SIZE_BYTES + bytes;
   }
-  copy(anchor, out, literals);
-  out += literals;
-  assert(out <= targetEnd);
-  return out - target < length ? out - target : 0;
+
+  /** What no match covers at the end of the block. */
+  private putLast(): usize {
+    const literals = <u32>(this.sourceEnd - this.anchor);
+    let out = this.out;
+    if (literals >= 15) {
+      store<u8>(out, 15 << 4);
+      out = putLength(out + 1, literals - 15);
+    } else {
+      store<u8>(out++, literals << 4);
+    }
+    copy(this.anchor, out, literals);
+    return out + literals;
+  }
 }
 
 /**
- * Compresses `length` bytes from `source` to one LZ4 frame at `target`. Writes nothing beyond `targetEnd`.
- * `table` is MATCH_TABLE_BYTES of scratch.
+ * Compresses `length` bytes from `source` to one LZ4 frame at `target`. Reads up to 31 bytes beyond the source, writes nothing
+ * beyond `targetEnd`. `scratch` is MATCH_SCRATCH_BYTES.
  *
  * @returns bytes of the frame; 0 when there is no room for it
  */
-export function lz4Frame(source: usize, length: usize, target: usize, targetEnd: usize, table: usize): usize {
+export function lz4Frame(source: usize, length: usize, target: usize, targetEnd: usize, scratch: usize): usize {
   if (target + 11 > targetEnd) return 0;
   store<u32>(target, 0x184d2204);
   store<u32>(target, 0x824060, 4);
-  let out = target + 7;
-  const end = source + length;
-  while (source < end) {
-    const blockBytes = min(end - source, BLOCK_BYTES);
-    // The block's own size and the end mark.
-    if (out + 8 > targetEnd) return 0;
-    const bodyEnd = targetEnd - 4;
-    const written = lz4Block(source, blockBytes, out + 4, bodyEnd, table);
-    if (written != 0) {
-      store<u32>(out, <u32>written);
-      out += 4 + written;
-    } else {
-      if (out + 4 + blockBytes > bodyEnd) return 0;
-      store<u32>(out, <u32>blockBytes | STORED_RAW);
-      copy(source, out + 4, blockBytes);
-      out += 4 + blockBytes;
-    }
-    source += blockBytes;
-  }
-  store<u32>(out, 0);
-  return out + 4 - target;
+  const end = compress<Lz4Lane>(source, length, LAST_LITERALS, target + 7, targetEnd - 4, scratch);
+  if (end == 0) return 0;
+  store<u32>(end, 0);
+  return end + 4 - target;
 }
