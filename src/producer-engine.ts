@@ -122,6 +122,11 @@ export class ProducerEngine {
     };
   }
 
+  /** What the cluster calls this producer in its metrics; undefined when that is not known within `timeoutMs`. */
+  clientInstanceId(timeoutMs: number): Promise<string | undefined> {
+    return this.#sender.clientInstanceId(timeoutMs);
+  }
+
   /** Resolves when every record appended before is settled. */
   async flush(): Promise<void> {
     await this.handOver();

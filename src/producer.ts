@@ -16,6 +16,7 @@ import {
 import type { kafkaKeys } from '../config/kafka-keys.ts';
 import type { libraryKeys } from '../config/library-keys.ts';
 import { ProducerEngine } from './producer-engine.ts';
+import { awaitClientInstanceId } from './producer/client-instance-id.ts';
 import { RecordIntake } from './producer/record-intake.ts';
 import { IllegalStateError, KafkaError } from './producer/errors.ts';
 import type { InterceptorFault } from './producer/interceptors.ts';
@@ -72,6 +73,7 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
   readonly #intake: RecordIntake<K, V>;
   readonly #transactions: Transactions | undefined;
   readonly #starting: Promise<ProducerEngine | undefined>;
+  readonly #pushesMetrics: boolean;
   #engine: ProducerEngine | undefined;
   #fatal: KafkaError | undefined;
   /** Why no broker can be reached, as long as none can. */
@@ -82,7 +84,8 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
   constructor(config: ProducerConfig<K, V>) {
     const { own, shared } = apart<K, V>(config);
     const engineConfig = readProducerConfig(shared);
-    const { transactionalId, maxBlockMs } = engineConfig.kafka;
+    const { transactionalId, maxBlockMs, enableMetricsPush } = engineConfig.kafka;
+    this.#pushesMetrics = enableMetricsPush;
     this.#transactions =
       transactionalId === undefined ? undefined : this.#createTransactions(maxBlockMs);
     this.#intake = new RecordIntake<K, V>({
@@ -250,6 +253,15 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
   /** Partitions of a topic, from 0. Waits for at most max.block.ms until the topic is known. @throws {KafkaError} */
   async partitionsFor(topic: string): Promise<number> {
     return await this.#intake.partitionsFor(topic);
+  }
+
+  /**
+   * What the cluster calls this producer in the metrics that it pushes (KIP-714), as Kafka writes UUIDs. Waits until a broker has said so.
+   *
+   * @throws {KafkaError} as a rejection: a TimeoutError after `timeoutMs`, as where no broker takes metrics; IllegalStateError without enable.metrics.push
+   */
+  async clientInstanceId(timeoutMs: number): Promise<string> {
+    return await awaitClientInstanceId(this.#starting, this.#pushesMetrics, timeoutMs);
   }
 
   metrics(): ProducerMetrics {

@@ -7,6 +7,7 @@ import { errors, type KafkaError } from '../kafka/errors.ts';
 import { getTelemetrySubscriptions } from '../kafka/messages/71-get-telemetry-subscriptions.ts';
 import { pushTelemetry } from '../kafka/messages/72-push-telemetry.ts';
 import { encodeMetrics, type Measurement } from '../kafka/otlp.ts';
+import { ZERO_UUID } from '../kafka/wire.ts';
 import { present } from '../shared/assert.ts';
 import type { BrokerChannel } from './broker-channel.ts';
 import {
@@ -46,6 +47,8 @@ export class MetricsPusher {
   #question = 0;
   /** Of the push under way: its figures count as told. */
   #taken: () => void = () => undefined;
+  /** Of calls of `clientInstanceId`. */
+  readonly #awaitingId = new Set<() => void>();
 
   constructor(options: MetricsPusherOptions) {
     const { nowMs, wallMs, random } = options;
@@ -72,6 +75,25 @@ export class MetricsPusher {
     return isSubscribed(this.#state);
   }
 
+  /** What the cluster calls this client. Undefined when no broker has said so within `timeoutMs`, or none will. */
+  async clientInstanceId(timeoutMs: number): Promise<string | undefined> {
+    if (this.#state.clientInstanceId === ZERO_UUID && this.#state.phase !== 'off') {
+      const { nowMs } = this.#options;
+      await new Promise<void>((resolve) => {
+        const done = (): void => {
+          patience.stop();
+          this.#awaitingId.delete(done);
+          resolve();
+        };
+        const patience = new WakeTimer(nowMs, done);
+        patience.set(nowMs() + timeoutMs);
+        this.#awaitingId.add(done);
+      });
+    }
+    const { clientInstanceId } = this.#state;
+    return clientInstanceId === ZERO_UUID ? undefined : clientInstanceId;
+  }
+
   /** Pushes a last time, if anything was subscribed to. Resolves when it is answered, or can no more be, or `timeoutMs` have passed. */
   async finish(timeoutMs: number): Promise<void> {
     const channel = this.#pick();
@@ -93,6 +115,7 @@ export class MetricsPusher {
     this.#state.phase = 'off';
     this.#timer.stop();
     this.#lateness.stop();
+    this.#tellId();
   }
 
   #pick(): BrokerChannel | undefined {
@@ -184,7 +207,15 @@ export class MetricsPusher {
   #end(refused: KafkaError | undefined): void {
     this.#lateness.set(Infinity);
     if (refused !== undefined) this.#options.onRefused(refused);
+    this.#tellId();
     this.look();
+  }
+
+  /** Whoever waits for the id has it, or waits in vain. */
+  #tellId(): void {
+    const { clientInstanceId, phase } = this.#state;
+    if (clientInstanceId === ZERO_UUID && phase !== 'off') return;
+    for (const done of this.#awaitingId) done();
   }
 
   #lose(question: number): void {

@@ -221,6 +221,11 @@ export class KafkaSender<Ranges = unknown> {
     return this.#state.transactions?.phase;
   }
 
+  /** What the cluster calls this client in the metrics that it pushes; undefined when that is not known within `timeoutMs`. */
+  clientInstanceId(timeoutMs: number): Promise<string | undefined> {
+    return this.#pusher?.clientInstanceId(timeoutMs) ?? Promise.resolve(undefined);
+  }
+
   /** Sends what is there, gives up the rest after `timeoutMs` (Infinity: never), and ends all connections. */
   close(timeoutMs: number): Promise<CloseResult> {
     this.#closing ??= this.#close(timeoutMs);

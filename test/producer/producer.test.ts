@@ -265,6 +265,23 @@ test('partitionsFor waits until the topic is known', async (t) => {
   assert.equal(await producer.partitionsFor('logs'), 7);
 });
 
+test('no client instance id from brokers that take no metrics, without enable.metrics.push, or for a negative time', async (t) => {
+  const cluster = await oneTopic(t, 1);
+  const producer = newProducer(t, cluster);
+  await assert.rejects(producer.clientInstanceId(50), (error: unknown) => {
+    assert.ok(error instanceof TimeoutError);
+    return /within 50 ms; those that have a receiver of client metrics do/.test(error.message);
+  });
+  const wrong = { name: 'IllegalArgumentError', message: /0 ms or more, not for (-1|NaN)/ };
+  await assert.rejects(producer.clientInstanceId(-1), wrong);
+  await assert.rejects(producer.clientInstanceId(NaN), wrong);
+  const silent = newProducer(t, cluster, { 'enable.metrics.push': false });
+  await assert.rejects(silent.clientInstanceId(50), {
+    name: 'IllegalStateError',
+    message: /enable\.metrics\.push, which is false/,
+  });
+});
+
 test('what is no record at all is refused as any bad record is, in every style', async (t) => {
   const producer = newProducer(t, await oneTopic(t, 1));
   const failed: KafkaError[] = [];

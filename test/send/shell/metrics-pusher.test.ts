@@ -231,3 +231,30 @@ test('no answer within request.timeout.ms: the question is asked again later, of
   assert.ok(asked > before, 'the wait was drawn: the question counts as lost');
   assert.equal(pusher.isSubscribed, false);
 });
+
+test('who asks for the id of the client has it as soon as a broker has given it, and at once from then on', async (t) => {
+  const { pusher } = await scene(t, { subscription: { requestedMetrics: [] } });
+  const early = [pusher.clientInstanceId(10_000), pusher.clientInstanceId(Infinity)];
+  pusher.look();
+  assert.deepEqual(await Promise.all(early), [SOME_ID, SOME_ID]);
+  assert.equal(await pusher.clientInstanceId(0), SOME_ID);
+  pusher.stop();
+  assert.equal(await pusher.clientInstanceId(0), SOME_ID);
+});
+
+test('there is no id in time from a broker that is silent, and none at all from one that takes no metrics', async (t) => {
+  const { pusher } = await scene(t, { subscription: {}, mute: 'always' });
+  pusher.look();
+  const beganMs = performance.now();
+  assert.equal(await pusher.clientInstanceId(50), undefined);
+  assert.ok(performance.now() - beganMs >= 49);
+  const late = pusher.clientInstanceId(Infinity);
+  pusher.stop();
+  assert.equal(await late, undefined);
+
+  const refusing = await scene(t, { subscription: { errorCode: errors.INVALID_REQUEST.code } });
+  const refused = refusing.pusher.clientInstanceId(Infinity);
+  refusing.pusher.look();
+  assert.equal(await refused, undefined);
+  assert.deepEqual(refusing.refused, [errors.INVALID_REQUEST]);
+});
