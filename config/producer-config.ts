@@ -1,5 +1,5 @@
 /** Reads the settings of a library producer: Kafka's keys, checked against the same table and rules as the daemon's. */
-import { ConfigError } from '../src/shared/errors.ts';
+import { ConfigError, type ConfigFault } from '../src/shared/errors.ts';
 import { checkSettings } from './check-settings.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import { libraryKeys, type LibraryConfig } from './library-keys.ts';
@@ -28,14 +28,27 @@ const section = {
 
 /**
  * @param settings Kafka's names, and `workers`
+ * @param others faults that were found before
  * @throws {ConfigError} with every fault
  */
-export function readProducerConfig(settings: Readonly<Record<string, SettingValue>>): EngineConfig {
+export function readProducerConfig(
+  settings: Readonly<Record<string, SettingValue>>,
+  others: readonly ConfigFault[] = [],
+): EngineConfig {
+  const wrong = [...others];
   const entries = new Map<string, PlacedEntry>();
   const own = new Map<string, PlacedEntry>();
   for (const [name, value] of Object.entries(settings)) {
     if (value === undefined) continue;
-    const text = Array.isArray(value) ? value.join(',') : String(value);
+    const text = textOf(value);
+    if (text === undefined) {
+      wrong.push({
+        place: PLACE,
+        problem: `${name} is ${shown(value)}`,
+        fix: 'write a value, or leave it out',
+      });
+      continue;
+    }
     const node = { kind: 'scalar', place: PLACE, folder: process.cwd(), text } as const;
     (name === 'workers' ? own : entries).set(name, { place: PLACE, node });
   }
@@ -45,8 +58,9 @@ export function readProducerConfig(settings: Readonly<Record<string, SettingValu
     place: PLACE,
     entries: own,
   });
-  if (faults.length > 0) {
-    throw new ConfigError(faults.map((one) => ({ ...one, problem: asWritten(one.problem) })));
+  if (faults.length > 0 || wrong.length > 0) {
+    const written = faults.map((one) => ({ ...one, problem: asWritten(one.problem) }));
+    throw new ConfigError([...wrong, ...written]);
   }
   const { workers, kafka } = draft;
   // All keys of the section have been read.
@@ -55,6 +69,18 @@ export function readProducerConfig(settings: Readonly<Record<string, SettingValu
     kafka: kafka as EngineConfig['kafka'],
     notes: notes.map(asWritten),
   });
+}
+
+function shown(value: unknown): string {
+  return value === null ? 'null' : 'no text, number or list of texts';
+}
+
+/** As a file would have it; undefined for what no file can have. Callers without types give anything. */
+function textOf(value: unknown): string | undefined {
+  if (typeof value === 'string' || typeof value === 'boolean') return String(value);
+  if (typeof value === 'number' || typeof value === 'bigint') return String(value);
+  const isList = Array.isArray(value) && value.every((one) => typeof one === 'string');
+  return isList ? value.join(',') : undefined;
 }
 
 /** The section that the daemon's file has around Kafka's keys is not there for a program. */

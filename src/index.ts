@@ -1,11 +1,5 @@
 /** What `import … from 'millrace'` gives: the producer and all that is needed to use it. */
-export {
-  Producer,
-  type ProducerConfig,
-  type ProducerEvents,
-  type ProducerMetrics,
-  type ProducerNotice,
-} from './producer.ts';
+export { Producer, type ProducerConfig, type ProducerMetrics } from './producer.ts';
 export * from './producer/errors.ts';
 export type { InterceptorFault, ProducerInterceptor } from './producer/interceptors.ts';
 export {
@@ -30,3 +24,4 @@ export type {
 } from './producer/transaction-offsets.ts';
 export { serializers, type Serializer, type TypeOf } from './producer/serializers.ts';
 export { ConfigError, SetupError, type ConfigFault } from './shared/errors.ts';
+export type { ProducerEvents, ProducerNotice } from './producer/producer-events.ts';

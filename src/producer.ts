@@ -6,7 +6,6 @@
  *     const { partition, offset } = await producer.send({ topic: 'logs', value: 'hello' });
  *     await producer.close();
  */
-import { EventEmitter } from 'node:events';
 import type { Writable } from 'node:stream';
 import {
   readProducerConfig,
@@ -18,11 +17,16 @@ import type { libraryKeys } from '../config/library-keys.ts';
 import { ProducerEngine } from './producer-engine.ts';
 import { awaitClientInstanceId } from './producer/client-instance-id.ts';
 import { RecordIntake } from './producer/record-intake.ts';
-import { IllegalStateError, KafkaError } from './producer/errors.ts';
-import type { InterceptorFault } from './producer/interceptors.ts';
+import { IllegalArgumentError, IllegalStateError, KafkaError } from './producer/errors.ts';
 import { kafkaError } from './producer/outcome-error.ts';
+import {
+  EventListeners,
+  type EventListener,
+  type ProducerEvents,
+  type ProducerNotice,
+} from './producer/producer-events.ts';
 import { apart, type ProducerOwnSettings } from './producer/producer-config.ts';
-import type { ProducerRecord, RecordMetadata } from './producer/record.ts';
+import { kindOf, type ProducerRecord, type RecordMetadata } from './producer/record.ts';
 import type { DeliveryCallback } from './producer/record-delivery.ts';
 import { recordWritable, type WritableOptions } from './producer/record-writable.ts';
 import type {
@@ -44,32 +48,12 @@ export type ProducerConfig<K, V> = KafkaSettings &
     readonly workers?: number | undefined;
   };
 
-/** Something happened that an operator wants to know: brokers that cannot be reached, a topic that is missing. */
-export interface ProducerNotice {
-  readonly level: 'info' | 'warn' | 'error';
-  /** Stable, and meant for searching: `brokersUnreachable`. */
-  readonly code: string;
-  readonly message: string;
-  readonly fields: LineFields;
-}
-
-/** Events of a producer. None has to be listened to. */
-export interface ProducerEvents {
-  notice: [ProducerNotice];
-  /** A record failed; its promise or callback says so too. */
-  recordFailed: [KafkaError];
-  interceptorFailed: [InterceptorFault];
-  /** It has stopped for good: every record has failed, or will. Make another one. */
-  fatal: [KafkaError];
-  closed: [];
-}
-
 /** Figures of a producer, as they are now; docs/PRODUCER.md says what each is. Counts begin with it. */
 export type ProducerMetrics = Readonly<Record<ProducerMetricName, number>>;
 
 /** Records into Kafka, as many as there is memory for at once. One is enough for a process. */
 export class Producer<K = string | Uint8Array, V = string | Uint8Array> implements AsyncDisposable {
-  readonly #events = new EventEmitter();
+  readonly #events = new EventListeners();
   readonly #intake: RecordIntake<K, V>;
   readonly #transactions: Transactions | undefined;
   readonly #starting: Promise<ProducerEngine | undefined>;
@@ -82,8 +66,7 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
 
   /** Begins to connect. Brokers that cannot be reached are waited for: the event `notice` says so. @throws {ConfigError} with every fault */
   constructor(config: ProducerConfig<K, V>) {
-    const { own, shared } = apart<K, V>(config);
-    const engineConfig = readProducerConfig(shared);
+    const { own, shared: engineConfig } = apart<K, V, EngineConfig>(config, readProducerConfig);
     const { transactionalId, maxBlockMs, enableMetricsPush } = engineConfig.kafka;
     this.#pushesMetrics = enableMetricsPush;
     this.#transactions =
@@ -97,27 +80,21 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
       unreachable: () => this.#unreachable,
       onFailed: (error) => {
         this.#transactions?.recordFailed(error);
-        this.#emit('recordFailed', error);
+        this.#events.tell('recordFailed', error);
       },
-      onInterceptorFault: (fault) => this.#emit('interceptorFailed', fault),
+      onInterceptorFault: (fault) => this.#events.tell('interceptorFailed', fault),
     });
     this.#starting = this.#start(engineConfig);
   }
 
   /** Calls `listener` at each event of the name, until `off`. */
-  on<Name extends keyof ProducerEvents>(
-    name: Name,
-    listener: (...event: ProducerEvents[Name]) => void,
-  ): this {
-    this.#events.on(name, listener as (...event: unknown[]) => void);
+  on<Name extends keyof ProducerEvents>(name: Name, listener: EventListener<Name>): this {
+    this.#events.add(name, listener);
     return this;
   }
 
-  off<Name extends keyof ProducerEvents>(
-    name: Name,
-    listener: (...event: ProducerEvents[Name]) => void,
-  ): this {
-    this.#events.off(name, listener as (...event: unknown[]) => void);
+  off<Name extends keyof ProducerEvents>(name: Name, listener: EventListener<Name>): this {
+    this.#events.remove(name, listener);
     return this;
   }
 
@@ -135,6 +112,11 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
     callback?: DeliveryCallback | null,
   ): Promise<RecordMetadata> | void {
     if (callback !== undefined) {
+      if (callback !== null && typeof callback !== 'function') {
+        throw new IllegalArgumentError(
+          `send: the callback is a function or null, not ${kindOf(callback)}`,
+        );
+      }
       this.#intake.take(record, callback);
       return;
     }
@@ -153,11 +135,14 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
    * Sends all, in their order. Those without a timestamp get that of the call. The promise is kept when all are acknowledged, and rejected with
    * the first failure when all have their end.
    */
-  async sendAll(records: Iterable<ProducerRecord<K, V>>): Promise<RecordMetadata[]> {
+  sendAll(records: Iterable<ProducerRecord<K, V>>): Promise<RecordMetadata[]> {
     // One promise for all of them: a promise for each would cost more than the record does.
-    const { failure, ends } = await this.#intake.takeAll(records);
-    if (failure !== undefined) throw failure;
-    return ends;
+    const sent = this.#intake.takeAll(records).then(({ failure, ends }) => {
+      if (failure !== undefined) throw failure;
+      return ends;
+    });
+    sent.catch(ignore);
+    return sent;
   }
 
   /**
@@ -165,7 +150,13 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
    *
    * @throws {KafkaError} the first failure; then nothing more is read
    */
-  async sendFrom(records: AsyncIterable<ProducerRecord<K, V>>): Promise<number> {
+  sendFrom(records: AsyncIterable<ProducerRecord<K, V>>): Promise<number> {
+    const sent = this.#sendFrom(records);
+    sent.catch(ignore);
+    return sent;
+  }
+
+  async #sendFrom(records: AsyncIterable<ProducerRecord<K, V>>): Promise<number> {
     let count = 0;
     let failure: KafkaError | undefined;
     for await (const record of records) {
@@ -285,8 +276,16 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
    * Takes no more records, sends what is there, and ends all threads and connections. An open transaction is aborted.
    *
    * @param timeoutMs what is not delivered by then fails with fate `possiblyWritten` or `notSent`. Default: no limit but delivery.timeout.ms
+   * @throws {IllegalArgumentError} as a rejection, when it is less than 0 or no number
    */
   close(timeoutMs = Infinity): Promise<void> {
+    // Callers without types give anything.
+    if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0)) {
+      const given = kindOf(timeoutMs);
+      return Promise.reject(
+        new IllegalArgumentError(`close: the timeout is a number from 0, in ms, not ${given}`),
+      );
+    }
     this.#closing ??= this.#close(timeoutMs);
     return this.#closing;
   }
@@ -308,7 +307,7 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
     await Promise.race([this.#transactions?.handedOver(), lateness(left())]);
     await this.#engine?.close(left());
     await this.#intake.closeInterceptors();
-    this.#emit('closed');
+    this.#events.tell('closed');
   }
 
   #createTransactions(maxBlockMs: number): Transactions {
@@ -333,7 +332,7 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
   async #start(config: EngineConfig): Promise<ProducerEngine | undefined> {
     const stop = (error: KafkaError): void => {
       this.#fatal ??= error;
-      this.#emit('fatal', error);
+      this.#events.tell('fatal', error);
       this.#intake.changed();
     };
     try {
@@ -363,10 +362,6 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
     return this.#engine;
   }
 
-  #emit<Name extends keyof ProducerEvents>(name: Name, ...event: ProducerEvents[Name]): void {
-    this.#events.emit(name, ...event);
-  }
-
   #telemetry(): Telemetry {
     const say =
       (level: ProducerNotice['level']): Telemetry['info'] =>
@@ -382,7 +377,7 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
   #notice(level: ProducerNotice['level'], code: string, message: string, fields: LineFields): void {
     if (code === 'brokersUnreachable') this.#unreachable = message;
     if (code === 'brokersReachable') this.#unreachable = undefined;
-    this.#emit('notice', { level, code, message, fields });
+    this.#events.tell('notice', { level, code, message, fields });
   }
 }
 
@@ -391,6 +386,7 @@ function ignore(): void {
 }
 
 function lateness(timeoutMs: number): Promise<void> {
-  if (timeoutMs === Infinity) return new Promise(ignore);
+  // Longer than a timer can be is for ever.
+  if (timeoutMs >= 2 ** 31) return new Promise(ignore);
   return new Promise((resolve) => setTimeout(resolve, timeoutMs).unref());
 }

@@ -7,6 +7,10 @@ export class InOrder {
     return this.#queue.length === 0;
   }
 
+  get length(): number {
+    return this.#queue.length;
+  }
+
   /**
    * @param ready undefined: at once, if nothing before it waits. Must not reject
    * @param begin must not throw

@@ -15,15 +15,16 @@ export function exhaustedError(topic: string, maxBlockRecords: number): BufferEx
 export function lateError(
   topic: string,
   partition: number | undefined,
-  reason: 'noTopic' | 'noRoom',
+  reason: 'noTopic' | 'noPartition' | 'noRoom',
   known: {
     readonly problem: TopicView['problem'];
+    readonly partitionCount: number | undefined;
     /** Why no broker can be reached. */
     readonly unreachable: string | undefined;
     readonly maxBlockMs: number;
   },
 ): KafkaError {
-  const { problem, unreachable, maxBlockMs } = known;
+  const { problem, partitionCount, unreachable, maxBlockMs } = known;
   const about = { topic, partition, fate: 'notSent' } as const;
   const waited = `within max.block.ms=${maxBlockMs}`;
   if (reason === 'noRoom') {
@@ -32,14 +33,26 @@ export function lateError(
       about,
     );
   }
+  if (reason === 'noPartition') {
+    const there =
+      partitionCount === 1 ? 'partition 0 alone' : `partitions 0 to ${(partitionCount ?? 0) - 1}`;
+    return new TimeoutError(
+      `${topic}: it has ${there}, and partition ${partition} did not come ${waited}`,
+      about,
+    );
+  }
   const what =
-    problem === 'missing'
-      ? 'the topic does not exist'
-      : partition === undefined
-        ? 'no broker said anything of the topic'
-        : `no broker said anything of partition ${partition}`;
+    problem === 'missing' ? 'the topic does not exist' : 'no broker said anything of the topic';
   const why = unreachable === undefined ? '' : `: ${unreachable}`;
   return new TimeoutError(`${topic}: ${what} ${waited}${why}`, about);
+}
+
+/** A serializer has not answered within max.block.ms. */
+export function slowError(topic: string, maxBlockMs: number): TimeoutError {
+  return new TimeoutError(
+    `${topic}: the serializer did not answer within max.block.ms=${maxBlockMs}`,
+    { topic, fate: 'notSent' },
+  );
 }
 
 export function closedError(): IllegalStateError {

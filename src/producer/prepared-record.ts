@@ -1,5 +1,5 @@
 import type { PlacedRecord } from './open-batches.ts';
-import type { Headers, ProducerRecord } from './record.ts';
+import { ownRecord, type Headers, type ProducerRecord } from './record.ts';
 import type { RecordDelivery } from './record-delivery.ts';
 import type { Serialized } from './serializers.ts';
 import type { PermissionWait } from './topic-refusal.ts';
@@ -16,10 +16,10 @@ export interface RecordDoor<K, V> {
  * one object: there is one for each record.
  */
 export class PreparedRecord<K, V> implements Waiting, PlacedRecord, PermissionWait {
-  readonly record: ProducerRecord<K, V>;
+  record: ProducerRecord<K, V>;
   readonly topic: string;
-  readonly key: Serialized;
-  readonly value: Serialized;
+  key: Serialized;
+  value: Serialized;
   readonly headers: Headers;
   readonly timestampMs: number;
   readonly bytesMax: number;
@@ -28,6 +28,7 @@ export class PreparedRecord<K, V> implements Waiting, PlacedRecord, PermissionWa
   partition: number | undefined = undefined;
   deadlineMs = Infinity;
   lane: string | undefined = undefined;
+  order = 0;
   answersBefore: number | undefined = undefined;
   readonly #door: RecordDoor<K, V>;
 
@@ -50,6 +51,16 @@ export class PreparedRecord<K, V> implements Waiting, PlacedRecord, PermissionWa
     this.delivery = delivery;
   }
 
+  /** Copies all that the caller may change; a serializer may have given bytes that are the caller's. */
+  keep(): void {
+    this.record = ownRecord(this.record);
+    this.key = ownBytes(this.key);
+    this.value = ownBytes(this.value);
+    this.headers.forEach(([name, value], at) => {
+      this.headers[at] = [name, ownBytes(value)];
+    });
+  }
+
   attempt(): Attempt {
     return this.#door.attempt(this);
   }
@@ -57,4 +68,9 @@ export class PreparedRecord<K, V> implements Waiting, PlacedRecord, PermissionWa
   expire(reason: WaitEnd): void {
     this.#door.expire(this, reason);
   }
+}
+
+/** Text cannot change. */
+export function ownBytes(part: Serialized): Serialized {
+  return part === null || typeof part === 'string' ? part : Buffer.from(part);
 }

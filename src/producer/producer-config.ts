@@ -1,8 +1,13 @@
 /** What `new Producer` is told: Kafka's keys by Kafka's names, and the functions that stand where Java has classes. */
 import type { SettingValue } from '../../config/producer-config.ts';
+import type { ConfigFault } from '../shared/errors.ts';
 import type { Partitioner } from './partitioners.ts';
 import type { ProducerInterceptor } from './interceptors.ts';
-import type { Serializer, SerializerName } from './serializers.ts';
+import { kindOf } from './record.ts';
+import { serializers, type Serializer, type SerializerName } from './serializers.ts';
+
+const PLACE = 'new Producer';
+const SERIALIZER_FIX = `write one of ${Object.keys(serializers).join(', ')}, or a function`;
 
 /** Settings that are functions, or names of ours. */
 export interface ProducerOwnSettings<K, V> {
@@ -15,22 +20,71 @@ export interface ProducerOwnSettings<K, V> {
   readonly 'interceptor.classes'?: readonly ProducerInterceptor<K, V>[] | undefined;
 }
 
-const ownNames: Readonly<Record<keyof ProducerOwnSettings<unknown, unknown>, true>> = {
-  'key.serializer': true,
-  'value.serializer': true,
-  'partitioner.class': true,
-  'interceptor.classes': true,
+/** What each may be, and how it is said. */
+const ownRules: Readonly<
+  Record<
+    keyof ProducerOwnSettings<unknown, unknown>,
+    readonly [(value: unknown) => boolean, string]
+  >
+> = {
+  'key.serializer': [isSerializer, SERIALIZER_FIX],
+  'value.serializer': [isSerializer, SERIALIZER_FIX],
+  'partitioner.class': [
+    (value) => value === 'roundRobin' || typeof value === 'function',
+    "write 'roundRobin' or a function, or leave it out: that is Java's default",
+  ],
+  'interceptor.classes': [
+    isInterceptorList,
+    'write a list of objects with onSend, onAcknowledgement or close',
+  ],
 };
 
-/** Settings of the library alone, and those that go through the table of keys. */
-export function apart<K, V>(
+/**
+ * Settings of the library alone, and those that go through the table of keys.
+ *
+ * @throws {ConfigError} from `read`, with the faults of both
+ */
+export function apart<K, V, Config>(
   config: object,
-): {
-  readonly own: ProducerOwnSettings<K, V>;
-  readonly shared: Readonly<Record<string, SettingValue>>;
-} {
-  const entries = Object.entries(config);
-  const own = Object.fromEntries(entries.filter(([name]) => name in ownNames));
-  const shared = Object.fromEntries(entries.filter(([name]) => !(name in ownNames)));
-  return { own, shared };
+  read: (shared: Readonly<Record<string, SettingValue>>, faults: readonly ConfigFault[]) => Config,
+): { readonly own: ProducerOwnSettings<K, V>; readonly shared: Config } {
+  // Callers without types give anything.
+  const given: unknown = config;
+  const isRecord = typeof given === 'object' && given !== null && !Array.isArray(given);
+  const faults: ConfigFault[] = isRecord
+    ? []
+    : [
+        {
+          place: PLACE,
+          problem: `the configuration is ${kindOf(given)}`,
+          fix: "write { 'bootstrap.servers': 'host:port' }",
+        },
+      ];
+  const own: Record<string, unknown> = {};
+  const shared: Record<string, SettingValue> = {};
+  for (const [name, value] of Object.entries(isRecord ? config : {}) as [string, unknown][]) {
+    const rule = Object.hasOwn(ownRules, name)
+      ? ownRules[name as keyof typeof ownRules]
+      : undefined;
+    if (rule === undefined) shared[name] = value as SettingValue;
+    else if (value === undefined || rule[0](value)) own[name] = value;
+    else faults.push({ place: PLACE, problem: `${name} is ${kindOf(value)}`, fix: rule[1] });
+  }
+  return { own: own, shared: read(shared, faults) };
+}
+
+function isSerializer(value: unknown): boolean {
+  return (
+    typeof value === 'function' || (typeof value === 'string' && Object.hasOwn(serializers, value))
+  );
+}
+
+function isInterceptorList(value: unknown): boolean {
+  if (!Array.isArray(value)) return false;
+  const methods = ['onSend', 'onAcknowledgement', 'close'] as const;
+  return value.every((one: unknown) => {
+    if (typeof one !== 'object' || one === null) return false;
+    const interceptor = one as Readonly<Record<string, unknown>>;
+    return methods.every((name) => ['undefined', 'function'].includes(typeof interceptor[name]));
+  });
 }

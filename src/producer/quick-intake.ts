@@ -68,11 +68,14 @@ export class QuickIntake<K, V> {
     if (timestamp !== undefined && !isCount(timestamp)) return false;
     const known = engine.knownTopic(topic);
     if (known === undefined || known.partitionCount === 0) return false;
+    // Left out, not null: few mean a tombstone by it.
+    if (record.value === undefined) return false;
     const placed = this.#placed;
+    if (!this.#serialize(record, placed)) return false;
+    // After the serializers: one that calls toJSON may have another record sent meanwhile.
     placed.topic = topic;
     placed.timestampMs = timestampMs;
     this.#partitions.count = known.partitionCount;
-    if (!this.#serialize(record, placed)) return false;
     const { key, value } = placed;
     const chosen = this.#options.choose(record, key, value, this.#partitions);
     if (chosen >= known.partitionCount) return false;

@@ -2,6 +2,7 @@ import type { ProduceOutcome } from '../ack/produce-outcome.ts';
 import type { Delivery, WrittenRecord } from './delivery.ts';
 import type { KafkaError } from './errors.ts';
 import { errorOf } from './outcome-error.ts';
+import { callOwn } from './own-code.ts';
 import { failedMetadata, metadataOf, type Headers, type RecordMetadata } from './record.ts';
 
 /** What is told of the end of a record: exactly one of the two is null. */
@@ -61,12 +62,12 @@ export class RecordDelivery implements Delivery {
       serializedValueSize: this.#valueBytes,
     });
     this.#watch.acked(metadata, this.headers);
-    this.#callback?.(null, metadata);
+    if (this.#callback !== null) callOwn(this.#callback, null, metadata);
   }
 
   /** It was not sent, or was given up. */
   fail(error: KafkaError, partition?: number): void {
     this.#watch.failed(failedMetadata(this.topic, partition), error, this.headers);
-    this.#callback?.(error, null);
+    if (this.#callback !== null) callOwn(this.#callback, error, null);
   }
 }

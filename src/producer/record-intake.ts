@@ -11,18 +11,32 @@ import { later } from '../shared/later.ts';
 import { CallDelivery } from './call-delivery.ts';
 import type { Delivery } from './delivery.ts';
 import { KafkaError } from './errors.ts';
-import { InOrder } from './in-order.ts';
-import { asKafkaError, closedError, exhaustedError, lateError } from './intake-errors.ts';
+import {
+  asKafkaError,
+  closedError,
+  exhaustedError,
+  lateError,
+  slowError,
+} from './intake-errors.ts';
 import { ProducerInterceptors, type InterceptorFault } from './interceptors.ts';
 import { createPartitioner, PartitionsOf, type ChoosePartition } from './partitioners.ts';
+import { partitionsFor } from './partitions-for.ts';
 import { PreparedRecord, type RecordDoor } from './prepared-record.ts';
 import type { ProducerOwnSettings } from './producer-config.ts';
 import { QuickIntake, type QuickEngine } from './quick-intake.ts';
-import { checkRecord, checkTopic, headersOf, type Headers, type ProducerRecord } from './record.ts';
+import {
+  checkRecord,
+  checkTopic,
+  headersOf,
+  ownRecord,
+  type Headers,
+  type ProducerRecord,
+} from './record.ts';
 import { RecordDelivery, type DeliveryCallback, type DeliveryWatch } from './record-delivery.ts';
 import { checkSize, type RecordLimits } from './record-size.ts';
 import { serialize, serializerOf, type Serialized, type Serializer } from './serializers.ts';
-import { refusalOf, type PermissionWait } from './topic-refusal.ts';
+import { Serializing } from './serializing.ts';
+import { refusalOf } from './topic-refusal.ts';
 import { UnheardDelivery } from './unheard-delivery.ts';
 import { WaitingLine, type Attempt, type WaitEnd } from './waiting-line.ts';
 
@@ -76,7 +90,7 @@ export class RecordIntake<K, V> {
   readonly #limits: RecordLimits;
   readonly #maxBlockMs: number;
   readonly #maxBlockRecords: number;
-  readonly #serializing = new InOrder();
+  readonly #serializing: Serializing;
   readonly #line: WaitingLine;
   /** Names that were checked. */
   readonly #topics = new Set<string>();
@@ -104,6 +118,11 @@ export class RecordIntake<K, V> {
     this.#quick = this.#createQuick(options);
     this.#maxBlockMs = kafka.maxBlockMs;
     this.#maxBlockRecords = kafka.maxBlockRecords;
+    this.#serializing = new Serializing({
+      waitMsMax: kafka.maxBlockMs,
+      after: later,
+      late: (topic) => slowError(topic, kafka.maxBlockMs),
+    });
     this.#line = new WaitingLine({
       waitMsMax: kafka.maxBlockMs,
       nowMs: () => performance.now(),
@@ -112,8 +131,8 @@ export class RecordIntake<K, V> {
     // Once, and not for each record.
     this.#door = {
       attempt: (prepared) => this.#attempt(prepared),
-      expire: ({ topic, record, delivery }, reason) => {
-        delivery.fail(this.#late(topic, record.partition, reason), record.partition);
+      expire: ({ topic, partition, delivery }, reason) => {
+        delivery.fail(this.#late(topic, partition, reason), partition);
       },
     };
     this.#watch = {
@@ -136,7 +155,7 @@ export class RecordIntake<K, V> {
       recordsSent: this.#sent,
       recordsAcked: this.#acked,
       recordsFailed: this.#failed,
-      recordsWaiting: this.#line.length,
+      recordsWaiting: this.#waitingCount,
     };
   }
 
@@ -167,14 +186,9 @@ export class RecordIntake<K, V> {
       const key = serialize(this.#keySerializer, record.key, 'key', topic, headers);
       const value = serialize(this.#valueSerializer, record.value, 'value', topic, headers);
       const delivery = new RecordDelivery(topic, headers, timestampMs, this.#watch, callback);
-      if (isPromise(key) || isPromise(value)) {
-        this.#takeLater(record, Promise.all([key, value]), delivery);
-      } else if (this.#serializing.isEmpty) this.#enter(record, key, value, delivery);
-      else {
-        this.#serializing.enter(undefined, () => {
-          this.#enter(record, key, value, delivery);
-        });
-      }
+      if (isPromise(key) || isPromise(value) || this.#serializing.length > 0)
+        this.#takeLater(record, key, value, delivery);
+      else this.#enter(record, key, value, delivery);
     } catch (error) {
       // Callers without types send anything.
       const { topic = '', partition } = (record as Partial<typeof record> | null) ?? {};
@@ -225,7 +239,7 @@ export class RecordIntake<K, V> {
   /** Nothing is before it. */
   #isOrdinary(record: ProducerRecord<K, V>): boolean {
     if (this.#quick === undefined || this.#isClosed) return false;
-    if (this.#line.length > 0 || !this.#serializing.isEmpty) return false;
+    if (this.#waitingCount > 0) return false;
     // Callers without types send anything.
     const given: unknown = record;
     return typeof given === 'object' && given !== null;
@@ -246,28 +260,30 @@ export class RecordIntake<K, V> {
     return this.#quick.take(record, timestampMs, started, delivery, slot);
   }
 
-  /** A serializer takes its time: what is sent meanwhile stays behind it. */
+  get #waitingCount(): number {
+    return this.#line.length + this.#serializing.length;
+  }
+
+  /** Its serializer takes its time, or one before it does. */
   #takeLater(
-    record: ProducerRecord<K, V>,
-    both: Promise<readonly [Serialized, Serialized]>,
+    given: ProducerRecord<K, V>,
+    key: Serialized | Promise<Serialized>,
+    value: Serialized | Promise<Serialized>,
     delivery: RecordDelivery,
   ): void {
-    let begin: () => void;
-    const ready = both.then(
-      ([key, value]) => {
-        begin = (): void => {
-          this.#enter(record, key, value, delivery);
-        };
-      },
-      (error: unknown) => {
-        begin = (): void => {
-          delivery.fail(asKafkaError(error), record.partition);
-        };
-      },
-    );
-    this.#serializing.enter(ready, () => {
-      begin();
-    });
+    const record = ownRecord(given);
+    const fail = (error: KafkaError): void => {
+      delivery.fail(error, record.partition);
+    };
+    if (this.#waitingCount >= this.#maxBlockRecords) {
+      void Promise.allSettled([key, value]);
+      fail(exhaustedError(record.topic, this.#maxBlockRecords));
+      return;
+    }
+    const enter = (made: Serialized, madeValue: Serialized): void => {
+      this.#enter(record, made, madeValue, delivery);
+    };
+    this.#serializing.take({ topic: record.topic, key, value }, enter, fail);
   }
 
   /** Topics or memory may have changed, or everything has come to an end. */
@@ -278,12 +294,13 @@ export class RecordIntake<K, V> {
   /** Resolves when what was taken until now is in batches, or has failed. */
   async passed(): Promise<void> {
     await this.#serializing.passed();
-    await this.#line.drained();
+    await this.#line.passed();
   }
 
-  /** Resolves when nothing waits. */
-  drained(): Promise<void> {
-    return this.#line.drained();
+  /** Resolves when nothing waits for a topic or memory, and no more than half of what may wait for serializers. */
+  async drained(): Promise<void> {
+    while (this.#serializing.length > this.#maxBlockRecords / 2) await this.#serializing.passed();
+    await this.#line.drained();
   }
 
   /** What is still to come is refused. */
@@ -306,27 +323,11 @@ export class RecordIntake<K, V> {
   /** @throws {KafkaError} */
   async partitionsFor(topic: string): Promise<number> {
     this.#checkTopic(topic);
-    const permission: PermissionWait = { answersBefore: undefined };
-    return await new Promise<number>((resolve, reject) => {
-      this.#line.enter({
-        ...{ topic, partition: undefined, lane: undefined, deadlineMs: Infinity },
-        attempt: () => {
-          const end = this.#end();
-          if (end !== undefined) {
-            reject(end);
-            return 'done';
-          }
-          const known = this.#options.engine()?.topic(topic);
-          const refusal = refusalOf(topic, known, permission);
-          if (refusal !== undefined) reject(refusal);
-          else if (known === undefined || known.partitionCount === 0) return 'noTopic';
-          else resolve(known.partitionCount);
-          return 'done';
-        },
-        expire: () => {
-          reject(this.#late(topic, undefined, 'noTopic'));
-        },
-      });
+    return await partitionsFor(this.#line, {
+      topic,
+      end: () => this.#end(),
+      known: () => this.#options.engine()?.topic(topic),
+      late: (reason) => this.#late(topic, undefined, reason),
     });
   }
 
@@ -372,11 +373,11 @@ export class RecordIntake<K, V> {
       delivery.fail(asKafkaError(error), record.partition);
       return 'done';
     }
-    // Partitions can be added: one that is not there is waited for.
-    if (partition >= known.partitionCount) return 'noTopic';
     prepared.partition = partition === UNASSIGNED_PARTITION ? undefined : partition;
-    if (!this.#line.isTurnOf(prepared)) return 'noRoom';
-    return engine.append(prepared, delivery, 0) ? 'done' : 'noRoom';
+    // Partitions can be added: one that is not there is waited for.
+    if (partition >= known.partitionCount) return 'noPartition';
+    const behind = this.#line.whyBehind(prepared);
+    return behind ?? (engine.append(prepared, delivery, 0) ? 'done' : 'noRoom');
   }
 
   #end(): KafkaError | undefined {
@@ -392,8 +393,8 @@ export class RecordIntake<K, V> {
   #late(topic: string, partition: number | undefined, reason: WaitEnd): KafkaError {
     if (reason === 'lineFull') return exhaustedError(topic, this.#maxBlockRecords);
     const { engine, unreachable } = this.#options;
-    const problem = engine()?.topic(topic)?.problem;
-    const known = { problem, unreachable: unreachable(), maxBlockMs: this.#maxBlockMs };
-    return lateError(topic, partition, reason, known);
+    const { problem, partitionCount } = engine()?.topic(topic) ?? {};
+    const about = { unreachable: unreachable(), maxBlockMs: this.#maxBlockMs };
+    return lateError(topic, partition, reason, { problem, partitionCount, ...about });
   }
 }

@@ -3,8 +3,9 @@
  * From: any readable stream of records. To: `send`. Bounds: takes no more while memory is full; holds no record itself.
  */
 import { Writable } from 'node:stream';
+import { isUint8Array } from 'node:util/types';
 import type { KafkaError } from './errors.ts';
-import type { ProducerRecord } from './record.ts';
+import { ownRecord, type ProducerRecord } from './record.ts';
 import type { DeliveryCallback } from './record-delivery.ts';
 
 /** What of a producer the stream needs. */
@@ -21,10 +22,14 @@ export interface WritableOptions {
   readonly highWaterMark?: number | undefined;
 }
 
-/** What is written to the stream. */
-type WrittenRecord<K, V> = Omit<ProducerRecord<K, V>, 'topic'> & {
-  readonly topic?: string | undefined;
-};
+/** Text and bytes are values of records for `topic`. What is no record, or has no topic, is refused as `send` refuses it. */
+function recordOf<K, V>(written: unknown, topic: string | undefined): ProducerRecord<K, V> {
+  const isValue = typeof written === 'string' || isUint8Array(written);
+  const record = (isValue ? { value: written } : written) as ProducerRecord<K, V>;
+  const isWhole = typeof record !== 'object' || typeof record.topic === 'string';
+  // Not spread: what a class inherits would be left behind.
+  return isWhole ? record : { ...ownRecord(record), topic: topic as string };
+}
 
 /**
  * An object stream of records. A record that fails destroys it with its `KafkaError`; those before it may still be on their way. 'finish' comes
@@ -38,10 +43,8 @@ export function recordWritable<K, V>(
   const stream = new Writable({
     objectMode: true,
     ...(highWaterMark === undefined ? {} : { highWaterMark }),
-    write(record: WrittenRecord<K, V>, _encoding, done) {
-      // Without any topic it is refused as `send` refuses it.
-      const whole = { ...record, topic: record.topic ?? topic } as ProducerRecord<K, V>;
-      sink.send(whole, (error) => {
+    write(written: unknown, _encoding, done) {
+      sink.send(recordOf<K, V>(written, topic), (error) => {
         if (error === null || failure !== undefined) return;
         failure = error;
         stream.destroy(error);

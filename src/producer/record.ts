@@ -42,6 +42,12 @@ export interface ProducerRecord<K = Uint8Array | string, V = Uint8Array | string
   readonly timestamp?: number | undefined;
 }
 
+/** A record that its sender may change. */
+export function ownRecord<K, V>(record: ProducerRecord<K, V>): ProducerRecord<K, V> {
+  const { topic, partition, key, value, headers, timestamp } = record;
+  return { topic, partition, key, value, headers, timestamp };
+}
+
 /** Where a record is. */
 export interface RecordMetadata {
   readonly topic: string;
@@ -93,8 +99,13 @@ export function checkRecord(record: ProducerRecord<unknown, unknown>): void {
     );
   }
   const { partition, timestamp } = record;
-  if (partition !== undefined && !isCount(partition)) {
-    throw refused(record, 'partition', partition, 'write an integer from 0, or leave it out');
+  if (partition !== undefined && !isPartition(partition)) {
+    const fix = `write an integer from 0 to ${PARTITION_MAX}, or leave it out`;
+    throw refused(record, 'partition', partition, fix);
+  }
+  if (record.value === undefined && 'messages' in record) {
+    const fix = 'await producer.sendAll(messages.map((message) => ({ topic, ...message })))';
+    throw refused(record, 'messages', record.messages, `a record is one message: ${fix}`);
   }
   if (timestamp !== undefined && !isCount(timestamp)) {
     const fix = 'write whole milliseconds since 1970 as a number, or leave it out';
@@ -199,6 +210,13 @@ function className(value: object): string {
   return typeof constructor === 'function' && constructor.name !== ''
     ? constructor.name
     : 'no class';
+}
+
+/** What fits into Kafka's int32. */
+const PARTITION_MAX = 2 ** 31 - 1;
+
+export function isPartition(value: unknown): value is number {
+  return isCount(value) && value <= PARTITION_MAX;
 }
 
 /** A whole number from 0 that a double holds exactly. */

@@ -13,7 +13,7 @@ export type Serialized = RecordPart;
 /**
  * Turns a key or value into what is sent. Called once for each record, never with null or undefined: those are null already.
  * May add to `headers`. What it throws, or rejects with, becomes the SerializationError of that record, and nothing is sent.
- * The bytes must stay as they are until the record is acknowledged.
+ * The bytes must stay as they are until `send` has returned, or, where there is a promise, until its turn has come.
  */
 export type Serializer<T> = (
   value: T,

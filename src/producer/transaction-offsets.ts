@@ -4,7 +4,7 @@
  */
 import type { ConsumerGroup, OffsetToCommit } from '../send/transaction-events.ts';
 import { IllegalArgumentError } from './errors.ts';
-import { isCount, kindOf } from './record.ts';
+import { isCount, isPartition, kindOf } from './record.ts';
 
 /** How far a partition is consumed. */
 export interface TopicPartitionOffset {
@@ -32,32 +32,54 @@ export interface ConsumerGroupMetadata {
   readonly groupInstanceId?: string | null | undefined;
 }
 
-const EPOCH_UNKNOWN = -1;
+const UNKNOWN = -1;
+const INT32_MAX = 2 ** 31 - 1;
+const OFFSET_MAX = 2n ** 63n - 1n;
 
 /** Checked; of several for one partition the last counts. @throws {IllegalArgumentError} */
 export function offsetsToCommit(offsets: Iterable<TopicPartitionOffset>): OffsetToCommit[] {
+  // Callers without types give anything.
+  const all: unknown = offsets;
+  if (typeof all !== 'object' || all === null || !(Symbol.iterator in all)) {
+    throw new IllegalArgumentError(`offsets: write a list of them, not ${kindOf(all)}`);
+  }
   const byPlace = new Map<string, OffsetToCommit>();
-  for (const given of offsets) {
-    const { topic, partition, offset, leaderEpoch = EPOCH_UNKNOWN, metadata = '' } = given;
-    if (typeof topic !== 'string' || topic === '' || !isCount(partition)) {
+  for (const given of offsets as Iterable<TopicPartitionOffset | null | undefined>) {
+    const { topic, partition, offset, leaderEpoch = UNKNOWN, metadata = '' } = given ?? {};
+    if (typeof topic !== 'string' || topic === '' || !isPartition(partition)) {
       throw new IllegalArgumentError(
         'an offset to commit needs its topic and partition: { topic, partition, offset }',
       );
     }
-    byPlace.set(`${topic}-${partition}`, {
+    const place = `${topic}-${partition}`;
+    checkKnown(`leaderEpoch of ${place}`, leaderEpoch);
+    checkText(`metadata of ${place}`, metadata);
+    byPlace.set(place, {
       ...{ topic, partition, leaderEpoch, metadata },
-      offset: offsetOf(offset, `${topic}-${partition}`),
+      offset: offsetOf(offset, place),
     });
   }
   return [...byPlace.values()];
 }
 
 function offsetOf(given: unknown, place: string): bigint {
-  if (typeof given === 'bigint' && given >= 0n) return given;
+  if (typeof given === 'bigint' && given >= 0n && given <= OFFSET_MAX) return given;
   if (isCount(given)) return BigInt(given);
   throw new IllegalArgumentError(
     `offset of ${place}: write that of the next record to consume, a bigint or a number from 0, not ${shown(given)}`,
   );
+}
+
+function checkKnown(name: string, value: unknown): void {
+  if (value === UNKNOWN || (isCount(value) && value <= INT32_MAX)) return;
+  throw new IllegalArgumentError(
+    `${name}: write an integer from 0 to ${INT32_MAX}, or leave it out, not ${shown(value)}`,
+  );
+}
+
+function checkText(name: string, value: unknown): void {
+  if (typeof value === 'string') return;
+  throw new IllegalArgumentError(`${name}: write text, or leave it out, not ${shown(value)}`);
 }
 
 function shown(value: unknown): string {
@@ -77,6 +99,9 @@ export function consumerGroup(given: string | ConsumerGroupMetadata): ConsumerGr
   if (typeof groupId !== 'string' || groupId === '') {
     throw new IllegalArgumentError('group: write the id of the consumer group, or { groupId, … }');
   }
+  checkKnown(`generationId of group ${groupId}`, generationId);
+  checkText(`memberId of group ${groupId}`, memberId);
+  if (groupInstanceId !== null) checkText(`groupInstanceId of group ${groupId}`, groupInstanceId);
   if (generationId > 0 && memberId === '') {
     throw new IllegalArgumentError(
       `group ${groupId}: generationId ${generationId} says nothing without memberId: write both, or neither`,

@@ -1,15 +1,15 @@
 /**
- * Records that were sent and cannot be written yet: nothing is known of their topic, or buffer.memory is full. They keep their order: per topic
- * while the topic is waited for, per lane while memory is, and no lane waits for another. Each waits for max.block.ms at most, as a thread does
- * in Java.
+ * Records that were sent and cannot be written yet: nothing is known of their topic, it has no such partition, or buffer.memory is full. They keep
+ * their order: per topic while the topic is waited for, per lane while its partition or memory is, and no lane waits for another. Each waits for
+ * max.block.ms at most, as a thread does in Java.
  */
 import { present } from '../shared/assert.ts';
 
 /** Why a record still waits, or that it need not any more. */
-export type Attempt = 'done' | 'noTopic' | 'noRoom';
+export type Attempt = 'done' | 'noTopic' | 'noPartition' | 'noRoom';
 
-/** Why a record waits no longer: for want of a topic or of room its time is up, or as many wait as may. */
-export type WaitEnd = 'noTopic' | 'noRoom' | 'lineFull';
+/** Why a record waits no longer: for want of a topic, its partition or room its time is up, or as many wait as may. */
+export type WaitEnd = 'noTopic' | 'noPartition' | 'noRoom' | 'lineFull';
 
 /** One record on its way in. */
 export interface Waiting {
@@ -23,6 +23,10 @@ export interface Waiting {
   deadlineMs: number;
   /** The lane in which it waits for room; undefined when it does not. The line sets it. */
   lane: string | undefined;
+  /** How many waited before it. The line sets it. */
+  order: number;
+  /** It has to wait: whoever sent it may change what it is made of. */
+  keep(): void;
   /** Writes the record, or settles it for good: then it is done. */
   attempt(): Attempt;
   /** It waits no longer. */
@@ -39,6 +43,7 @@ export interface WaitingLineOptions {
 
 export class WaitingLine {
   readonly #options: WaitingLineOptions;
+  /** By topic; those that wait for a partition alone, by lane. */
   readonly #forTopic = new Map<string, Waiting[]>();
   /** Of all lanes, in the order in which they were sent. */
   readonly #forRoom: Waiting[] = [];
@@ -51,8 +56,10 @@ export class WaitingLine {
   #isBusy = false;
   #isPassWanted = false;
   #isTopicPassWanted = false;
-  readonly #drained: (() => void)[] = [];
+  /** Who waits until all before `order` have left. */
+  readonly #waiters: { readonly order: number; readonly resolve: () => void }[] = [];
   #length = 0;
+  #order = 0;
   #timedMs = Infinity;
   #untime: () => void = () => undefined;
 
@@ -78,10 +85,16 @@ export class WaitingLine {
     else this.#place(waiting, attempt);
   }
 
-  /** Whether nobody is before the record in its lane. Who waits there already is tried in its turn only. */
-  isTurnOf(waiting: Waiting): boolean {
-    if (this.#lanes.size === 0 || waiting.lane !== undefined) return true;
-    return !this.#lanes.has(laneOf(waiting));
+  /**
+   * What a record has to wait for although its partition is there and has room: those before it in its lane do. Undefined: nobody is before it, or
+   * it waits for room already, and is tried in its turn only.
+   */
+  whyBehind(waiting: Waiting): 'noPartition' | 'noRoom' | undefined {
+    if (this.#length === 0 || waiting.lane !== undefined) return undefined;
+    const lane = laneOf(waiting);
+    const first = this.#forTopic.get(lane)?.[0] ?? waiting;
+    if (first !== waiting) return 'noPartition';
+    return this.#lanes.has(lane) ? 'noRoom' : undefined;
   }
 
   /** More is known of the topics. */
@@ -102,7 +115,7 @@ export class WaitingLine {
         this.#pass();
       }
     });
-    this.#tellDrained();
+    this.#tellWaiters();
   }
 
   #busily(work: () => void): void {
@@ -140,41 +153,58 @@ export class WaitingLine {
       return true;
     }
     this.#leaveLane(waiting);
-    if (attempt === 'noTopic') this.#return(waiting);
-    else this.#length -= 1;
+    if (attempt === 'done') this.#length -= 1;
+    else this.#return(waiting, lineOf(waiting, attempt));
     return false;
   }
 
   /** To those that wait for the topic, which is not known any more: they came later. */
-  #return(waiting: Waiting): void {
-    const { topic } = waiting;
-    const line = this.#forTopic.get(topic) ?? [];
-    const before = this.#returned.get(topic) ?? 0;
-    this.#forTopic.set(topic, line);
-    this.#returned.set(topic, before + 1);
+  #return(waiting: Waiting, name: string): void {
+    const line = this.#forTopic.get(name) ?? [];
+    const before = this.#returned.get(name) ?? 0;
+    this.#forTopic.set(name, line);
+    this.#returned.set(name, before + 1);
     line.splice(before, 0, waiting);
   }
 
   /** Resolves when nobody waits. */
   drained(): Promise<void> {
-    if (this.#length === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#drained.push(resolve));
+    return this.#gone(Infinity);
+  }
+
+  /** Resolves when nobody waits who waits now. */
+  passed(): Promise<void> {
+    return this.#gone(this.#order);
+  }
+
+  #gone(order: number): Promise<void> {
+    if (!this.#isAnyBefore(order)) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push({ order, resolve }));
+  }
+
+  #isAnyBefore(order: number): boolean {
+    if (this.#length === 0 || order === Infinity) return this.#length > 0;
+    const isBefore = (waiting: Waiting): boolean => waiting.order < order;
+    const lines = [this.#forRoom, ...this.#forTopic.values()];
+    return lines.some((line) => line.some(isBefore));
   }
 
   #advanceTopics(): void {
     this.#isTopicPassWanted = false;
-    for (const [topic, line] of this.#forTopic) this.#advanceTopic(topic, line);
+    for (const [name, line] of this.#forTopic) this.#advanceTopic(name, line);
   }
 
-  #advanceTopic(topic: string, line: Waiting[]): void {
+  #advanceTopic(name: string, line: Waiting[]): void {
     for (let first = line[0]; first !== undefined; first = line[0]) {
       const attempt = first.attempt();
+      // Who waits for a partition and finds that the topic is gone stays as well.
       if (attempt === 'noTopic') return;
+      if (attempt === 'noPartition' && lineOf(first, attempt) === name) return;
       line.shift();
       this.#length -= 1;
       this.#place(first, attempt);
     }
-    this.#forTopic.delete(topic);
+    this.#forTopic.delete(name);
   }
 
   #place(waiting: Waiting, attempt: Attempt): void {
@@ -184,8 +214,9 @@ export class WaitingLine {
       this.#stand(this.#forRoom, waiting);
       return;
     }
-    const line = this.#forTopic.get(waiting.topic) ?? [];
-    this.#forTopic.set(waiting.topic, line);
+    const name = lineOf(waiting, attempt);
+    const line = this.#forTopic.get(name) ?? [];
+    this.#forTopic.set(name, line);
     this.#stand(line, waiting);
   }
 
@@ -206,6 +237,9 @@ export class WaitingLine {
   #stand(line: Waiting[], waiting: Waiting): void {
     if (waiting.deadlineMs === Infinity) {
       waiting.deadlineMs = this.#options.nowMs() + this.#options.waitMsMax;
+      waiting.order = this.#order;
+      this.#order += 1;
+      waiting.keep();
     }
     line.push(waiting);
     this.#length += 1;
@@ -226,7 +260,7 @@ export class WaitingLine {
   #expire(): void {
     const nowMs = this.#options.nowMs();
     let nextMs = Infinity;
-    const expire = (line: Waiting[], reason: 'noTopic' | 'noRoom'): void => {
+    const expire = (line: Waiting[], reason: WaitEnd): void => {
       const due = line.filter(({ deadlineMs }) => deadlineMs <= nowMs);
       const left = line.filter(({ deadlineMs }) => deadlineMs > nowMs);
       // First out of the line, then told: whoever is told may send again.
@@ -241,9 +275,9 @@ export class WaitingLine {
     };
     this.#busily(() => {
       expire(this.#forRoom, 'noRoom');
-      for (const [topic, line] of this.#forTopic) {
-        expire(line, 'noTopic');
-        if (line.length === 0) this.#forTopic.delete(topic);
+      for (const [name, line] of this.#forTopic) {
+        expire(line, line[0]?.topic === name ? 'noTopic' : 'noPartition');
+        if (line.length === 0) this.#forTopic.delete(name);
       }
     });
     if (nextMs < Infinity) this.#time(nextMs);
@@ -251,12 +285,21 @@ export class WaitingLine {
     this.roomChanged();
   }
 
-  #tellDrained(): void {
-    if (this.#length > 0) return;
-    this.#untime();
-    this.#timedMs = Infinity;
-    for (const resolve of this.#drained.splice(0)) resolve();
+  #tellWaiters(): void {
+    if (this.#length === 0) {
+      this.#untime();
+      this.#timedMs = Infinity;
+    }
+    for (const waiter of this.#waiters.splice(0)) {
+      if (this.#isAnyBefore(waiter.order)) this.#waiters.push(waiter);
+      else waiter.resolve();
+    }
   }
+}
+
+/** Where it waits. Names of topics have no slash. */
+function lineOf(waiting: Waiting, attempt: 'noTopic' | 'noPartition'): string {
+  return attempt === 'noTopic' ? waiting.topic : laneOf(waiting);
 }
 
 function laneOf({ topic, partition = -1 }: Waiting): string {

@@ -27,7 +27,7 @@ export class TopicViews {
   /** One that can be used now. */
   known(name: string): TopicView | undefined {
     const last = this.#last;
-    if (last?.topic.topic === name && last.topic.known) return last;
+    if (last !== undefined && last.topic.topic === name && last.topic.known) return last;
     const topic = this.#topics.get(name);
     if (topic?.known !== true) return undefined;
     this.#last = new UsableTopic(topic);

@@ -3,6 +3,7 @@ import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EmbeddedCluster } from '../../src/broker/embedded-broker.ts';
 import { Producer } from '../../src/producer.ts';
+import { ConfigError } from '../../src/shared/errors.ts';
 import type { KafkaError } from '../../src/producer/errors.ts';
 import {
   BufferExhaustedError,
@@ -311,6 +312,39 @@ test('await using closes it', async (t) => {
     producer.send({ topic: 'logs', value: 'a' }, null);
   }
   assert.equal(count(cluster, 'logs'), 1);
+});
+
+test('what callers without types configure is checked with the rest, and nothing of it is taken for a text', () => {
+  const untyped = (config: unknown): string => {
+    try {
+      new Producer(config as { 'bootstrap.servers': string });
+    } catch (error) {
+      assert.ok(error instanceof ConfigError, String(error));
+      return error.faults.map(({ problem }) => problem).join('\n');
+    }
+    return assert.fail('it was taken');
+  };
+  assert.match(untyped(undefined), /the configuration is undefined/);
+  assert.match(untyped(null), /the configuration is null/);
+  const problems = untyped({
+    ...{ 'bootstrap.servers': ['a:1', 5], 'transactional.id': null, 'client.id': {}, toString: 1 },
+    ...{ 'key.serializer': 'nope', 'value.serializer': 42, 'partitioner.class': 'sticky' },
+    'interceptor.classes': [null],
+  });
+  for (const problem of [
+    'bootstrap.servers is no text, number or list of texts',
+    'transactional.id is null',
+    'client.id is no text, number or list of texts',
+    'toString is not a key of millrace',
+    'key.serializer is the text "nope"',
+    'value.serializer is the number 42',
+    'partitioner.class is the text "sticky"',
+    'interceptor.classes is an array',
+  ]) {
+    assert.ok(problems.includes(problem), `${problem} among:\n${problems}`);
+  }
+  const wrong = { 'bootstrap.servers': 'x:1', 'interceptor.classes': [{ onSend: 'yes' }] };
+  assert.match(untyped(wrong), /interceptor\.classes is an array/);
 });
 
 test('settings are checked all at once, against the table of the daemon', () => {

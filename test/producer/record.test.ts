@@ -58,7 +58,7 @@ test('partition and timestamp are whole numbers from 0, and the refusal names to
     refusal(() => checkRecord(untyped({ topic: 'orders', ...record }))).message;
   assert.equal(
     message({ partition: -1 }),
-    'partition of a record for orders is the number -1: write an integer from 0, or leave it out',
+    'partition of a record for orders is the number -1: write an integer from 0 to 2147483647, or leave it out',
   );
   for (const partition of [1.5, NaN, '0', 2n, {}, 2 ** 60, null]) {
     assert.match(message({ partition }), /^partition of a record for orders is /);

@@ -10,7 +10,9 @@ const WAIT_MS = 100;
 class Scene {
   nowMs = 0;
   readonly known = new Set<string>();
+  readonly missing = new Set<string>();
   readonly roomy = new Set<string>();
+  readonly kept: number[] = [];
   readonly written: { readonly lane: string; readonly number: number }[] = [];
   readonly refused: string[] = [];
   onAttempt: () => void = () => undefined;
@@ -34,12 +36,15 @@ class Scene {
     const attempt = (): Attempt => {
       this.onAttempt();
       if (!this.known.has(topic)) return 'noTopic';
-      if (!this.line.isTurnOf(waiting) || !this.roomy.has(lane)) return 'noRoom';
+      if (this.missing.has(lane)) return 'noPartition';
+      const behind = this.line.whyBehind(waiting);
+      if (behind !== undefined || !this.roomy.has(lane)) return behind ?? 'noRoom';
       this.written.push({ lane, number });
       return 'done';
     };
     const waiting: Waiting = {
-      ...{ topic, partition, attempt, deadlineMs: Infinity, lane: undefined },
+      ...{ topic, partition, attempt, deadlineMs: Infinity, lane: undefined, order: 0 },
+      keep: () => this.kept.push(number),
       expire: (reason) => this.refused.push(reason),
     };
     this.line.enter(waiting, lengthMax);
@@ -73,6 +78,61 @@ test('a lane without room stops itself alone, and keeps its order', () => {
   scene.line.roomChanged();
   assert.deepEqual(scene.numbersOf('logs-0'), [0, 2, 4, 6]);
   assert.equal(scene.line.length, 0);
+});
+
+test('who waits for a partition that is not there keeps those of the same partition behind it, and no others', () => {
+  const scene = new Scene();
+  scene.known.add('logs');
+  for (const lane of ['logs-0', 'logs-9']) scene.roomy.add(lane);
+  scene.missing.add('logs-9');
+  for (const partition of [9, 0, 9, 0]) scene.enter('logs', partition);
+  assert.deepEqual([scene.numbersOf('logs-0'), scene.numbersOf('logs-9')], [[1, 3], []]);
+  scene.missing.delete('logs-9');
+  scene.enter('logs', 9);
+  assert.deepEqual(scene.numbersOf('logs-9'), [], 'two are before it');
+  scene.line.topicsChanged();
+  assert.deepEqual([scene.line.length, scene.numbersOf('logs-9')], [0, [0, 2, 4]]);
+  scene.missing.add('logs-9');
+  scene.enter('logs', 9);
+  scene.pass(WAIT_MS);
+  assert.deepEqual(scene.refused, ['noPartition']);
+});
+
+test('while nothing waits for a topic, one whose partition is not there holds up nobody when the topic comes', () => {
+  const scene = new Scene();
+  scene.missing.add('logs-9');
+  scene.roomy.add('logs-0');
+  for (const partition of [9, 0]) scene.enter('logs', partition);
+  scene.known.add('logs');
+  scene.line.topicsChanged();
+  assert.deepEqual([scene.line.length, scene.numbersOf('logs-0')], [1, [1]]);
+});
+
+test('what waits is kept as it was, once; what need not wait is not', () => {
+  const scene = new Scene();
+  scene.known.add('logs');
+  scene.roomy.add('logs-1');
+  for (const partition of [0, 1]) scene.enter('logs', partition);
+  scene.line.topicsChanged();
+  scene.known.delete('logs');
+  scene.line.topicsChanged();
+  assert.deepEqual(scene.kept, [0]);
+});
+
+test('whoever waits for those of now does not wait for those that come later', async () => {
+  const scene = new Scene();
+  scene.known.add('logs');
+  scene.enter('logs', 0);
+  let isPassed = false;
+  void scene.line.passed().then(() => (isPassed = true));
+  scene.enter('logs', 1);
+  scene.line.roomChanged();
+  await Promise.resolve();
+  assert.equal(isPassed, false);
+  scene.roomy.add('logs-0');
+  scene.line.roomChanged();
+  await Promise.resolve();
+  assert.deepEqual([isPassed, scene.line.length], [true, 1]);
 });
 
 test('as many wait as may; who need not wait may come all the same', () => {
@@ -144,7 +204,8 @@ for (const seed of [1, 2, 3, 4, 5, 6]) {
       const { topic, partition } = lanes[below(lanes.length)] ?? { topic: '', partition: 0 };
       const event = below(12);
       if (event < 8) scene.enter(topic, partition);
-      else if (event < 9) toggle(scene.roomy, `${topic}-${partition}`);
+      else if (event < 9)
+        toggle(below(4) > 0 ? scene.roomy : scene.missing, `${topic}-${partition}`);
       else if (event < 10) scene.line.roomChanged();
       else if (event < 11) scene.line.topicsChanged();
       else if (below(20) === 0) toggle(scene.known, topic);
@@ -153,6 +214,7 @@ for (const seed of [1, 2, 3, 4, 5, 6]) {
     for (const { topic, partition } of lanes) {
       scene.known.add(topic);
       scene.roomy.add(`${topic}-${partition}`);
+      scene.missing.delete(`${topic}-${partition}`);
     }
     scene.line.topicsChanged();
     assert.equal(scene.line.length, 0);

@@ -1,0 +1,35 @@
+import type { TopicView } from '../send/topic-view.ts';
+import type { KafkaError } from './errors.ts';
+import { refusalOf, type PermissionWait } from './topic-refusal.ts';
+import type { WaitEnd, WaitingLine } from './waiting-line.ts';
+
+export interface TopicQuestion {
+  readonly topic: string;
+  /** Why nothing can be asked any more. */
+  readonly end: () => KafkaError | undefined;
+  readonly known: () => TopicView | undefined;
+  readonly late: (reason: WaitEnd) => KafkaError;
+}
+
+/** How many partitions a topic has: waits in the line as a record does. @throws {KafkaError} as a rejection */
+export function partitionsFor(line: WaitingLine, question: TopicQuestion): Promise<number> {
+  const { topic, end, known, late } = question;
+  const permission: PermissionWait = { answersBefore: undefined };
+  return new Promise<number>((resolve, reject) => {
+    line.enter({
+      ...{ topic, partition: undefined, lane: undefined, deadlineMs: Infinity, order: 0 },
+      keep: () => undefined,
+      attempt: () => {
+        const view = known();
+        const refusal = end() ?? refusalOf(topic, view, permission);
+        if (refusal !== undefined) reject(refusal);
+        else if (view === undefined || view.partitionCount === 0) return 'noTopic';
+        else resolve(view.partitionCount);
+        return 'done';
+      },
+      expire: (reason) => {
+        reject(late(reason));
+      },
+    });
+  });
+}

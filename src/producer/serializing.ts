@@ -1,0 +1,87 @@
+/** Records whose serializer takes its time: what is sent meanwhile stays behind them, and is no more than may wait. */
+import { isPromise } from 'node:util/types';
+import type { KafkaError } from './errors.ts';
+import { InOrder } from './in-order.ts';
+import { asKafkaError } from './intake-errors.ts';
+import { ownBytes } from './prepared-record.ts';
+import type { Serialized } from './serializers.ts';
+
+export interface SerializingOptions {
+  /** max.block.ms. */
+  readonly waitMsMax: number;
+  /** @returns what takes it back */
+  readonly after: (delayMs: number, then: () => void) => () => void;
+  /** Why a record fails whose serializer has not answered by then. */
+  readonly late: (topic: string) => KafkaError;
+}
+
+/** A record of which at least one may be on its way. */
+export interface Unserialized {
+  readonly topic: string;
+  readonly key: Serialized | Promise<Serialized>;
+  readonly value: Serialized | Promise<Serialized>;
+}
+
+export class Serializing {
+  readonly #options: SerializingOptions;
+  readonly #order = new InOrder();
+
+  constructor(options: SerializingOptions) {
+    this.#options = options;
+  }
+
+  /** Records in it. */
+  get length(): number {
+    return this.#order.length;
+  }
+
+  /** @param enter called once, or `fail` is, when it is the record's turn; neither throws */
+  take(
+    { topic, key, value }: Unserialized,
+    enter: (key: Serialized, value: Serialized) => void,
+    fail: (error: KafkaError) => void,
+  ): void {
+    if (!isPromise(key) && !isPromise(value)) {
+      // Whoever sent it may change them meanwhile.
+      const [ownKey, ownValue] = [ownBytes(key), ownBytes(value)];
+      this.#order.enter(undefined, () => {
+        enter(ownKey, ownValue);
+      });
+      return;
+    }
+    const { waitMsMax, after, late } = this.#options;
+    let begin = (): void => undefined;
+    const ready = new Promise<void>((resolve) => {
+      const end = (then: () => void): void => {
+        untime();
+        begin = then;
+        resolve();
+      };
+      const untime = after(Math.max(1, waitMsMax), () => {
+        end(() => {
+          fail(late(topic));
+        });
+      });
+      Promise.all([key, value]).then(
+        ([key, value]) => {
+          end(() => {
+            enter(key, value);
+          });
+        },
+        (error: unknown) => {
+          end(() => {
+            fail(asKafkaError(error));
+          });
+        },
+      );
+    });
+    this.#order.enter(ready, () => {
+      begin();
+    });
+  }
+
+  /** Resolves when all that are in it now have had their turn. */
+  passed(): Promise<void> {
+    return this.#order.passed();
+  }
+}
