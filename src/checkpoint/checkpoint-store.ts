@@ -50,7 +50,7 @@ export class CheckpointStore {
   #isFailing = false;
   #writing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #isClosed = false;
+  #closed: Promise<boolean> | undefined;
 
   private constructor(
     options: CheckpointOptions,
@@ -129,13 +129,17 @@ export class CheckpointStore {
     if (this.#isDirty) await this.#write();
   }
 
-  /** Writes what is left and lets go of the directory. */
-  async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+  /** Writes what is left and lets go of the directory. @returns whether everything that was set is on the disk */
+  close(): Promise<boolean> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<boolean> {
     clearTimeout(this.#timer);
     await this.flush();
     await this.#lock.release();
+    return !this.#isDirty;
   }
 
   #askForLazy(): void {
@@ -148,7 +152,8 @@ export class CheckpointStore {
 
   #becomeDirty(): void {
     this.#isDirty = true;
-    if (this.#isClosed || this.#timer !== undefined || this.#writing !== undefined) return;
+    if (this.#closed !== undefined || this.#timer !== undefined || this.#writing !== undefined)
+      return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       void this.#write();

@@ -64,6 +64,17 @@ export class FlagValues {
   }
 }
 
+/** yargs takes any word behind a switch for false. @throws {UsageError} */
+export function checkSwitches(args: readonly string[], flags: Flags): void {
+  for (const arg of args) {
+    if (arg === '--') return;
+    const [, name = '', value] = /^--([^=]+)=(.*)$/s.exec(arg) ?? [];
+    const isSwitch = Object.hasOwn(flags, name) && flags[name]?.kind === 'switch';
+    if (!isSwitch || value === 'true' || value === 'false') continue;
+    throw new UsageError(`--${name} takes no value: write --${name}, or leave it out`);
+  }
+}
+
 /** `-tlogs` as getopt has it, for the one-letter options that take a value: kcat's users write `-Xlinger.ms=5`. */
 export function withGluedValuesApart(args: readonly string[], flags: Flags): string[] {
   const letters = Object.entries(flags)

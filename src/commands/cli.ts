@@ -4,7 +4,13 @@ import { nearest } from '../../config/nearest.ts';
 import { exitCodes, type ExitReason } from '../shared/exit-codes.ts';
 import { packageVersion } from '../shared/package.ts';
 import { commands, type Command } from './cli-commands.ts';
-import { FlagValues, UsageError, withGluedValuesApart, type Flags } from './cli-flags.ts';
+import {
+  checkSwitches,
+  FlagValues,
+  UsageError,
+  withGluedValuesApart,
+  type Flags,
+} from './cli-flags.ts';
 import { reportFailure } from './cli-report.ts';
 
 const WIDTH_MAX = 110;
@@ -38,6 +44,7 @@ export async function main(args: readonly string[]): Promise<number> {
 async function parse(args: readonly string[]): Promise<Chosen | undefined> {
   const name = args.find((arg) => !arg.startsWith('-')) ?? '';
   const flags = Object.hasOwn(commands, name) ? (commands[name]?.flags ?? {}) : {};
+  checkSwitches(args, flags);
   let chosen: Chosen | undefined;
   const cli = yargs(withGluedValuesApart(args, flags).map((arg) => (arg === '-' ? DASH : arg)))
     .scriptName('millrace')

@@ -29,15 +29,25 @@ export async function produce(args: ProduceArgs): Promise<ExitReason> {
   const telemetry = createTelemetry(config.log);
   for (const note of config.notes) telemetry.info('configNote', note);
   try {
-    const inputs = (gate: InputGate): Input[] => [inputOf(config, gate, args.files)];
+    const opened: Input[] = [];
+    const inputs = (gate: InputGate): Input[] => {
+      opened.push(inputOf(config, gate, args.files));
+      return opened;
+    };
     const patience = { topicWaitMaxMs: TOPIC_WAIT_MS, endsWhenGivenUp: true };
-    return conclude(await ship({ config, telemetry, inputs, ...patience }), telemetry);
+    const shipped = await ship({ config, telemetry, inputs, ...patience });
+    const isBroken = opened.some((input) => input instanceof StandardInput && input.isBroken);
+    return conclude(shipped, isBroken, telemetry);
   } finally {
     await telemetry.close();
   }
 }
 
-function conclude({ isCut, isComplete, counters }: Shipped, telemetry: Telemetry): ExitReason {
+function conclude(
+  { isCut, isComplete, counters }: Shipped,
+  isBroken: boolean,
+  telemetry: Telemetry,
+): ExitReason {
   const { recordsAcked, recordsRejected, recordsExpired } = counters;
   const lost = recordsRejected + recordsExpired;
   const delivered = `${counted(recordsAcked, 'record')} delivered`;
@@ -47,6 +57,11 @@ function conclude({ isCut, isComplete, counters }: Shipped, telemetry: Telemetry
     const text = `${delivered}, ${lost} refused or given up${rest}`;
     telemetry.error('produced', text, fields);
     return recordsRejected > 0 ? 'dataError' : 'unavailable';
+  }
+  if (isBroken) {
+    const text = `${delivered}, then standard input could not be read`;
+    telemetry.error('produced', text, fields);
+    return 'ioError';
   }
   if (isComplete && !isCut) {
     telemetry.info('produced', delivered, fields);

@@ -2,6 +2,7 @@ import { loadConfig } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
 import { CheckpointStore } from '../checkpoint/checkpoint-store.ts';
 import { counted } from '../shared/counted.ts';
+import type { Counters } from '../shared/counters.ts';
 import type { ExitReason } from '../shared/exit-codes.ts';
 import { createTelemetry, type Telemetry } from '../shared/telemetry.ts';
 import type { RunArgs } from './cli-args.ts';
@@ -27,21 +28,38 @@ export async function run(args: RunArgs): Promise<ExitReason> {
       inputs: (gate) => configuredInputs(config, gate, store),
       onStarted: () => telemetry.info('started', 'all inputs are being read'),
     });
+    const isSaved = (await store?.close()) ?? true;
+    if (!isSaved) {
+      const text = `the positions could not be written to ${config.stateDir}: what was delivered since they last were is sent again at the next start`;
+      telemetry.error('positionsNotSaved', text);
+    }
     const { recordsAcked, recordsRejected, recordsExpired } = counters;
     const lost = recordsRejected + recordsExpired;
     if (isComplete) {
       const but = lost === 0 ? '' : `, but for ${counted(lost, 'record')} refused or given up`;
       const text = `everything that was read is delivered${but}`;
       telemetry.info('stopped', text, { recordsAcked, recordsRejected, recordsExpired });
-      return 'ok';
+      return isSaved ? 'ok' : 'ioError';
     }
-    const left = `not everything was delivered within drain.timeout.ms (${config.drainTimeoutMs} ms); files go on from there at the next start`;
-    telemetry.warn('stopped', left, { recordsAcked });
+    telemetry.warn('stopped', leftBehind(config, counters), { recordsAcked });
     return 'temporary';
   } finally {
     await store?.close();
     await telemetry.close();
   }
+}
+
+/** What of an input that cannot be read again is not delivered is lost. */
+function leftBehind({ drainTimeoutMs, inputs }: Config, { lagBytes }: Counters): string {
+  const places = inputs.flatMap((input) => {
+    if (input.kind === 'socket') return [`socket ${input.path}`];
+    return input.kind === 'stdin' ? ['standard input'] : [];
+  });
+  const all = places.length === inputs.length;
+  const files = all ? [] : ['files go on from there at the next start'];
+  const lost = places.length === 0 ? [] : [`what of it came from ${places.join(', ')} is lost`];
+  const what = `${counted(lagBytes, 'byte')} of what was read`;
+  return `${what} could not be delivered within drain.timeout.ms (${drainTimeoutMs} ms): ${[...files, ...lost].join('; ')}`;
 }
 
 /** The state directory, taken for this process; undefined when no input needs one. @throws {SetupError} */

@@ -185,8 +185,14 @@ export class ChunkEncoder {
     const inKernel = kernelCodecs.get(task.codec);
     if (inKernel !== undefined) {
       const payloadEnd = payload + payloadMax;
-      const table = this.#matchAddress;
-      const written = this.#kernel[inKernel](rawAddress, payloadBytes, payload, payloadEnd, table);
+      const scratch = this.#matchAddress;
+      const written = this.#kernel[inKernel](
+        rawAddress,
+        payloadBytes,
+        payload,
+        payloadEnd,
+        scratch,
+      );
       return written === 0 ? undefined : written;
     }
     const raw = this.#memory.view(rawAddress, payloadBytes);

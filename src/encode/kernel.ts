@@ -8,7 +8,7 @@ import { SetupError } from '../shared/errors.ts';
 import type {} from '../shared/web-assembly.d.ts';
 
 /** Scratch of the LZ4 and Snappy functions: of each of two blocks a hash table, and what it is compressed to. */
-export const MATCH_SCRATCH_BYTES = 214 * 1024;
+export const MATCH_SCRATCH_BYTES = 197 * 1024;
 
 /** Four u32 that `encodeLines` leaves behind, by their offsets. */
 export const encodeInfo = {
@@ -25,7 +25,7 @@ export type KernelVariant = 'release' | 'debug';
 /**
  * Compresses from `source` to `target`, writes nothing beyond `targetEnd`, reads up to 31 bytes beyond the source.
  *
- * @param table `MATCH_SCRATCH_BYTES` of scratch
+ * @param scratch `MATCH_SCRATCH_BYTES`
  * @returns bytes written; 0 when there is no room
  */
 export type Compress = (
@@ -33,7 +33,7 @@ export type Compress = (
   sourceBytes: number,
   target: number,
   targetEnd: number,
-  table: number,
+  scratch: number,
 ) => number;
 
 /** The functions of the kernel. All addresses and lengths are bytes of the shared memory; none is checked against its size. */
@@ -61,7 +61,7 @@ export interface Kernel {
     info: number,
   ): number;
 
-  /** A whole LZ4 frame of independent 64 KB blocks, as Kafka's Java client writes it. */
+  /** A whole LZ4 frame of independent blocks of 64 KB or less, as Kafka's Java client writes it. */
   readonly lz4Frame: Compress;
 
   /** One raw Snappy block, which every reader of Kafka takes; it may be longer than `sourceBytes`. */

@@ -35,6 +35,7 @@ export class StandardInput implements Input {
   readonly #gate: InputGate;
   readonly #options: StandardInputOptions;
   #end: () => void = () => undefined;
+  #isBroken = false;
   #chunker: Chunker | undefined;
   #stopReading: () => Promise<void> = () => Promise.resolve();
 
@@ -44,6 +45,11 @@ export class StandardInput implements Input {
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
+  }
+
+  /** It ended because it could not be read further. */
+  get isBroken(): boolean {
+    return this.#isBroken;
   }
 
   start(): Promise<void> {
@@ -79,6 +85,7 @@ export class StandardInput implements Input {
         this.#tell('fileTruncated', `standard input was truncated while it was read: ${reason}`);
       },
       onFailed: (_file, error) => {
+        this.#isBroken = true;
         this.#tell('fileUnreadable', `${describeFileFault('standard input', error)}.`);
       },
     });
@@ -124,6 +131,7 @@ export class StandardInput implements Input {
         this.#end();
       },
       onBroken: (error) => {
+        this.#isBroken = true;
         this.#tell('fileUnreadable', `standard input broke: ${error.message}`);
       },
     });

@@ -5,7 +5,7 @@ import { LINE_BYTES, RING_BYTES } from './ring-layout.ts';
 /** The kernel is linked for 64 KB; it keeps its constants there. */
 const KERNEL_STATICS_BYTES = 65_536;
 /** Hash tables, blocks and answers of the kernel, and what it may read beyond the records. */
-const KERNEL_SCRATCH_BYTES = 229_376;
+const KERNEL_SCRATCH_BYTES = 212_992;
 const RAW_BYTES_MIN = 2 * 2 ** 20;
 /** Longer chunks cost less, up to here: docs/decisions/cpu-per-gigabyte.md. */
 const RAW_BYTES_MAX = 3.25 * 2 ** 20;

@@ -37,6 +37,24 @@ test('a full disk under the checkpoint: delivery goes on, it is said once, and p
   ]);
 });
 
+test('a stop while the positions cannot be written ends with 74, and says what comes again', async (t) => {
+  const cluster = await embeddedCluster(t);
+  const scene = new Scene(t);
+  const stateDir = scene.makeFolder('state');
+  const via = onFullDisk(t, stateDir);
+  if (via === undefined) return;
+  const log = scene.write('app.log', 'one\n');
+  const inputs = [{ tail: { paths: [log], topic: 'logs' } }];
+  const daemon = scene.run({ bootstrap: cluster.bootstrap, inputs, stateDir }, via);
+  await daemon.says(/checkpointWriteFailed/);
+  await until(() => count(cluster, 'logs') === 1);
+  assert.equal(await daemon.stop(), 74);
+  assert.deepEqual(said(daemon).slice(-2), [
+    `error positionsNotSaved: the positions could not be written to ${stateDir}: what was delivered since they last were is sent again at the next start`,
+    STOPPED,
+  ]);
+});
+
 function readIfThere(path: string): string {
   try {
     return readFileSync(path, 'utf8');

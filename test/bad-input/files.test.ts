@@ -157,3 +157,15 @@ test('a state directory without permission, or that is a file, ends run before a
       `Fix: check ${file}, or set state.dir to another directory`,
   ]);
 });
+
+test('standard input that cannot be read ends produce with 74', async (t) => {
+  const cluster = await embeddedCluster(t);
+  const scene = new Scene(t);
+  const args = ['produce', '-b', cluster.bootstrap, '-t', 'logs'];
+  const daemon = scene.start(args, ['sh', '-c', `exec "$0" "$@" < ${scene.folder}`]);
+  assert.equal(await daemon.ended(), 74);
+  assert.deepEqual(said(daemon), [
+    'warn fileUnreadable: standard input broke: EISDIR: illegal operation on a directory, read',
+    'error produced: 0 records delivered, then standard input could not be read',
+  ]);
+});

@@ -123,3 +123,20 @@ test('a group that is not there is refused with 78, and no socket stays behind',
   ]);
   assert.ok(!existsSync(path));
 });
+
+test('what came through a socket and cannot be delivered in time is said to be lost', async (t) => {
+  const scene = new Scene(t);
+  const path = scene.path('in.sock');
+  const inputs = socketInput(path);
+  const daemon = scene.run({ bootstrap: NOBODY, inputs, drainTimeoutMs: 100 });
+  await daemon.says(/all inputs are being read/);
+  await daemon.says(/brokersUnreachable/);
+  const client = connect(path);
+  client.end('one\ntwo\n');
+  await once(client, 'close');
+  assert.equal(await daemon.stop(), 75);
+  assert.equal(
+    said(daemon).at(-1),
+    `warn stopped: 8 bytes of what was read could not be delivered within drain.timeout.ms (100 ms): what of it came from socket ${path} is lost`,
+  );
+});

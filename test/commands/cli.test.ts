@@ -62,6 +62,10 @@ test('wrong usage ends with 64, and says what is meant', async () => {
     [['validate', '-'], 'validate does not know what to do with "-"'],
     [['validate', '-c', 'a', '-c', 'b'], '--config is given 2 times'],
     [
+      ['validate', '-c', 'a', '--connect=yes'],
+      '--connect takes no value: write --connect, or leave it out',
+    ],
+    [
       ['produce', '-t', 'logs'],
       '-b HOST:PORT is missing: brokers to ask first, with commas between them (required)',
     ],

@@ -31,14 +31,54 @@ function storedBytes(length: number): number {
   return 7 + length + 4 * (length <= 65_536 ? 1 : 2 * pairs) + 4;
 }
 
-/** Of a frame: how long each block is, as it is stored. */
-function blockSizes(compressed: Buffer): number[] {
-  const sizes: number[] = [];
-  for (let at = 7; ;) {
-    const size = compressed.readUInt32LE(at) & 0x7fffffff;
-    if (size === 0) return sizes;
-    sizes.push(size);
+/** Of a frame: its blocks, as they are stored. */
+function blocksOf(compressed: Buffer): { readonly isRaw: boolean; readonly bytes: Buffer }[] {
+  const blocks = [];
+  let at = 7;
+  for (let word = compressed.readUInt32LE(at); word !== 0; word = compressed.readUInt32LE(at)) {
+    const size = word & 0x7fffffff;
+    blocks.push({ isRaw: word !== size, bytes: compressed.subarray(at + 4, at + 4 + size) });
     at += 4 + size;
+  }
+  return blocks;
+}
+
+/**
+ * Holds a block against what the format asks of who writes it, and readers do not look at: the last match begins 12 bytes before the end or
+ * earlier, the last 5 bytes are literals, no match begins before the block, and the block is shorter than what it stands for.
+ */
+function checkBlock(bytes: Buffer, label: string): void {
+  let at = 0;
+  let made = 0;
+  let lastMatchAt = -Infinity;
+  const lengthOf = (half: number): number => {
+    let length = half;
+    let more = half === 15 ? 255 : 0;
+    while (more === 255) {
+      more = bytes[at] ?? 0;
+      at += 1;
+      length += more;
+    }
+    return length;
+  };
+  for (;;) {
+    const token = bytes[at] ?? 0;
+    at += 1;
+    const literals = lengthOf(token >> 4);
+    at += literals;
+    made += literals;
+    if (at >= bytes.length) {
+      assert.equal(at, bytes.length, label);
+      const isEnd = lastMatchAt < 0 || (literals >= 5 && made - lastMatchAt >= 12);
+      assert.ok(isEnd, `${label}: the end of a block is literals`);
+      assert.ok(bytes.length < made, `${label}: what would not shrink is stored raw`);
+      return;
+    }
+    const offset = bytes.readUInt16LE(at);
+    at += 2;
+    assert.ok(offset >= 1 && offset <= made, `${label}: offset ${offset} at ${made}`);
+    lastMatchAt = made;
+    made += 4 + lengthOf(token & 15);
   }
 }
 
@@ -100,7 +140,37 @@ test('input is cut into one block, or an even number of blocks that are as long 
   for (const [length, blocks] of cuts) {
     const compressed = frame(at, noise.subarray(0, length), 4 << 20);
     assert.ok(compressed);
-    assert.deepEqual(blockSizes(compressed), blocks, `${length} bytes`);
+    const sizes = blocksOf(compressed).map(({ bytes }) => bytes.length);
+    assert.deepEqual(sizes, blocks, `${length} bytes`);
+  }
+});
+
+test('blocks are as the format asks, also where readers are generous', async () => {
+  const at = await kernelMemory('release', 32);
+  const random = seededBelow(17);
+  const some = Array.from({ length: 3000 }, (_, round) => {
+    const length = random(round % 50 === 0 ? 200_000 : 200);
+    return [`round ${round}`, repetitive(random, length)] as const;
+  });
+  let checked = 0;
+  for (const [name, input] of [...samples(seededBelow(8)), ...some]) {
+    const compressed = frame(at, input, 4 << 20);
+    assert.ok(compressed);
+    for (const { isRaw, bytes } of blocksOf(compressed)) {
+      if (isRaw) continue;
+      checkBlock(bytes, name);
+      checked += 1;
+    }
+  }
+  assert.ok(checked > 1000, String(checked));
+});
+
+test('a frame is written exactly where there is room for it', async () => {
+  const at = await kernelMemory('release', 32);
+  for (const [name, input] of samples(seededBelow(18))) {
+    const needed = frame(at, input, 4 << 20)?.length ?? 0;
+    assert.equal(frame(at, input, needed)?.length, needed, name);
+    assert.equal(frame(at, input, needed - 1), undefined, name);
   }
 });
 
@@ -128,6 +198,7 @@ test('no more scratch is written than there is', async () => {
   const at = await kernelMemory('debug', 32);
   at.guard(SCRATCH, MATCH_SCRATCH_BYTES);
   frame(at, logLines({ bytes: 300_000, lineBytes: 228, seed: 13 }), 4 << 20);
+  frame(at, randomBytes(seededBelow(13), 131_072, 256), 4 << 20);
   assert.ok(at.unharmed(SCRATCH, MATCH_SCRATCH_BYTES));
 });
 

@@ -72,6 +72,21 @@ test('random blocks of any length and place are read back', async () => {
   }
 });
 
+test('literals of every length are read back, and a block is written exactly where there is room for it', async () => {
+  const at = await kernelMemory('release', 32);
+  const noise = randomBytes(seededBelow(16), 700, 256);
+  for (let length = 0; length <= noise.length; length += 1) {
+    const input = noise.subarray(0, length);
+    const compressed = block(at, input, 4 << 20);
+    assert.ok(compressed && readBack(compressed).equals(input), `${length}`);
+  }
+  for (const [name, input] of samples(seededBelow(18))) {
+    const needed = Math.max(5, block(at, input, 4 << 20)?.length ?? 0);
+    assert.ok(block(at, input, needed), name);
+    assert.equal(block(at, input, needed - 1), undefined, name);
+  }
+});
+
 test('lengths and distances at the borders of their forms', async () => {
   const at = await kernelMemory('release', 32);
   const noise = randomBytes(seededBelow(15), 70_000, 256);
@@ -97,5 +112,6 @@ test('no more scratch is written than there is', async () => {
   const at = await kernelMemory('debug', 32);
   at.guard(SCRATCH, MATCH_SCRATCH_BYTES);
   block(at, logLines({ bytes: 300_000, lineBytes: 228, seed: 13 }), 4 << 20);
+  block(at, randomBytes(seededBelow(13), 131_072, 256), 4 << 20);
   assert.ok(at.unharmed(SCRATCH, MATCH_SCRATCH_BYTES));
 });

@@ -4,7 +4,6 @@ import { IllegalArgumentError } from '../../src/producer/errors.ts';
 import { consumerGroup, offsetsToCommit } from '../../src/producer/transaction-offsets.ts';
 
 type Offsets = Parameters<typeof offsetsToCommit>[0];
-type Group = Parameters<typeof consumerGroup>[0];
 
 function refusal(run: () => unknown): string {
   try {
@@ -49,7 +48,7 @@ test('offsets at the borders are taken', () => {
 
 test('a group that no message can hold is refused', () => {
   const wrong = (change: object): string =>
-    refusal(() => consumerGroup({ groupId: 'g', memberId: 'm', ...change } as Group));
+    refusal(() => consumerGroup({ groupId: 'g', memberId: 'm', ...change }));
   for (const generationId of ['7', 1.5, null, 2 ** 31, -2]) {
     assert.match(wrong({ generationId }), /^generationId of group g: /);
   }

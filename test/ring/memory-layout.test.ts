@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PAGE_BYTES } from '../../src/ring/arena.ts';
+import { MATCH_SCRATCH_BYTES } from '../../src/encode/kernel.ts';
+import { GUARD_BYTES, PAGE_BYTES } from '../../src/ring/arena.ts';
 import { layoutMemory } from '../../src/ring/memory-layout.ts';
 import { LINE_BYTES, RING_BYTES } from '../../src/ring/ring-layout.ts';
 import { allocateSharedMemory, MEMORY_BYTES_MAX } from '../../src/ring/shared-memory.ts';
@@ -33,6 +34,13 @@ for (const workers of [0, 1, 2, 4, 16]) {
     assert.ok(arena.bytes > totalBytes - KERNEL_BYTES - (workers + 1) * 2.25 * MEGABYTE);
   });
 }
+
+test('scratch has room for what the kernel needs beside the records', () => {
+  const { scratch, rawBytes } = layoutMemory(64 * MEGABYTE, 1, 1000);
+  for (const { bytes } of scratch) {
+    assert.ok(bytes - rawBytes >= MATCH_SCRATCH_BYTES + 2 * GUARD_BYTES);
+  }
+});
 
 test('scratch grows with the longest record, and a memory that has no room for the encoders is refused', () => {
   const [main] = layoutMemory(64 * MEGABYTE, 1, 10 * MEGABYTE).scratch;

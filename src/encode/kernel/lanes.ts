@@ -20,8 +20,8 @@ export const MATCH_MIN: usize = 4;
 
 const LANE_FIELDS_BYTES: usize = 64;
 const LANE_TABLE_BYTES: usize = 2 << HASH_BITS_MAX;
-/** The longest that a block can become is a Snappy fragment: a sixth more; and what its last vector writes too much. */
-const LANE_BODY_BYTES: usize = (BLOCK_BYTES + BLOCK_BYTES / 6 + 128) & ~63;
+/** Snappy grows most: by one byte for each 60 literals with a copy of 4. And what the last vector writes too much. */
+const LANE_BODY_BYTES: usize = (BLOCK_BYTES + BLOCK_BYTES / 32 + 128) & ~63;
 const LANE_BYTES: usize = LANE_FIELDS_BYTES + LANE_TABLE_BYTES + LANE_BODY_BYTES;
 
 /** A block on its way. Its fields lie in scratch: two lanes are more than the processor has registers for. */
@@ -48,6 +48,10 @@ export class Lane {
   /** Appends the bytes from `anchor` to `at`, and that `match` repeats from there to `end`. */
   put(at: usize, match: usize, end: usize): void {
     unreachable();
+  }
+
+  assertFits(): void {
+    assert(this.out <= this.body + LANE_BODY_BYTES);
   }
 
   /** Ends the body and copies it to `target`. Returns its end there; 0 when there is no room before `targetEnd`. */
@@ -118,7 +122,6 @@ function startLane<L extends Lane>(address: usize, source: usize, length: usize,
 
 function runToEnd<L extends Lane>(lane: L): void {
   while (lane.next <= lane.searchEnd) step<L>(lane);
-  assert(lane.out <= lane.body + LANE_BODY_BYTES);
 }
 
 /** Puts the first match that begins at one of the next four places, or goes on behind them: in longer steps the longer nothing is found. */
@@ -153,7 +156,7 @@ function step<L extends Lane>(lane: L): void {
   store<u16>(slot3, offset + 3);
   const hits = <u32>hit0 | (<u32>hit1 << 1) | (<u32>hit2 << 2) | (<u32>hit3 << 3);
   if (hits == 0) {
-    lane.next = at + PLACES + ((at - lane.anchor) >> 6);
+    lane.next = at + PLACES + ((at - lane.anchor) >> 5);
     return;
   }
 
@@ -194,7 +197,7 @@ function longMatchEnd(at: usize, match: usize, limit: usize): usize {
   return limit;
 }
 
-/** Copies what no match covers, up to 15 bytes too many. Returns the end of what counts. */
+/** Copies what no match covers, and up to 16 bytes too many. Returns the end of what counts. */
 // @ts-ignore: decorator
 @inline
 export function copyLiterals(from: usize, to: usize, length: u32): usize {

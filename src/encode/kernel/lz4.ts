@@ -1,7 +1,7 @@
 // LZ4 block compression, and the frame around the blocks as Kafka's Java client writes it:
 //
 //   |04 22 4d 18|60 40 82| |size u32|block| ... |0 u32|
-//    magic       version 1, independent blocks of 64 KB, no checksums; end mark
+//    magic       version 1, independent blocks of 64 KB or less, no checksums; end mark
 //
 // A block that would not shrink is stored raw, with the high bit of its size set.
 
@@ -56,7 +56,9 @@ class Lz4Lane extends Lane {
 
   finish(target: usize, targetEnd: usize): usize {
     const sourceBytes = this.sourceEnd - this.source;
-    const bodyBytes = this.putLast() - this.body;
+    this.out = this.putLast();
+    this.assertFits();
+    const bodyBytes = this.out - this.body;
     const isShorter = bodyBytes < sourceBytes;
     const bytes = isShorter ? bodyBytes : sourceBytes;
     if (target + SIZE_BYTES + bytes > targetEnd) return 0;

@@ -73,6 +73,8 @@ class SnappyLane extends Lane {
       copy(this.anchor, out, literals);
       out += literals;
     }
+    this.out = out;
+    this.assertFits();
     const bytes = out - this.body;
     if (target + bytes > targetEnd) return 0;
     copy(this.body, target, bytes);
