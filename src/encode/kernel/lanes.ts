@@ -156,7 +156,9 @@ function step<L extends Lane>(lane: L): void {
   store<u16>(slot3, offset + 3);
   const hits = <u32>hit0 | (<u32>hit1 << 1) | (<u32>hit2 << 2) | (<u32>hit3 << 3);
   if (hits == 0) {
-    lane.next = at + PLACES + ((at - lane.anchor) >> 5);
+    const without = at - lane.anchor;
+    // Soon a little longer, for an id or a number in the midst of a line; much longer only for what goes on without an end.
+    lane.next = at + PLACES + min<usize>(without >> 3, PLACES + (without >> 5));
     return;
   }
 
