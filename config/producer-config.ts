@@ -33,9 +33,9 @@ const section = {
  */
 export function readProducerConfig(
   settings: Readonly<Record<string, SettingValue>>,
-  others: readonly ConfigFault[] = [],
+  others: readonly Omit<ConfigFault, 'place'>[] = [],
 ): EngineConfig {
-  const wrong = [...others];
+  const wrong = others.map((fault): ConfigFault => ({ place: PLACE, ...fault }));
   const entries = new Map<string, PlacedEntry>();
   const own = new Map<string, PlacedEntry>();
   for (const [name, value] of Object.entries(settings)) {

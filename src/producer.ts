@@ -66,7 +66,8 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
 
   /** Begins to connect. Brokers that cannot be reached are waited for: the event `notice` says so. @throws {ConfigError} with every fault */
   constructor(config: ProducerConfig<K, V>) {
-    const { own, shared: engineConfig } = apart<K, V, EngineConfig>(config, readProducerConfig);
+    const { own, shared, faults } = apart<K, V>(config);
+    const engineConfig = readProducerConfig(shared, faults);
     const { transactionalId, maxBlockMs, enableMetricsPush } = engineConfig.kafka;
     this.#pushesMetrics = enableMetricsPush;
     this.#transactions =

@@ -2,11 +2,7 @@
 export class InOrder {
   readonly #queue: { isReady: boolean; readonly begin: () => void }[] = [];
 
-  /** Nothing waits: what comes now may begin at once. */
-  get isEmpty(): boolean {
-    return this.#queue.length === 0;
-  }
-
+  /** 0: what comes now may begin at once. */
   get length(): number {
     return this.#queue.length;
   }
@@ -16,7 +12,7 @@ export class InOrder {
    * @param begin must not throw
    */
   enter(ready: Promise<unknown> | undefined, begin: () => void): void {
-    if (ready === undefined && this.isEmpty) {
+    if (ready === undefined && this.length === 0) {
       begin();
       return;
     }
@@ -30,7 +26,7 @@ export class InOrder {
 
   /** Resolves when everything that has come until now has begun. */
   passed(): Promise<void> {
-    if (this.#queue.length === 0) return Promise.resolve();
+    if (this.length === 0) return Promise.resolve();
     return new Promise((resolve) => this.#queue.push({ isReady: true, begin: resolve }));
   }
 

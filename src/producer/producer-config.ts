@@ -6,7 +6,6 @@ import type { ProducerInterceptor } from './interceptors.ts';
 import { kindOf } from './record.ts';
 import { serializers, type Serializer, type SerializerName } from './serializers.ts';
 
-const PLACE = 'new Producer';
 const SERIALIZER_FIX = `write one of ${Object.keys(serializers).join(', ')}, or a function`;
 
 /** Settings that are functions, or names of ours. */
@@ -19,6 +18,9 @@ export interface ProducerOwnSettings<K, V> {
   readonly 'partitioner.class'?: 'roundRobin' | Partitioner<K, V> | undefined;
   readonly 'interceptor.classes'?: readonly ProducerInterceptor<K, V>[] | undefined;
 }
+
+/** Its place is known to whoever reads the rest. */
+type OwnFault = Omit<ConfigFault, 'place'>;
 
 /** What each may be, and how it is said. */
 const ownRules: Readonly<
@@ -39,23 +41,21 @@ const ownRules: Readonly<
   ],
 };
 
-/**
- * Settings of the library alone, and those that go through the table of keys.
- *
- * @throws {ConfigError} from `read`, with the faults of both
- */
-export function apart<K, V, Config>(
+/** Settings of the library alone, what is wrong with them, and those that go through the table of keys. */
+export function apart<K, V>(
   config: object,
-  read: (shared: Readonly<Record<string, SettingValue>>, faults: readonly ConfigFault[]) => Config,
-): { readonly own: ProducerOwnSettings<K, V>; readonly shared: Config } {
+): {
+  readonly own: ProducerOwnSettings<K, V>;
+  readonly shared: Readonly<Record<string, SettingValue>>;
+  readonly faults: readonly OwnFault[];
+} {
   // Callers without types give anything.
   const given: unknown = config;
   const isRecord = typeof given === 'object' && given !== null && !Array.isArray(given);
-  const faults: ConfigFault[] = isRecord
+  const faults: OwnFault[] = isRecord
     ? []
     : [
         {
-          place: PLACE,
           problem: `the configuration is ${kindOf(given)}`,
           fix: "write { 'bootstrap.servers': 'host:port' }",
         },
@@ -68,9 +68,9 @@ export function apart<K, V, Config>(
       : undefined;
     if (rule === undefined) shared[name] = value as SettingValue;
     else if (value === undefined || rule[0](value)) own[name] = value;
-    else faults.push({ place: PLACE, problem: `${name} is ${kindOf(value)}`, fix: rule[1] });
+    else faults.push({ problem: `${name} is ${kindOf(value)}`, fix: rule[1] });
   }
-  return { own: own, shared: read(shared, faults) };
+  return { own, shared, faults };
 }
 
 function isSerializer(value: unknown): boolean {

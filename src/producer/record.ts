@@ -99,8 +99,8 @@ export function checkRecord(record: ProducerRecord<unknown, unknown>): void {
     );
   }
   const { partition, timestamp } = record;
-  if (partition !== undefined && !isPartition(partition)) {
-    const fix = `write an integer from 0 to ${PARTITION_MAX}, or leave it out`;
+  if (partition !== undefined && !isInt32Count(partition)) {
+    const fix = `write an integer from 0 to ${INT32_MAX}, or leave it out`;
     throw refused(record, 'partition', partition, fix);
   }
   if (record.value === undefined && 'messages' in record) {
@@ -212,11 +212,11 @@ function className(value: object): string {
     : 'no class';
 }
 
-/** What fits into Kafka's int32. */
-const PARTITION_MAX = 2 ** 31 - 1;
+export const INT32_MAX = 2 ** 31 - 1;
 
-export function isPartition(value: unknown): value is number {
-  return isCount(value) && value <= PARTITION_MAX;
+/** A whole number from 0 that Kafka's int32 holds: a partition, an epoch. */
+export function isInt32Count(value: unknown): value is number {
+  return isCount(value) && value <= INT32_MAX;
 }
 
 /** A whole number from 0 that a double holds exactly. */

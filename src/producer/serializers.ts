@@ -5,7 +5,7 @@
 import { isPromise, isUint8Array } from 'node:util/types';
 import type { RecordPart } from '../kafka/record-writer.ts';
 import { IllegalArgumentError, SerializationError } from './errors.ts';
-import { checkHeaders, kindOf, type Headers } from './record.ts';
+import { checkHeaders, INT32_MAX, kindOf, type Headers } from './record.ts';
 
 /** Bytes; or text, whose UTF-8 is written straight into the batch without bytes of its own; or null, which is no key and a tombstone. */
 export type Serialized = RecordPart;
@@ -26,7 +26,6 @@ export type TypeOf<S> = S extends Serializer<infer T> ? T : never;
 
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 const INT32_MIN = -(2 ** 31);
-const INT32_MAX = 2 ** 31 - 1;
 
 /** What Java's doubleToLongBits makes of every NaN. */
 const CANONICAL_NAN = [0x7f, 0xf8, 0, 0, 0, 0, 0, 0];

@@ -4,7 +4,7 @@
  */
 import type { ConsumerGroup, OffsetToCommit } from '../send/transaction-events.ts';
 import { IllegalArgumentError } from './errors.ts';
-import { isCount, isPartition, kindOf } from './record.ts';
+import { INT32_MAX, isCount, isInt32Count, kindOf } from './record.ts';
 
 /** How far a partition is consumed. */
 export interface TopicPartitionOffset {
@@ -33,7 +33,6 @@ export interface ConsumerGroupMetadata {
 }
 
 const UNKNOWN = -1;
-const INT32_MAX = 2 ** 31 - 1;
 const OFFSET_MAX = 2n ** 63n - 1n;
 
 /** Checked; of several for one partition the last counts. @throws {IllegalArgumentError} */
@@ -46,7 +45,7 @@ export function offsetsToCommit(offsets: Iterable<TopicPartitionOffset>): Offset
   const byPlace = new Map<string, OffsetToCommit>();
   for (const given of offsets as Iterable<TopicPartitionOffset | null | undefined>) {
     const { topic, partition, offset, leaderEpoch = UNKNOWN, metadata = '' } = given ?? {};
-    if (typeof topic !== 'string' || topic === '' || !isPartition(partition)) {
+    if (typeof topic !== 'string' || topic === '' || !isInt32Count(partition)) {
       throw new IllegalArgumentError(
         'an offset to commit needs its topic and partition: { topic, partition, offset }',
       );
@@ -71,7 +70,7 @@ function offsetOf(given: unknown, place: string): bigint {
 }
 
 function checkKnown(name: string, value: unknown): void {
-  if (value === UNKNOWN || (isCount(value) && value <= INT32_MAX)) return;
+  if (value === UNKNOWN || isInt32Count(value)) return;
   throw new IllegalArgumentError(
     `${name}: write an integer from 0 to ${INT32_MAX}, or leave it out, not ${shown(value)}`,
   );

@@ -1,21 +1,29 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, readFileSync, rmSync } from 'node:fs';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { count, embeddedCluster, values } from '../support/embedded-cluster.ts';
 import { until } from '../support/until.ts';
 import { onFullDisk } from './privileges.ts';
 import { NOBODY, said, Scene, STARTED, STOPPED } from './scene.ts';
 
-test('a full disk under the checkpoint: delivery goes on, it is said once, and positions are written when there is room', async (t) => {
+/** One that ships a file and has failed to write its checkpoint; undefined where no disk can be filled, which is told. */
+async function daemonOnFullDisk(t: TestContext) {
   const cluster = await embeddedCluster(t);
   const scene = new Scene(t);
   const stateDir = scene.makeFolder('state');
   const via = onFullDisk(t, stateDir);
-  if (via === undefined) return;
+  if (via === undefined) return undefined;
   const log = scene.write('app.log', 'one\n');
   const inputs = [{ tail: { paths: [log], topic: 'logs' } }];
   const daemon = scene.run({ bootstrap: cluster.bootstrap, inputs, stateDir }, via);
   await daemon.says(/checkpointWriteFailed/);
+  return { cluster, daemon, log, stateDir };
+}
+
+test('a full disk under the checkpoint: delivery goes on, it is said once, and positions are written when there is room', async (t) => {
+  const failing = await daemonOnFullDisk(t);
+  if (failing === undefined) return;
+  const { cluster, daemon, log, stateDir } = failing;
   appendFileSync(log, 'two\n');
   await until(() => count(cluster, 'logs') === 2);
   const inside = `/proc/${String(daemon.child.pid)}/root${stateDir}`;
@@ -38,15 +46,9 @@ test('a full disk under the checkpoint: delivery goes on, it is said once, and p
 });
 
 test('a stop while the positions cannot be written ends with 74, and says what comes again', async (t) => {
-  const cluster = await embeddedCluster(t);
-  const scene = new Scene(t);
-  const stateDir = scene.makeFolder('state');
-  const via = onFullDisk(t, stateDir);
-  if (via === undefined) return;
-  const log = scene.write('app.log', 'one\n');
-  const inputs = [{ tail: { paths: [log], topic: 'logs' } }];
-  const daemon = scene.run({ bootstrap: cluster.bootstrap, inputs, stateDir }, via);
-  await daemon.says(/checkpointWriteFailed/);
+  const failing = await daemonOnFullDisk(t);
+  if (failing === undefined) return;
+  const { cluster, daemon, stateDir } = failing;
   await until(() => count(cluster, 'logs') === 1);
   assert.equal(await daemon.stop(), 74);
   assert.deepEqual(said(daemon).slice(-2), [
