@@ -1,5 +1,5 @@
 /** What `import … from 'millrace'` gives: the producer and all that is needed to use it. */
-export { Producer, type ProducerConfig, type ProducerMetrics } from './producer.ts';
+export { Producer, type ProducerMetrics } from './producer.ts';
 export * from './producer/errors.ts';
 export type { InterceptorFault, ProducerInterceptor } from './producer/interceptors.ts';
 export {
@@ -8,9 +8,10 @@ export {
   type PartitionerInput,
   type TopicPartitions,
 } from './producer/partitioners.ts';
-export type { DeliveryCallback } from './producer/record-delivery.ts';
+export type { ProducerConfig } from './producer/producer-config.ts';
 export type { WritableOptions } from './producer/record-writable.ts';
 export type {
+  DeliveryCallback,
   Header,
   Headers,
   HeadersInput,

@@ -144,7 +144,7 @@ export class Pipeline {
       giveUp.then(() => false),
     ]);
     this.#isClosed = true;
-    const { abandonedCount } = await this.#sender.close(0);
+    const { abandonedCount } = await this.#sender.close(AbortSignal.abort());
     await this.#pool.close();
     this.#lost.say();
     return isDrained && abandonedCount === 0;

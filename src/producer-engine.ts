@@ -148,10 +148,10 @@ export class ProducerEngine {
     return this.#sender.transactionPhase;
   }
 
-  /** Sends what is there, gives up the rest after `timeoutMs` (Infinity: never). */
-  async close(timeoutMs: number): Promise<CloseResult> {
+  /** Sends what is there, gives up the rest at the signal. */
+  async close(giveUp: AbortSignal): Promise<CloseResult> {
     await this.handOver();
-    const result = await this.#sender.close(timeoutMs);
+    const result = await this.#sender.close(giveUp);
     await this.#pool.close();
     return result;
   }

@@ -7,13 +7,7 @@
  *     await producer.close();
  */
 import type { Writable } from 'node:stream';
-import {
-  readProducerConfig,
-  type EngineConfig,
-  type SettingValue,
-} from '../config/producer-config.ts';
-import type { kafkaKeys } from '../config/kafka-keys.ts';
-import type { libraryKeys } from '../config/library-keys.ts';
+import { readProducerConfig, type EngineConfig } from '../config/producer-config.ts';
 import { ProducerEngine } from './producer-engine.ts';
 import { awaitClientInstanceId } from './producer/client-instance-id.ts';
 import { RecordIntake } from './producer/record-intake.ts';
@@ -25,28 +19,25 @@ import {
   type ProducerEvents,
   type ProducerNotice,
 } from './producer/producer-events.ts';
-import { apart, type ProducerOwnSettings } from './producer/producer-config.ts';
-import { kindOf, type ProducerRecord, type RecordMetadata } from './producer/record.ts';
-import type { DeliveryCallback } from './producer/record-delivery.ts';
+import { apart, type ProducerConfig } from './producer/producer-config.ts';
+import {
+  kindOf,
+  type DeliveryCallback,
+  type ProducerRecord,
+  type RecordMetadata,
+} from './producer/record.ts';
 import { recordWritable, type WritableOptions } from './producer/record-writable.ts';
 import type {
   ConsumerGroupMetadata,
   TopicPartitionOffset,
 } from './producer/transaction-offsets.ts';
 import { Transactions } from './producer/transactions.ts';
+import { aborted } from './shared/aborted.ts';
 import type { ProducerMetricName } from './shared/producer-metrics.ts';
 import type { LineFields, Telemetry } from './shared/telemetry.ts';
 
-type KafkaSettings = {
-  readonly [Name in keyof typeof kafkaKeys | keyof typeof libraryKeys]?: SettingValue;
-};
-
-/** Kafka's settings; values may be text, as in a properties file. */
-export type ProducerConfig<K, V> = KafkaSettings &
-  ProducerOwnSettings<K, V> & {
-    /** Threads that compress. Default: one less than there are processors, at least 1 and at most 4. */
-    readonly workers?: number | undefined;
-  };
+/** Longer than a timer can be is for ever. */
+const TIMER_MS_MAX = 2 ** 31;
 
 /** Figures of a producer, as they are now; docs/PRODUCER.md says what each is. Counts begin with it. */
 export type ProducerMetrics = Readonly<Record<ProducerMetricName, number>>;
@@ -63,6 +54,8 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
   /** Why no broker can be reached, as long as none can. */
   #unreachable: string | undefined;
   #closing: Promise<void> | undefined;
+  /** Time to close is up. */
+  readonly #giveUp = new AbortController();
 
   /** Begins to connect. Brokers that cannot be reached are waited for: the event `notice` says so. @throws {ConfigError} with every fault */
   constructor(config: ProducerConfig<K, V>) {
@@ -274,9 +267,11 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
   }
 
   /**
-   * Takes no more records, sends what is there, and ends all threads and connections. An open transaction is aborted.
+   * Takes no more records, sends what is there, and ends all threads and connections. An open transaction is aborted. Without it the process
+   * does not end by itself.
    *
-   * @param timeoutMs what is not delivered by then fails with fate `possiblyWritten` or `notSent`. Default: no limit but delivery.timeout.ms
+   * @param timeoutMs what is not delivered by then fails with fate `possiblyWritten` or `notSent`, and interceptors are waited for no longer; a second
+   * call may shorten it. Default: no limit but delivery.timeout.ms
    * @throws {IllegalArgumentError} as a rejection, when it is less than 0 or no number
    */
   close(timeoutMs = Infinity): Promise<void> {
@@ -287,7 +282,8 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
         new IllegalArgumentError(`close: the timeout is a number from 0, in ms, not ${given}`),
       );
     }
-    this.#closing ??= this.#close(timeoutMs);
+    if (timeoutMs < TIMER_MS_MAX) setTimeout(() => this.#giveUp.abort(), timeoutMs).unref();
+    this.#closing ??= this.#close();
     return this.#closing;
   }
 
@@ -295,19 +291,18 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
     await this.close();
   }
 
-  async #close(timeoutMs: number): Promise<void> {
+  async #close(): Promise<void> {
     this.#intake.close();
     if (this.#transactions?.close() === true) {
       this.#notice('info', 'transactionAborted', 'closed in a transaction, which is aborted', {});
     }
     await this.#starting;
-    const deadlineMs = performance.now() + timeoutMs;
-    await Promise.race([this.#intake.passed(), lateness(timeoutMs)]);
+    const { signal } = this.#giveUp;
+    await Promise.race([this.#intake.passed(), aborted(signal)]);
     this.#intake.abandon();
-    const left = (): number => Math.max(0, deadlineMs - performance.now());
-    await Promise.race([this.#transactions?.handedOver(), lateness(left())]);
-    await this.#engine?.close(left());
-    await this.#intake.closeInterceptors();
+    await Promise.race([this.#transactions?.handedOver(), aborted(signal)]);
+    await this.#engine?.close(signal);
+    await Promise.race([this.#intake.closeInterceptors(), aborted(signal)]);
     this.#events.tell('closed');
   }
 
@@ -384,10 +379,4 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
 
 function ignore(): void {
   // Fire and forget; the event `recordFailed` tells of failures.
-}
-
-function lateness(timeoutMs: number): Promise<void> {
-  // Longer than a timer can be is for ever.
-  if (timeoutMs >= 2 ** 31) return new Promise(ignore);
-  return new Promise((resolve) => setTimeout(resolve, timeoutMs).unref());
 }

@@ -1,8 +1,8 @@
 import type { ProduceOutcome } from '../ack/produce-outcome.ts';
 import type { Delivery, WrittenRecord } from './delivery.ts';
 import type { KafkaError } from './errors.ts';
-import { metadataOf, type RecordMetadata } from './record.ts';
-import type { DeliveryCallback, DeliveryWatch } from './record-delivery.ts';
+import { metadataOf, type DeliveryCallback, type RecordMetadata } from './record.ts';
+import type { DeliveryWatch } from './record-delivery.ts';
 import { tellWatch } from './unheard-delivery.ts';
 
 /**

@@ -32,7 +32,7 @@ export interface ProducerInterceptor<K = Uint8Array | string, V = Uint8Array | s
     headers: Readonly<Headers>,
   ): unknown;
 
-  /** Called once, when the producer is closed. A promise is waited for. */
+  /** Called once, when the producer is closed. A promise is waited for, as long as `close` may take. */
   close?(): void | Promise<void>;
 }
 

@@ -5,7 +5,6 @@
  */
 import { UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
 import { writeUtf8 } from '../kafka/utf8.ts';
-import type { TopicView } from '../send/topic-view.ts';
 import { assert } from '../shared/assert.ts';
 import { IllegalArgumentError, KafkaError } from './errors.ts';
 import { murmur2 } from './murmur2.ts';
@@ -95,7 +94,7 @@ function hashOf(key: Uint8Array | string): number {
 function roundRobin<K, V>(): ChoosePartition<K, V> {
   const turns = new Map<string, number>();
   return ({ partition, topic }, _key, _value, { count, available }) => {
-    if (partition !== undefined) return partition;
+    if (typeof partition === 'number') return partition;
     const turn = turns.get(topic) ?? 0;
     turns.set(topic, turn + 1);
     return available[turn % available.length] ?? turn % count;
@@ -105,7 +104,7 @@ function roundRobin<K, V>(): ChoosePartition<K, V> {
 function ownPartitioner<K, V>(partitioner: Partitioner<K, V>): ChoosePartition<K, V> {
   return (record, key, value, partitions) => {
     const { partition, topic } = record;
-    if (partition !== undefined) return partition;
+    if (typeof partition === 'number') return partition;
     const input = {
       topic,
       key: record.key ?? null,
@@ -139,21 +138,4 @@ function ask<K, V>(partitioner: Partitioner<K, V>, input: PartitionerInput<K, V>
 
 function bytesOf(serialized: Serialized): Uint8Array | null {
   return typeof serialized === 'string' ? Buffer.from(serialized) : serialized;
-}
-
-/** What partitioners may know: which partitions have a leader is found out when one asks. */
-export class PartitionsOf implements TopicPartitions {
-  readonly #topic: TopicView;
-
-  constructor(topic: TopicView) {
-    this.#topic = topic;
-  }
-
-  get count(): number {
-    return this.#topic.partitionCount;
-  }
-
-  get available(): readonly number[] {
-    return this.#topic.available();
-  }
 }

@@ -1,23 +1,39 @@
 /** What `new Producer` is told: Kafka's keys by Kafka's names, and the functions that stand where Java has classes. */
+import type { kafkaKeys } from '../../config/kafka-keys.ts';
+import type { libraryKeys } from '../../config/library-keys.ts';
 import type { SettingValue } from '../../config/producer-config.ts';
 import type { ConfigFault } from '../shared/errors.ts';
 import type { Partitioner } from './partitioners.ts';
 import type { ProducerInterceptor } from './interceptors.ts';
 import { kindOf } from './record.ts';
-import { serializers, type Serializer, type SerializerName } from './serializers.ts';
+import { serializers, type Serializer } from './serializers.ts';
 
-const SERIALIZER_FIX = `write one of ${Object.keys(serializers).join(', ')}, or a function`;
+const SERIALIZER_FIX = `write serializers.string, or another of ${Object.keys(serializers).join(', ')}, or a function of your own`;
 
 /** Settings that are functions, or names of ours. */
 export interface ProducerOwnSettings<K, V> {
   /** Default: text and bytes as they are. */
-  readonly 'key.serializer'?: Serializer<K> | SerializerName | undefined;
+  readonly 'key.serializer'?: Serializer<K> | undefined;
   /** Default: text and bytes as they are. */
-  readonly 'value.serializer'?: Serializer<V> | SerializerName | undefined;
+  readonly 'value.serializer'?: Serializer<V> | undefined;
   /** Default: the key decides, as in Java; what has none goes where there is room (KIP-480, KIP-794). */
   readonly 'partitioner.class'?: 'roundRobin' | Partitioner<K, V> | undefined;
   readonly 'interceptor.classes'?: readonly ProducerInterceptor<K, V>[] | undefined;
 }
+
+type KafkaSettings = {
+  readonly [Name in keyof typeof kafkaKeys | keyof typeof libraryKeys]?: SettingValue;
+} & {
+  /** `host:port` of one broker or several; all others are found by them. */
+  readonly 'bootstrap.servers': string | readonly string[];
+};
+
+/** Kafka's settings; values may be text, as in a properties file. */
+export type ProducerConfig<K, V> = KafkaSettings &
+  ProducerOwnSettings<K, V> & {
+    /** Threads that compress. Default: one less than there are processors, at least 1 and at most 4. */
+    readonly workers?: number | undefined;
+  };
 
 /** Its place is known to whoever reads the rest. */
 type OwnFault = Omit<ConfigFault, 'place'>;
@@ -29,10 +45,10 @@ const ownRules: Readonly<
     readonly [(value: unknown) => boolean, string]
   >
 > = {
-  'key.serializer': [isSerializer, SERIALIZER_FIX],
-  'value.serializer': [isSerializer, SERIALIZER_FIX],
+  'key.serializer': [isFunction, SERIALIZER_FIX],
+  'value.serializer': [isFunction, SERIALIZER_FIX],
   'partitioner.class': [
-    (value) => value === 'roundRobin' || typeof value === 'function',
+    (value) => value === 'roundRobin' || isFunction(value),
     "write 'roundRobin' or a function, or leave it out: that is Java's default",
   ],
   'interceptor.classes': [
@@ -73,10 +89,8 @@ export function apart<K, V>(
   return { own, shared, faults };
 }
 
-function isSerializer(value: unknown): boolean {
-  return (
-    typeof value === 'function' || (typeof value === 'string' && Object.hasOwn(serializers, value))
-  );
+function isFunction(value: unknown): boolean {
+  return typeof value === 'function';
 }
 
 function isInterceptorList(value: unknown): boolean {

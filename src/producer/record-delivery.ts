@@ -3,10 +3,13 @@ import type { Delivery, WrittenRecord } from './delivery.ts';
 import type { KafkaError } from './errors.ts';
 import { errorOf } from './outcome-error.ts';
 import { callOwn } from './own-code.ts';
-import { failedMetadata, metadataOf, type Headers, type RecordMetadata } from './record.ts';
-
-/** What is told of the end of a record: exactly one of the two is null. */
-export type DeliveryCallback = (error: KafkaError | null, metadata: RecordMetadata | null) => void;
+import {
+  failedMetadata,
+  metadataOf,
+  type DeliveryCallback,
+  type Headers,
+  type RecordMetadata,
+} from './record.ts';
 
 /** Who hears of all records, before the callback or promise of each. */
 export interface DeliveryWatch {
@@ -66,7 +69,7 @@ export class RecordDelivery implements Delivery {
   }
 
   /** It was not sent, or was given up. */
-  fail(error: KafkaError, partition?: number): void {
+  fail(error: KafkaError, partition?: number | null): void {
     this.#watch.failed(failedMetadata(this.topic, partition), error, this.headers);
     if (this.#callback !== null) callOwn(this.#callback, error, null);
   }

@@ -19,22 +19,24 @@ import {
   slowError,
 } from './intake-errors.ts';
 import { ProducerInterceptors, type InterceptorFault } from './interceptors.ts';
-import { createPartitioner, PartitionsOf, type ChoosePartition } from './partitioners.ts';
+import { KnownPartitions } from './known-partitions.ts';
+import { createPartitioner, type ChoosePartition } from './partitioners.ts';
 import { partitionsFor } from './partitions-for.ts';
 import { PreparedRecord, type RecordDoor } from './prepared-record.ts';
 import type { ProducerOwnSettings } from './producer-config.ts';
 import { QuickIntake, type QuickEngine } from './quick-intake.ts';
 import {
   checkRecord,
-  checkTopic,
   headersOf,
   ownRecord,
+  topicChecker,
+  type DeliveryCallback,
   type Headers,
   type ProducerRecord,
 } from './record.ts';
-import { RecordDelivery, type DeliveryCallback, type DeliveryWatch } from './record-delivery.ts';
+import { RecordDelivery, type DeliveryWatch } from './record-delivery.ts';
 import { checkSize, type RecordLimits } from './record-size.ts';
-import { serialize, serializerOf, type Serialized, type Serializer } from './serializers.ts';
+import { isOurs, serialize, serializers, type Serialized, type Serializer } from './serializers.ts';
 import { Serializing } from './serializing.ts';
 import { refusalOf } from './topic-refusal.ts';
 import { UnheardDelivery } from './unheard-delivery.ts';
@@ -92,8 +94,9 @@ export class RecordIntake<K, V> {
   readonly #maxBlockRecords: number;
   readonly #serializing: Serializing;
   readonly #line: WaitingLine;
-  /** Names that were checked. */
-  readonly #topics = new Set<string>();
+  /** Who asks for partitions: no record. */
+  readonly #questions: WaitingLine;
+  readonly #checkTopic = topicChecker();
   #isClosed = false;
   #abandoned: KafkaError | undefined;
   #sent = 0;
@@ -103,8 +106,10 @@ export class RecordIntake<K, V> {
   constructor(options: RecordIntakeOptions<K, V>) {
     this.#options = options;
     const { settings, kafka } = options;
-    this.#keySerializer = serializerOf<K>(settings['key.serializer']);
-    this.#valueSerializer = serializerOf<V>(settings['value.serializer']);
+    // Where none is given, K and V are text or bytes.
+    const textOrBytes = serializers.textOrBytes as Serializer<unknown>;
+    this.#keySerializer = settings['key.serializer'] ?? textOrBytes;
+    this.#valueSerializer = settings['value.serializer'] ?? textOrBytes;
     this.#choose = createPartitioner({
       partitioner: settings['partitioner.class'],
       ignoreKeys: kafka.partitionerIgnoreKeys,
@@ -123,11 +128,9 @@ export class RecordIntake<K, V> {
       after: later,
       late: (topic) => slowError(topic, kafka.maxBlockMs),
     });
-    this.#line = new WaitingLine({
-      waitMsMax: kafka.maxBlockMs,
-      nowMs: () => performance.now(),
-      after: later,
-    });
+    const waits = { waitMsMax: kafka.maxBlockMs, nowMs: () => performance.now(), after: later };
+    this.#line = new WaitingLine(waits);
+    this.#questions = new WaitingLine(waits);
     // Once, and not for each record.
     this.#door = {
       attempt: (prepared) => this.#attempt(prepared),
@@ -223,8 +226,7 @@ export class RecordIntake<K, V> {
   }
 
   #createQuick({ settings }: RecordIntakeOptions<K, V>): QuickIntake<K, V> | undefined {
-    const own = [settings['key.serializer'], settings['value.serializer']];
-    const isOwn = own.some((serializer) => typeof serializer === 'function');
+    const isOwn = !isOurs(this.#keySerializer) || !isOurs(this.#valueSerializer);
     if (isOwn || settings['partitioner.class'] !== undefined || !this.#interceptors.isEmpty) {
       return undefined;
     }
@@ -289,6 +291,7 @@ export class RecordIntake<K, V> {
   /** Topics or memory may have changed, or everything has come to an end. */
   changed(): void {
     this.#line.topicsChanged();
+    this.#questions.topicsChanged();
   }
 
   /** Resolves when what was taken until now is in batches, or has failed. */
@@ -322,8 +325,9 @@ export class RecordIntake<K, V> {
 
   /** @throws {KafkaError} */
   async partitionsFor(topic: string): Promise<number> {
+    if (this.#isClosed) throw closedError();
     this.#checkTopic(topic);
-    return await partitionsFor(this.#line, {
+    return await partitionsFor(this.#questions, {
       topic,
       end: () => this.#end(),
       known: () => this.#options.engine()?.topic(topic),
@@ -367,7 +371,7 @@ export class RecordIntake<K, V> {
     let partition = prepared.partition ?? UNASSIGNED_PARTITION;
     try {
       if (prepared.lane === undefined) {
-        partition = this.#choose(record, key, value, new PartitionsOf(known));
+        partition = this.#choose(record, key, value, new KnownPartitions(known));
       }
     } catch (error) {
       delivery.fail(asKafkaError(error), record.partition);
@@ -382,12 +386,6 @@ export class RecordIntake<K, V> {
 
   #end(): KafkaError | undefined {
     return this.#options.fatal() ?? this.#abandoned;
-  }
-
-  #checkTopic(topic: string): void {
-    if (this.#topics.has(topic)) return;
-    checkTopic(topic);
-    this.#topics.add(topic);
   }
 
   #late(topic: string, partition: number | undefined, reason: WaitEnd): KafkaError {

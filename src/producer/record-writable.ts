@@ -5,8 +5,7 @@
 import { Writable } from 'node:stream';
 import { isUint8Array } from 'node:util/types';
 import type { KafkaError } from './errors.ts';
-import { ownRecord, type ProducerRecord } from './record.ts';
-import type { DeliveryCallback } from './record-delivery.ts';
+import { ownRecord, type DeliveryCallback, type ProducerRecord } from './record.ts';
 
 /** What of a producer the stream needs. */
 export interface RecordSink<K, V> {

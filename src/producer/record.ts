@@ -7,7 +7,7 @@ import { UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
 import type { Acked } from '../ack/produce-outcome.ts';
 import type { RecordPart } from '../kafka/record-writer.ts';
 import { TOPIC_NAME_RULE, topicNameFault } from '../shared/topic-name.ts';
-import { IllegalArgumentError, InvalidTopicError } from './errors.ts';
+import { IllegalArgumentError, InvalidTopicError, type KafkaError } from './errors.ts';
 
 /** Bytes as they are, text as its UTF-8, or null. */
 export type HeaderValue = RecordPart;
@@ -31,15 +31,15 @@ export const noHeaders: Headers = [];
 /** One record to send. The types of key and value follow from the serializers. */
 export interface ProducerRecord<K = Uint8Array | string, V = Uint8Array | string> {
   readonly topic: string;
-  /** From 0. Left out: the partitioner chooses. */
-  readonly partition?: number | undefined;
+  /** From 0. Left out or null: the partitioner chooses. */
+  readonly partition?: number | null | undefined;
   /** Left out or null: the record has none. */
   readonly key?: K | null | undefined;
   /** Left out or null: a tombstone, which deletes the key in a compacted topic. */
   readonly value?: V | null | undefined;
-  readonly headers?: HeadersInput | undefined;
-  /** Milliseconds since 1970. Left out: the time of `send`. On a LogAppendTime topic the broker writes its own over it. */
-  readonly timestamp?: number | undefined;
+  readonly headers?: HeadersInput | null | undefined;
+  /** Milliseconds since 1970. Left out or null: the time of `send`. On a LogAppendTime topic the broker writes its own over it. */
+  readonly timestamp?: number | null | undefined;
 }
 
 /** A record that its sender may change. */
@@ -63,13 +63,30 @@ export interface RecordMetadata {
   readonly serializedValueSize: number;
 }
 
+/** What is told of the end of a record: exactly one of the two is null. */
+export type DeliveryCallback = (error: KafkaError | null, metadata: RecordMetadata | null) => void;
+
 /**
- * Checks a topic name. Once for a name is enough.
+ * Checks topic names, each once.
+ *
+ * @returns what throws IllegalArgumentError when a name is no text, InvalidTopicError when Kafka allows no such name
+ */
+export function topicChecker(): (topic: unknown) => void {
+  const checked = new Set<unknown>();
+  return (topic) => {
+    if (checked.has(topic)) return;
+    checkTopic(topic);
+    checked.add(topic);
+  };
+}
+
+/**
+ * Checks a topic name.
  *
  * @throws {IllegalArgumentError} when it is no text
  * @throws {InvalidTopicError} when Kafka allows no such name
  */
-export function checkTopic(topic: unknown): asserts topic is string {
+export function checkTopic(topic: unknown): void {
   if (typeof topic !== 'string') {
     throw new IllegalArgumentError(
       `topic: a record needs the name of its topic, as text; this one has ${kindOf(topic)}`,
@@ -99,7 +116,7 @@ export function checkRecord(record: ProducerRecord<unknown, unknown>): void {
     );
   }
   const { partition, timestamp } = record;
-  if (partition !== undefined && !isInt32Count(partition)) {
+  if (!isInt32Count(partition ?? 0)) {
     const fix = `write an integer from 0 to ${INT32_MAX}, or leave it out`;
     throw refused(record, 'partition', partition, fix);
   }
@@ -107,7 +124,7 @@ export function checkRecord(record: ProducerRecord<unknown, unknown>): void {
     const fix = 'await producer.sendAll(messages.map((message) => ({ topic, ...message })))';
     throw refused(record, 'messages', record.messages, `a record is one message: ${fix}`);
   }
-  if (timestamp !== undefined && !isCount(timestamp)) {
+  if (!isCount(timestamp ?? 0)) {
     const fix = 'write whole milliseconds since 1970 as a number, or leave it out';
     throw refused(record, 'timestamp', timestamp, fix);
   }
@@ -119,7 +136,7 @@ export function checkRecord(record: ProducerRecord<unknown, unknown>): void {
  * @throws {IllegalArgumentError}
  */
 export function headersOf({ headers, topic }: ProducerRecord<unknown, unknown>): Headers {
-  if (headers === undefined) return [];
+  if (headers === undefined || headers === null) return [];
   const given: unknown = headers;
   if (typeof given !== 'object' || given === null) {
     throw new IllegalArgumentError(
@@ -173,10 +190,10 @@ function bigIndex(index: number): bigint {
 }
 
 /** What callbacks and interceptors get beside an error. */
-export function failedMetadata(topic: string, partition = UNASSIGNED_PARTITION): RecordMetadata {
+export function failedMetadata(topic: string, partition?: number | null): RecordMetadata {
   return {
     topic,
-    partition,
+    partition: partition ?? UNASSIGNED_PARTITION,
     offset: -1n,
     timestamp: -1,
     serializedKeySize: -1,

@@ -100,7 +100,7 @@ function json(value: unknown): string {
 }
 
 /**
- * The serializers that come with millrace, each by the name that the configuration may use too. Any function of type `Serializer` is one.
+ * The serializers that come with millrace. Any function of type `Serializer` is one.
  *
  *     new Producer({ 'key.serializer': serializers.int64, 'value.serializer': serializers.json })
  */
@@ -116,7 +116,12 @@ export const serializers = {
   json,
 } as const satisfies Record<string, Serializer<never>>;
 
-export type SerializerName = keyof typeof serializers;
+const ours = new Set<unknown>(Object.values(serializers));
+
+/** One that comes with millrace: it gives no promise, looks at nothing but the value, and asked twice gives the same. */
+export function isOurs(serializer: unknown): boolean {
+  return ours.has(serializer);
+}
 
 /** Which of the two it is, for the error. */
 type SerializedPart = 'key' | 'value';
@@ -168,12 +173,6 @@ function checked(made: unknown, part: SerializedPart, topic: string): Serialized
     `the ${part} of a record for ${topic}: the serializer gave ${kindOf(made)}; it must give bytes, text or null`,
     { topic, fate: 'notSent' },
   );
-}
-
-/** The serializer that a configuration names, or is. */
-export function serializerOf<T>(given: Serializer<T> | SerializerName | undefined): Serializer<T> {
-  if (typeof given === 'function') return given;
-  return serializers[given ?? 'textOrBytes'] as unknown as Serializer<T>;
 }
 
 function isThenable(made: unknown): made is PromiseLike<unknown> {

@@ -8,6 +8,7 @@ import { getTelemetrySubscriptions } from '../kafka/messages/71-get-telemetry-su
 import { pushTelemetry } from '../kafka/messages/72-push-telemetry.ts';
 import { encodeMetrics, type Measurement } from '../kafka/otlp.ts';
 import { ZERO_UUID } from '../kafka/wire.ts';
+import { aborted } from '../shared/aborted.ts';
 import { present } from '../shared/assert.ts';
 import type { BrokerChannel } from './broker-channel.ts';
 import {
@@ -94,18 +95,13 @@ export class MetricsPusher {
     return clientInstanceId === ZERO_UUID ? undefined : clientInstanceId;
   }
 
-  /** Pushes a last time, if anything was subscribed to. Resolves when it is answered, or can no more be, or `timeoutMs` have passed. */
-  async finish(timeoutMs: number): Promise<void> {
+  /** Pushes a last time, if anything was subscribed to. Resolves when it is answered, or can no more be, or at the signal. */
+  async finish(giveUp: AbortSignal): Promise<void> {
     const channel = this.#pick();
-    if (channel !== undefined && this.isSubscribed && timeoutMs > 0) {
+    if (channel !== undefined && this.isSubscribed && !giveUp.aborted) {
       lastQuestion(this.#state);
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, timeoutMs);
-        this.#push(channel, true, () => {
-          clearTimeout(timer);
-          resolve();
-        });
-      });
+      const answered = new Promise<void>((resolve) => this.#push(channel, true, resolve));
+      await Promise.race([answered, aborted(giveUp)]);
     }
     this.stop();
   }

@@ -7,6 +7,7 @@ import type { ProducerBatch } from '../accumulate/producer-batch.ts';
 import type { ProduceOutcome } from '../ack/produce-outcome.ts';
 import type { Arena } from '../ring/arena.ts';
 import type { SharedMemory } from '../ring/shared-memory.ts';
+import { aborted } from '../shared/aborted.ts';
 import { assert } from '../shared/assert.ts';
 import { needsOf } from './api-versions.ts';
 import type { ClientSoftware } from './api-versions.ts';
@@ -226,9 +227,9 @@ export class KafkaSender<Ranges = unknown> {
     return this.#pusher?.clientInstanceId(timeoutMs) ?? Promise.resolve(undefined);
   }
 
-  /** Sends what is there, gives up the rest after `timeoutMs` (Infinity: never), and ends all connections. */
-  close(timeoutMs: number): Promise<CloseResult> {
-    this.#closing ??= this.#close(timeoutMs);
+  /** Sends what is there, gives up the rest at the signal, and ends all connections. */
+  close(giveUp: AbortSignal): Promise<CloseResult> {
+    this.#closing ??= this.#close(giveUp);
     return this.#closing;
   }
 
@@ -261,33 +262,24 @@ export class KafkaSender<Ranges = unknown> {
   }
 
   /** The last figures, after the last batches; at once where nobody subscribed to any. */
-  async #pushLast(pusher: MetricsPusher, deadlineMs: number): Promise<void> {
+  async #pushLast(pusher: MetricsPusher, giveUp: AbortSignal): Promise<void> {
     if (pusher.isSubscribed) {
-      await new Promise<void>((resolve) => {
-        const deadline = new WakeTimer(this.nowMs, resolve);
-        deadline.set(deadlineMs);
-        void this.flush().then(() => {
-          deadline.stop();
-          resolve();
-        });
-      });
-      await pusher.finish(Math.min(LAST_PUSH_MS_MAX, deadlineMs - this.nowMs()));
+      await Promise.race([this.flush(), aborted(giveUp)]);
+      await pusher.finish(AbortSignal.any([giveUp, AbortSignal.timeout(LAST_PUSH_MS_MAX)]));
     }
     pusher.stop();
   }
 
-  async #close(timeoutMs: number): Promise<CloseResult> {
-    const deadlineMs = this.nowMs() + timeoutMs;
+  async #close(giveUp: AbortSignal): Promise<CloseResult> {
     this.#takeAppended();
-    if (this.#pusher !== undefined) await this.#pushLast(this.#pusher, deadlineMs);
+    if (this.#pusher !== undefined) await this.#pushLast(this.#pusher, giveUp);
     const closed = new Promise<void>((resolve) => {
       this.#onClosed = resolve;
     });
     this.#take({ type: 'closeRequested' });
-    const deadline = new WakeTimer(this.nowMs, () => this.#take({ type: 'abandonRequested' }));
-    deadline.set(deadlineMs);
+    await Promise.race([closed, aborted(giveUp)]);
+    if (giveUp.aborted) this.#take({ type: 'abandonRequested' });
     await closed;
-    deadline.stop();
     this.#timer.stop();
     return { abandonedCount: this.#outcomes.abandoned };
   }

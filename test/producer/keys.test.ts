@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readProducerConfig, type SettingValue } from '../../config/producer-config.ts';
 import type { EmbeddedCluster } from '../../src/broker/embedded-broker.ts';
 import { createEngineParts, senderParts } from '../../src/engine-parts.ts';
-import type { Producer, ProducerConfig } from '../../src/producer.ts';
+import type { Producer } from '../../src/producer.ts';
+import type { ProducerConfig } from '../../src/producer/producer-config.ts';
 import { RecordTooLargeError } from '../../src/producer/errors.ts';
 import { senderConfig } from '../../src/stage-settings.ts';
 import { embeddedCluster } from '../support/embedded-cluster.ts';
@@ -13,7 +14,7 @@ import { newProducer } from './scene.ts';
 
 async function scene(
   t: TestContext,
-  config: ProducerConfig<string, string>,
+  config: Partial<ProducerConfig<string, string>>,
 ): Promise<{ cluster: EmbeddedCluster; producer: Producer<string, string> }> {
   const cluster = await embeddedCluster(t, { topics: { logs: 1 } });
   return { cluster, producer: newProducer(t, cluster, { 'linger.ms': 0, ...config }) };
@@ -75,7 +76,7 @@ test('max.request.size: a longer record is refused before it is sent', async (t)
 test('compression.type and its level decide what goes over the network', async (t) => {
   const lines = Array.from({ length: 2000 }, (_, n) => `{"line":${n},"user":${(n * 7919) % 977}}`);
   const records = lines.map((value) => ({ topic: 'logs', value }));
-  const sent = async (config: ProducerConfig<string, string>): Promise<number> => {
+  const sent = async (config: Partial<ProducerConfig<string, string>>): Promise<number> => {
     const { cluster, producer } = await scene(t, { 'linger.ms': 100, ...config });
     await producer.sendAll(records);
     return batchSizes(cluster).reduce((sum, size) => sum + size, 0);

@@ -15,7 +15,8 @@ import {
 import { produce } from '../../src/kafka/messages/00-produce.ts';
 import { metadata } from '../../src/kafka/messages/03-metadata.ts';
 import { errors } from '../../src/kafka/errors.ts';
-import type { Producer, ProducerConfig } from '../../src/producer.ts';
+import type { Producer } from '../../src/producer.ts';
+import type { ProducerConfig } from '../../src/producer/producer-config.ts';
 import {
   ClusterAuthorizationError,
   InvalidRecordError,
@@ -48,7 +49,7 @@ const BOUND_MS = 400;
 function producerFor(
   t: TestContext,
   cluster: EmbeddedCluster,
-  config: ProducerConfig<string, string> = {},
+  config: Partial<ProducerConfig<string, string>> = {},
 ): Producer<string, string> {
   return newProducer(t, cluster, { ...times, ...config });
 }

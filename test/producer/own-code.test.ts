@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EmbeddedCluster } from '../../src/broker/embedded-broker.ts';
-import type { KafkaError, ProducerRecord } from '../../src/index.ts';
+import { serializers, type KafkaError, type ProducerRecord } from '../../src/index.ts';
 import { present } from '../../src/shared/assert.ts';
 import { embeddedCluster, values } from '../support/embedded-cluster.ts';
 import { failure, newProducer } from './scene.ts';
@@ -228,7 +228,9 @@ test('text and bytes written to a stream are values; records of a class are whol
 
 test('what a serializer sends on its way keeps its own topic', async (t) => {
   const cluster = await embeddedCluster(t, { topics: { logs: 1, audit: 1 } });
-  const producer = newProducer<string, unknown>(t, cluster, { 'value.serializer': 'json' });
+  const producer = newProducer<string, unknown>(t, cluster, {
+    'value.serializer': serializers.json,
+  });
   await producer.sendAll(['logs', 'audit'].map((topic) => ({ topic, value: 'warm' })));
   let inner: Promise<unknown> | undefined;
   const value = {
@@ -254,14 +256,23 @@ test('a record without a topic is refused even before any topic is known', async
   );
 });
 
-test('a time to close that is none is refused, and a very long one is not short', async (t) => {
-  const producer = newProducer(t, await oneTopic(t));
-  for (const wrong of [-1, NaN, '5', null, 10n]) {
-    await assert.rejects(producer.close(wrong as unknown as number), {
-      name: 'IllegalArgumentError',
-    });
+test('null for partition, headers and timestamp is as if they were left out, with every partitioner', async (t) => {
+  const cluster = await oneTopic(t, 1);
+  const beganMs = Date.now();
+  const nothing = { partition: null, headers: null, timestamp: null };
+  for (const partitioner of [undefined, 'roundRobin', () => 0] as const) {
+    const producer = newProducer(t, cluster, { 'partitioner.class': partitioner });
+    for (const key of [null, 'key']) {
+      const { partition, timestamp } = await producer.send({
+        topic: 'logs',
+        key,
+        value: 'v',
+        ...nothing,
+      });
+      assert.equal(partition, 0);
+      assert.ok(timestamp >= beganMs && timestamp <= Date.now());
+    }
+    await producer.sendAll([{ topic: 'logs', value: 'v', ...nothing }]);
   }
-  const sent = producer.send({ topic: 'logs', value: 'x' });
-  await producer.close(2 ** 31);
-  assert.ok((await sent).offset >= 0n);
+  assert.equal(stored(cluster, 'logs').length, 9);
 });

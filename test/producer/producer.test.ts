@@ -7,7 +7,6 @@ import { ConfigError } from '../../src/shared/errors.ts';
 import type { KafkaError } from '../../src/producer/errors.ts';
 import {
   BufferExhaustedError,
-  IllegalStateError,
   InvalidTopicError,
   RecordTooLargeError,
   SerializationError,
@@ -137,7 +136,7 @@ test('types of key and value follow from the serializers', async (t) => {
   const cluster = await oneTopic(t, 1);
   const producer = newProducer<bigint, unknown>(t, cluster, {
     'key.serializer': serializers.int64,
-    'value.serializer': 'json',
+    'value.serializer': serializers.json,
   });
   await producer.send({ topic: 'logs', key: 5n, value: { a: [1] } });
   const [stored] = records(cluster, 'logs', 0);
@@ -238,27 +237,6 @@ test('a stream is sent as fast as there is memory', async (t) => {
   }
   assert.equal(await producer.sendFrom(lines()), 500);
   assert.equal(count(cluster, 'logs'), 500);
-});
-
-test('close sends what is there, and takes nothing more', async (t) => {
-  const cluster = await oneTopic(t, 1);
-  const producer = newProducer(t, cluster, { 'linger.ms': 60_000, 'delivery.timeout.ms': 120_000 });
-  const sent = producer.send({ topic: 'logs', value: 'last' });
-  await producer.close();
-  assert.equal((await sent).offset, 0n);
-  await assert.rejects(producer.send({ topic: 'logs', value: 'late' }), IllegalStateError);
-});
-
-test('a broker that is not there: records fail at max.block.ms, close does not hang', async (t) => {
-  const cluster = await oneTopic(t, 1);
-  const { bootstrap } = cluster;
-  await cluster.close();
-  const producer = new Producer({ 'bootstrap.servers': bootstrap, 'max.block.ms': 200 });
-  const codes: string[] = [];
-  producer.on('notice', ({ code }) => codes.push(code));
-  await assert.rejects(producer.send({ topic: 'logs', value: '' }), TimeoutError);
-  await producer.close(100);
-  assert.ok(codes.includes('brokersUnreachable'));
 });
 
 test('partitionsFor waits until the topic is known', async (t) => {

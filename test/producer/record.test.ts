@@ -60,7 +60,7 @@ test('partition and timestamp are whole numbers from 0, and the refusal names to
     message({ partition: -1 }),
     'partition of a record for orders is the number -1: write an integer from 0 to 2147483647, or leave it out',
   );
-  for (const partition of [1.5, NaN, '0', 2n, {}, 2 ** 60, null]) {
+  for (const partition of [1.5, NaN, '0', 2n, {}, 2 ** 60]) {
     assert.match(message({ partition }), /^partition of a record for orders is /);
   }
   assert.equal(
@@ -129,7 +129,6 @@ test('headers that are none are refused, with the header that is wrong', () => {
   const message = (headers: unknown): string =>
     refusal(() => headersOf(untyped({ topic: 'orders', headers }))).message;
   assert.match(message('text'), /^headers of a record for orders: .* not the text "text"$/);
-  assert.match(message(null), /not null$/);
   assert.match(message(['ab']), /each is a pair \[name, value\] .* not the text "ab"$/);
   assert.match(message([['a']]), /not an array$/);
   assert.match(message([[5, 'x']]), /not an array$/);

@@ -7,7 +7,7 @@ import type { Place } from '../support/sent-records.ts';
 export function newProducer<K = string | Uint8Array, V = string | Uint8Array>(
   t: TestContext,
   cluster: { readonly bootstrap: string },
-  config: ProducerConfig<K, V> = {},
+  config: Partial<ProducerConfig<K, V>> = {},
 ): Producer<K, V> {
   const servers = { 'bootstrap.servers': cluster.bootstrap, workers: 1 };
   const producer = new Producer<K, V>({ ...servers, ...config });

@@ -10,7 +10,6 @@ import {
   serializers,
   type Serialized,
   type Serializer,
-  type SerializerName,
   type TypeOf,
 } from '../../src/producer/serializers.ts';
 import { projectRoot } from '../support/project.ts';
@@ -123,7 +122,7 @@ test('null and undefined are null in every serializer, and are never given to on
 });
 
 test('a value of the wrong type or range is refused, with what it is and what it has to be', () => {
-  const wrong: readonly (readonly [SerializerName, unknown, RegExp])[] = [
+  const wrong: readonly (readonly [keyof typeof serializers, unknown, RegExp])[] = [
     ['string', 5, /^the value of a record for orders: it has to be text, not the number 5$/],
     ['string', Buffer.from('x'), /an object of Buffer/],
     ['bytes', 'text', /it has to be a Uint8Array, not the text "text"/],

@@ -3,7 +3,8 @@ import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EmbeddedBrokerOptions, EmbeddedCluster } from '../../src/broker/embedded-broker.ts';
 import { always, answer, answerPartition, hang, once } from '../../src/broker/faults.ts';
-import { Producer, type ProducerConfig } from '../../src/producer.ts';
+import type { ProducerConfig } from '../../src/producer/producer-config.ts';
+import { Producer } from '../../src/producer.ts';
 import type { KafkaError } from '../../src/producer/errors.ts';
 import {
   CommitFailedError,
@@ -27,7 +28,7 @@ const record = (value: string, partition = 0) => ({ topic: 'logs', partition, va
 function producerFor(
   t: TestContext,
   cluster: EmbeddedCluster,
-  config: ProducerConfig<string | Uint8Array, string | Uint8Array> = {},
+  config: Partial<ProducerConfig<string | Uint8Array, string | Uint8Array>> = {},
 ): Producer {
   return newProducer(t, cluster, { 'transactional.id': 'shop', 'retry.backoff.ms': 5, ...config });
 }
@@ -35,7 +36,7 @@ function producerFor(
 async function ready(
   t: TestContext,
   options: EmbeddedBrokerOptions & {
-    readonly producer?: ProducerConfig<string | Uint8Array, string | Uint8Array>;
+    readonly producer?: Partial<ProducerConfig<string | Uint8Array, string | Uint8Array>>;
   } = {},
 ): Promise<{ readonly cluster: EmbeddedCluster; readonly producer: Producer }> {
   const { producer: config, ...rest } = options;

@@ -175,7 +175,7 @@ test('the last push says that it is the last, and is waited for', async (t) => {
   const { pusher, pushes } = await scene(t, { subscription: { pushIntervalMs: 1_000_000 } });
   pusher.look();
   await until(() => pusher.isSubscribed, 'a subscription');
-  await pusher.finish(5000);
+  await pusher.finish(AbortSignal.timeout(5000));
   assert.deepEqual(
     pushes.map(({ terminating }) => terminating),
     [true],
@@ -187,19 +187,19 @@ test('the last push says that it is the last, and is waited for', async (t) => {
 test('a broker without the APIs is asked nothing, and closing waits for nothing', async (t) => {
   const { pusher, pushes, subscribed } = await scene(t, {});
   pusher.look();
-  await pusher.finish(60_000);
+  await pusher.finish(AbortSignal.timeout(60_000));
   assert.deepEqual([pushes.length, subscribed()], [0, 0]);
 });
 
 test('a broker that has not answered yet is not waited for, one that is silent then no longer than said', async (t) => {
   const early = await scene(t, { subscription: {}, mute: 'always' });
   early.pusher.look();
-  await early.pusher.finish(60_000);
+  await early.pusher.finish(AbortSignal.timeout(60_000));
   const late = await scene(t, { subscription: {}, mute: 'to pushes' });
   late.pusher.look();
   await until(() => late.pusher.isSubscribed, 'a subscription');
   const beganMs = performance.now();
-  await late.pusher.finish(50);
+  await late.pusher.finish(AbortSignal.timeout(50));
   assert.ok(performance.now() - beganMs < 500);
   assert.equal(late.pushes.at(-1)?.terminating, true);
 });

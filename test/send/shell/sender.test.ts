@@ -240,7 +240,7 @@ test('closing waits for what is there', async (t) => {
   cluster.control('Produce', always(delayAnswer(50)));
   const { sender, append } = sending(t, endpointsOf(cluster));
   append('logs', numbered(0, 10), { partition: 0 });
-  assert.deepEqual(await sender.close(20_000), { abandonedCount: 0 });
+  assert.deepEqual(await sender.close(AbortSignal.timeout(20_000)), { abandonedCount: 0 });
   assert.equal(count(cluster, 'logs'), 10);
   assert.equal(sender.stats.connectionsOpen, 0);
 });
@@ -252,7 +252,7 @@ test('closing gives up when its time is over, and frees all memory', async (t) =
   const free = shop.arena.freeBytes;
   append('logs', numbered(0, 10), { partition: 0 });
   append('logs', numbered(10, 10), { partition: 0 });
-  assert.deepEqual(await sender.close(200), { abandonedCount: 2 });
+  assert.deepEqual(await sender.close(AbortSignal.timeout(200)), { abandonedCount: 2 });
   assert.deepEqual(
     outcomes.map(({ outcome }) => [outcome.type, outcome.written]),
     [
@@ -265,7 +265,7 @@ test('closing gives up when its time is over, and frees all memory', async (t) =
 
 test('a sender that reached nobody closes at once when it may', async (t) => {
   const { sender } = sending(t, [{ host: '127.0.0.1', port: await unusedPort() }]);
-  await sender.close(20_000);
+  await sender.close(AbortSignal.timeout(20_000));
 });
 
 test('a connection closed at the first Produce is opened again after the backoff', async (t) => {

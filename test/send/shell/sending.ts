@@ -67,7 +67,7 @@ export function sending(
     telemetry: { info: say('info'), warn: say('warn'), error: say('error') },
   });
   sender.start();
-  context.after(() => sender.close(0));
+  context.after(() => sender.close(AbortSignal.abort()));
   return {
     ...{ shop, sender, outcomes, said, fatal },
     append(topic, lines, choices) {

@@ -62,7 +62,7 @@ for (const transactionVersion of [0, 2]) {
     const writes = cluster.requests('Produce').map(({ apiVersion }) => apiVersion);
     assert.deepEqual([...new Set(writes)], [transactionVersion === 0 ? 11 : 13]);
     assert.deepEqual(cluster.complaints, []);
-    assert.equal((await sent.sender.close(5000)).abandonedCount, 0);
+    assert.equal((await sent.sender.close(AbortSignal.timeout(5000))).abandonedCount, 0);
   });
 
   test(`${v}a lost answer to each request of a transaction doubles and loses nothing`, async (t) => {

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { EmbeddedCluster } from '../../src/broker/embedded-broker.ts';
+import { always, hang } from '../../src/broker/faults.ts';
+import { IllegalStateError, Producer, TimeoutError } from '../../src/index.ts';
+import { embeddedCluster } from '../support/embedded-cluster.ts';
+import { failure, newProducer } from './scene.ts';
+
+async function oneTopic(t: TestContext): Promise<EmbeddedCluster> {
+  return await embeddedCluster(t, { topics: { logs: 1 } });
+}
+
+test('close sends what is there, and takes nothing more', async (t) => {
+  const cluster = await oneTopic(t);
+  const producer = newProducer(t, cluster, { 'linger.ms': 60_000, 'delivery.timeout.ms': 120_000 });
+  const sent = producer.send({ topic: 'logs', value: 'last' });
+  await producer.close();
+  assert.equal((await sent).offset, 0n);
+  await assert.rejects(producer.send({ topic: 'logs', value: 'late' }), IllegalStateError);
+});
+
+test('a broker that is not there: records fail at max.block.ms, close does not hang', async (t) => {
+  const cluster = await oneTopic(t);
+  const { bootstrap } = cluster;
+  await cluster.close();
+  const producer = new Producer({ 'bootstrap.servers': bootstrap, 'max.block.ms': 200 });
+  const codes: string[] = [];
+  producer.on('notice', ({ code }) => codes.push(code));
+  await assert.rejects(producer.send({ topic: 'logs', value: '' }), TimeoutError);
+  await producer.close(100);
+  assert.ok(codes.includes('brokersUnreachable'));
+});
+
+test('a time to close that is none is refused, and a very long one is not short', async (t) => {
+  const producer = newProducer(t, await oneTopic(t));
+  for (const wrong of [-1, NaN, '5', null, 10n]) {
+    await assert.rejects(producer.close(wrong as unknown as number), {
+      name: 'IllegalArgumentError',
+    });
+  }
+  const sent = producer.send({ topic: 'logs', value: 'x' });
+  await producer.close(2 ** 31);
+  assert.ok((await sent).offset >= 0n);
+});
+
+test('a second close may shorten the first, and cannot lengthen it', async (t) => {
+  const cluster = await oneTopic(t);
+  const producer = newProducer(t, cluster);
+  await producer.send({ topic: 'logs', value: 'before' });
+  cluster.control('Produce', always(hang));
+  const stuck = failure(producer.send({ topic: 'logs', value: 'unsure' }));
+  const first = producer.close();
+  await sleep(100);
+  const beganMs = performance.now();
+  const second = producer.close(50);
+  void producer.close(60_000);
+  await Promise.all([first, second]);
+  assert.ok(performance.now() - beganMs < 5000, 'not delivery.timeout.ms');
+  assert.equal((await stuck).fate, 'possiblyWritten');
+});
+
+test('an interceptor that never closes holds a close up no longer than it may take', async (t) => {
+  const never = new Promise<void>(() => undefined);
+  const producer = newProducer(t, await oneTopic(t), {
+    'interceptor.classes': [{ close: () => never }],
+  });
+  const sent = producer.send({ topic: 'logs', value: 'x' });
+  let isClosed = false;
+  producer.on('closed', () => (isClosed = true));
+  const closing = producer.close();
+  assert.equal((await sent).offset, 0n);
+  await sleep(50);
+  assert.equal(isClosed, false, 'it is waited for');
+  await producer.close(50);
+  await closing;
+  assert.ok(isClosed);
+});
+
+test('who asks for partitions is no record: neither drain nor flush waits for the answer, and a close ends it', async (t) => {
+  const cluster = await embeddedCluster(t, { topics: {}, autoCreate: false });
+  const producer = newProducer(t, cluster);
+  const asked = failure(producer.partitionsFor('nowhere'));
+  await sleep(50);
+  assert.equal(producer.metrics().recordsWaiting, 0);
+  await producer.drain();
+  await producer.flush();
+  await producer.close(100);
+  assert.match((await asked).message, /closed/);
+  assert.ok((await failure(producer.partitionsFor('logs'))) instanceof IllegalStateError);
+});

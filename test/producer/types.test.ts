@@ -1,0 +1,60 @@
+/** What TypeScript makes of the library, as a project has it that checks declarations too and has no browser's types. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { projectRoot } from '../support/project.ts';
+
+/** Each line after an `@ts-expect-error` must be refused: tsc says so where it is not. */
+const program = `
+import { Producer, serializers, type ProducerConfig, type RecordMetadata } from 'millrace';
+
+interface Order { readonly id: bigint; readonly sum: number }
+
+const servers = { 'bootstrap.servers': 'localhost:9092' };
+
+const plain = new Producer(servers);
+const { offset }: RecordMetadata = await plain.send({ topic: 't', key: 'a', value: Buffer.of(1), partition: null, headers: null, timestamp: null });
+offset satisfies bigint;
+// @ts-expect-error no serializer takes a number
+await plain.send({ topic: 't', value: 5 });
+
+const typed = new Producer({ ...servers, 'key.serializer': serializers.int64, 'value.serializer': (order: Order) => String(order.id) });
+await typed.send({ topic: 't', key: 5n, value: { id: 1n, sum: 2 } });
+// @ts-expect-error the key is a bigint
+await typed.send({ topic: 't', key: 'five', value: { id: 1n, sum: 2 } });
+// @ts-expect-error an order has an id
+await typed.send({ topic: 't', key: 5n, value: { sum: 2 } });
+
+class Orders extends Producer<string, Order> {}
+await new Orders({ ...servers, 'value.serializer': (order) => String(order.id) }).send({ topic: 't', value: { id: 1n, sum: 2 } });
+
+// @ts-expect-error brokers have to be named
+new Producer({ 'client.id': 'me' });
+// @ts-expect-error a serializer is a function
+new Producer({ ...servers, 'key.serializer': 'string' });
+// @ts-expect-error there is no such key
+const misspelled: ProducerConfig<string, string> = { ...servers, 'linger.m': 5 };
+`;
+
+const settings = {
+  ...{ target: 'ES2023', lib: ['ES2023'], types: ['node'], module: 'nodenext' },
+  ...{ strict: true, exactOptionalPropertyTypes: true, noEmit: true, skipLibCheck: false },
+};
+
+test('types of key and value follow from the serializers, brokers are asked for, and every declaration checks', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-types-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const modules = join(projectRoot, 'node_modules');
+  mkdirSync(join(folder, 'node_modules/@types'), { recursive: true });
+  symlinkSync(projectRoot, join(folder, 'node_modules/millrace'));
+  symlinkSync(join(modules, '@types/node'), join(folder, 'node_modules/@types/node'));
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }));
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: settings }));
+  writeFileSync(join(folder, 'program.ts'), program);
+  const tsc = join(modules, 'typescript/bin/tsc');
+  const { stdout, status } = spawnSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' });
+  assert.deepEqual([stdout, status], ['', 0]);
+});
