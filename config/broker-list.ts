@@ -25,12 +25,18 @@ export const brokerList: ValueType<readonly BrokerAddress[]> = {
       .filter((part) => part !== '');
     if (parts.length === 0) return { problem: 'names no broker', fix: example };
     const addresses: BrokerAddress[] = [];
+    const problems: string[] = [];
+    const fixes = new Set<string>();
     for (const part of parts) {
       const parsed = parseAddress(part);
-      if (!('value' in parsed)) return parsed;
-      addresses.push(parsed.value);
+      if ('value' in parsed) addresses.push(parsed.value);
+      else {
+        problems.push(parsed.problem);
+        fixes.add(parsed.fix);
+      }
     }
-    return { value: addresses };
+    if (problems.length === 0) return { value: addresses };
+    return { problem: problems.join('; '), fix: [...fixes].join('; ') };
   },
 };
 

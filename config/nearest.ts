@@ -1,13 +1,13 @@
 /**
  * The known name that is most likely meant: least edits (insert, delete, replace, swap of neighbours), and not more than a third of the
- * name or two, whichever is more.
+ * name or two, whichever is more; but less than half of either name.
  */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestEdits = Math.max(2, Math.floor(name.length / 3)) + 1;
   for (const candidate of known) {
     const edits = distance(normal(name), normal(candidate));
-    if (edits < bestEdits && edits < candidate.length) {
+    if (edits < bestEdits && edits * 2 < Math.min(name.length, candidate.length) + 1) {
       best = candidate;
       bestEdits = edits;
     }

@@ -104,6 +104,8 @@ export class SettingsReader {
     ]);
     let fix = near === undefined ? docs : `did you mean ${near}?`;
     if (this.#kafkaKeys.has(name)) fix = 'it is a key of Kafka: put it under kafka:';
+    const [, outer = '', inner = ''] = /^([^.]+)\.(.+)$/.exec(name) ?? [];
+    if (ownOf(section.rows, outer)?.kind === 'section') fix = `put ${inner} under ${outer}:`;
     this.fault(full, place, `${full} is not a key of millrace`, fix);
   }
 

@@ -71,7 +71,7 @@ const tail = {
   rows: {
     paths: requiredList(path, '[/var/log/app/*.log]', {
       importance: 'high',
-      doc: 'Files and patterns with `*`, `?`, `[...]`, `{a,b}` and `**`. Files that appear later are found too, and read from their beginning.',
+      doc: 'Files and patterns with `*`, `?`, `[...]`, `{a,b}` and `**`. Files that appear later are found too, and read from their beginning. A file that two inputs find is sent by both.',
     }),
     exclude: optionalList(excludePattern, {
       importance: 'medium',
@@ -107,7 +107,7 @@ const socket = {
   rows: {
     path: required(socketPath, '/run/millrace/ingest.sock', {
       importance: 'high',
-      doc: 'Where the socket is made. A socket that a dead process left is replaced, one that is in use is not.',
+      doc: 'Where the socket is made. A socket that a dead process left is replaced, one that is in use is not. When its file is removed, it is made again within 10 seconds.',
     }),
     mode: setting(fileMode, '0660', {
       importance: 'medium',

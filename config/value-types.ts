@@ -1,5 +1,5 @@
 /** What a single value may be: how its text is read, how it is shown to people, and its JSON schema. */
-import { isAbsolute, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { TOPIC_NAME_RULE, topicNameFault } from '../src/shared/topic-name.ts';
 
 /** Kafka's int: what its numbers of milliseconds, bytes and counts go up to. */
@@ -167,19 +167,19 @@ export const topicName: ValueType<string> = {
     if (fault === undefined) return { value: name };
     return {
       problem: `${quoted(name)} is not a name that Kafka allows for a topic: ${fault}`,
-      fix: `use ${TOPIC_NAME_RULE}`,
+      fix: /^\.+$/.test(name) ? 'choose another name' : `use ${TOPIC_NAME_RULE}`,
     };
   },
 };
 
 /** A path of the file system, absolute afterwards. Patterns keep their `*` and `?`. */
 export const path: ValueType<string> = {
-  says: 'path; a relative one starts at the folder of the config file, or at the working folder when it comes from a flag',
+  says: 'a path; a relative one starts at the folder of the config file, or at the working folder when it comes from a flag',
   jsonSchema: { type: 'string', minLength: 1 },
   parse(name, folder) {
     if (name === '') return { problem: 'is empty', fix: 'write a path' };
     if (name.includes('\0')) return { problem: 'contains a NUL', fix: 'write a path' };
-    return { value: isAbsolute(name) ? name : resolve(folder, name) };
+    return { value: resolve(folder, name) };
   },
 };
 

@@ -150,6 +150,11 @@ export class Pipeline {
     return isDrained && abandonedCount === 0;
   }
 
+  /** After `stop`: what nobody can read again and is not delivered. */
+  undelivered(): readonly string[] {
+    return this.#inputs.flatMap((input) => input.undelivered?.() ?? []);
+  }
+
   /** All counters and gauges, as they are now. */
   counters(): Counters {
     const sum = (field: keyof InputCounters): number =>
@@ -166,6 +171,7 @@ export class Pipeline {
       filesOpen: sum('filesOpened') - sum('filesClosed'),
       filesTruncated: sum('filesTruncated'),
       connectionsOpen: sum('connectionsOpened') - sum('connectionsClosed'),
+      connectionsRefused: sum('connectionsRefused'),
       requestsSent: sender.requestsSent,
       produceRequestsSent: sender.produceRequestsSent,
       requestsInFlight: sender.requestsInFlight,

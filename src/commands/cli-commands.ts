@@ -17,7 +17,7 @@ export interface Command {
 const DEFAULT_CONFIG = '/etc/millrace/millrace.yaml';
 const DEFAULT_PORT = 9092;
 
-const settingFlags: Flags = {
+const settingFlags = {
   X: {
     kind: 'texts',
     value: 'NAME=VALUE',
@@ -28,7 +28,7 @@ const settingFlags: Flags = {
     value: 'PATH=VALUE',
     doc: 'any setting: inputs.0.tail.from=end, log.level=warn',
   },
-};
+} as const satisfies Flags;
 
 const configFlag = {
   kind: 'text',
@@ -71,13 +71,17 @@ const produce: Command = {
     topic: topicFlag,
     codec: { kind: 'text', short: 'z', value: 'CODEC', doc: 'none, gzip, snappy, lz4 or zstd' },
     ...settingFlags,
+    set: {
+      ...settingFlags.set,
+      doc: 'any setting: inputs.0.stdin.max.line.bytes=1000, log.level=warn',
+    },
     P: { kind: 'switch', doc: "kcat's producer mode", isHidden: true },
     l: { kind: 'switch', doc: "kcat's line mode", isHidden: true },
   },
-  operands: { name: 'files', doc: 'files to read, one after the other; none or -: standard input' },
+  operands: { name: 'files', doc: 'files to read, each once; none or -: standard input' },
   examples: [
     ['millrace produce -b localhost:9092 -t logs < app.log', 'standard input'],
-    ['millrace produce -b localhost -t logs -z zstd -X linger.ms=20 a.log b.log', 'files'],
+    ['millrace produce -b localhost -t logs -z zstd a.log b.log', 'files'],
   ],
   run: async (values, operands) => {
     const own: OwnSetting[] = [

@@ -25,6 +25,10 @@ export function reportFailure(error: unknown, write: (text: string) => void): Ex
     write(`millrace: ${error.message}\n`);
     return error.reason;
   }
+  if (error instanceof Error && 'code' in error && error.code === 'EMFILE') {
+    write(`millrace: ${error.message}. Fix: raise LimitNOFILE (ulimit -n), to 1024 or more\n`);
+    return 'ioError';
+  }
   const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
   write(`millrace: ${said}\n${REPORT}\n`);
   return error instanceof Bug ? 'internal' : 'unexpected';

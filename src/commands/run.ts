@@ -22,7 +22,7 @@ export async function run(args: RunArgs): Promise<ExitReason> {
   let store: CheckpointStore | undefined;
   try {
     store = await openCheckpoint(config, telemetry);
-    const { isComplete, counters } = await ship({
+    const { isComplete, lost, counters } = await ship({
       config,
       telemetry,
       inputs: (gate) => configuredInputs(config, gate, store),
@@ -34,14 +34,18 @@ export async function run(args: RunArgs): Promise<ExitReason> {
       telemetry.error('positionsNotSaved', text);
     }
     const { recordsAcked, recordsRejected, recordsExpired } = counters;
-    const lost = recordsRejected + recordsExpired;
-    if (isComplete) {
-      const but = lost === 0 ? '' : `, but for ${counted(lost, 'record')} refused or given up`;
+    const refused = recordsRejected + recordsExpired;
+    if (isComplete && lost.length === 0) {
+      const but =
+        refused === 0 ? '' : `, but for ${counted(refused, 'record')} refused or given up`;
       const text = `everything that was read is delivered${but}`;
       telemetry.info('stopped', text, { recordsAcked, recordsRejected, recordsExpired });
       return isSaved ? 'ok' : 'ioError';
     }
-    telemetry.warn('stopped', leftBehind(config, counters), { recordsAcked });
+    const left = isComplete
+      ? `everything that was read is delivered, but lost are ${lost.join(', ')}`
+      : leftBehind(config, counters, lost);
+    telemetry.warn('stopped', left, { recordsAcked });
     return 'temporary';
   } finally {
     await store?.close();
@@ -50,7 +54,11 @@ export async function run(args: RunArgs): Promise<ExitReason> {
 }
 
 /** What of an input that cannot be read again is not delivered is lost. */
-function leftBehind({ drainTimeoutMs, inputs }: Config, { lagBytes }: Counters): string {
+function leftBehind(
+  { drainTimeoutMs, inputs }: Config,
+  { lagBytes }: Counters,
+  gone: readonly string[],
+): string {
   const places = inputs.flatMap((input) => {
     if (input.kind === 'socket') return [`socket ${input.path}`];
     return input.kind === 'stdin' ? ['standard input'] : [];
@@ -58,8 +66,9 @@ function leftBehind({ drainTimeoutMs, inputs }: Config, { lagBytes }: Counters):
   const all = places.length === inputs.length;
   const files = all ? [] : ['files go on from there at the next start'];
   const lost = places.length === 0 ? [] : [`what of it came from ${places.join(', ')} is lost`];
+  const also = gone.length === 0 ? [] : [`lost are ${gone.join(', ')}`];
   const what = `${counted(lagBytes, 'byte')} of what was read`;
-  return `${what} could not be delivered within drain.timeout.ms (${drainTimeoutMs} ms): ${[...files, ...lost].join('; ')}`;
+  return `${what} could not be delivered within drain.timeout.ms (${drainTimeoutMs} ms): ${[...files, ...lost, ...also].join('; ')}`;
 }
 
 /** The state directory, taken for this process; undefined when no input needs one. @throws {SetupError} */

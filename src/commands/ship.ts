@@ -26,6 +26,8 @@ export interface Shipped {
   readonly isCut: boolean;
   /** Everything that was read is delivered. */
   readonly isComplete: boolean;
+  /** What nobody can read again and is not delivered, each for a message. */
+  readonly lost: readonly string[];
   readonly counters: Counters;
 }
 
@@ -64,7 +66,8 @@ export async function ship(options: ShipOptions): Promise<Shipped> {
     const isCut = await Promise.race([told, failed, pipeline.ended().then(() => false)]);
     const giveUp = stopAsked.then(() => sleep(config.drainTimeoutMs, undefined, { ref: false }));
     const isComplete = await Promise.race([pipeline.stop(giveUp), failed]);
-    return { isCut, isComplete, counters: pipeline.counters() };
+    const lost = pipeline.undelivered();
+    return { isCut, isComplete, lost, counters: pipeline.counters() };
   } catch (error) {
     await pipeline.stop(Promise.resolve());
     throw error;

@@ -1,5 +1,6 @@
 import { loadConfig } from '../../config/load.ts';
 import type { Config, InputConfig } from '../../config/schema.ts';
+import { groupFault } from '../input/socket-path.ts';
 import { lookAtBrokers, type Finding } from '../send/broker-preflight.ts';
 import type { ExitReason } from '../shared/exit-codes.ts';
 import { packageVersion } from '../shared/package.ts';
@@ -16,7 +17,7 @@ export async function validate(args: ValidateArgs): Promise<ExitReason> {
   const say = (text: string): void => void process.stdout.write(`${text}\n`);
   say(`${args.configFile}: valid`);
   for (const input of config.inputs) say(`  ${describeInput(input)}`);
-  for (const note of config.notes) say(`  note: ${note}`);
+  for (const note of [...config.notes, ...notesOfThisMachine(config)]) say(`  note: ${note}`);
   if (!args.connect) return 'ok';
 
   const findings = await askBrokers(config);
@@ -36,6 +37,15 @@ function askBrokers({ kafka, inputs }: Config): Promise<Finding[]> {
     setupTimeoutMaxMs: kafka.socketConnectionSetupTimeoutMaxMs,
     software: { clientId: kafka.clientId, version: packageVersion() },
     topics: [...new Set(inputs.map(({ topic }) => topic))],
+  });
+}
+
+/** What `run` would refuse here, and perhaps not where the configuration is for. */
+function notesOfThisMachine({ inputs }: Config): string[] {
+  return inputs.flatMap((input) => {
+    if (input.kind !== 'socket' || input.group === undefined) return [];
+    const fault = groupFault(input.group);
+    return fault === undefined ? [] : [`socket ${input.path}: ${fault}`];
   });
 }
 

@@ -79,3 +79,13 @@ export const NOT_UTF8 = 'NOT_UTF8';
 export function fileFault(code: string): NodeJS.ErrnoException {
   return Object.assign(new Error(code), { code });
 }
+
+/** @param isKnown the file was truncated before, and what that means was told */
+export function describeTruncation(path: string, reason: string, isKnown: boolean): string {
+  const what = `${path} was truncated while it was followed (${reason}) and is read from its beginning.`;
+  if (isKnown) return what;
+  return (
+    `${what} What was written to it between the last read and the truncation is gone, and no reader could have seen it. Fix: rotate by ` +
+    'renaming (logrotate `create` instead of `copytruncate`), and keep copies out of the pattern.'
+  );
+}

@@ -19,6 +19,8 @@ export interface Input {
   start(): Promise<void>;
   /** Resolves when nothing is read any more and everything that was read is in chunks. */
   stop(): Promise<void>;
+  /** After `stop`: what it had that nobody can read again and that is not delivered yet, each for a message. */
+  undelivered?(): readonly string[];
   /** Resolves when there is nothing more to come: standard input at its end, files that are read once. Else never. */
   readonly ended: Promise<void>;
 }
@@ -47,7 +49,9 @@ export interface InputNotice {
     | 'fileIgnored'
     | 'watchUnavailable'
     | 'socketListening'
+    | 'socketUnreachable'
     | 'connectionFailed'
+    | 'connectionsRefused'
     | 'zeroCopyUnavailable';
   readonly level: 'debug' | 'info' | 'warning';
   /** A whole sentence: the thing, its place and the fix. */
@@ -71,6 +75,7 @@ export interface InputCounters {
   filesTruncated: number;
   connectionsOpened: number;
   connectionsClosed: number;
+  connectionsRefused: number;
 }
 
 export function createInputCounters(): InputCounters {
@@ -85,5 +90,6 @@ export function createInputCounters(): InputCounters {
     filesTruncated: 0,
     connectionsOpened: 0,
     connectionsClosed: 0,
+    connectionsRefused: 0,
   };
 }

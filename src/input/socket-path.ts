@@ -85,14 +85,21 @@ export function grantSocket(path: string, mode: number, group: string | undefine
 }
 
 function groupIdOf(path: string, group: string): number {
-  if (/^\d+$/.test(group)) return Number(group);
+  const fault = groupFault(group);
+  if (fault === undefined) return Number(idOf(group));
+  throw new SetupError('config', `socket ${path}: ${fault}`);
+}
+
+/** What is wrong with a group on this machine, and the fix; undefined when it is there. */
+export function groupFault(group: string): string | undefined {
+  if (idOf(group) !== undefined) return undefined;
+  return `there is no group ${group} in /etc/group. Fix: groupadd ${group}, or name a group that is there, or its number`;
+}
+
+function idOf(group: string): string | undefined {
+  if (/^\d+$/.test(group)) return group;
   const rows = readFileSync('/etc/group', 'utf8').split('\n');
-  const id = rows.map((row) => row.split(':')).find(([name]) => name === group)?.[2];
-  if (id !== undefined) return Number(id);
-  throw new SetupError(
-    'config',
-    `socket ${path}: there is no group ${group} in /etc/group. Fix: groupadd ${group}, or name a group that is there, or its number`,
-  );
+  return rows.map((row) => row.split(':')).find(([name]) => name === group)?.[2];
 }
 
 /** The bind itself failed. */

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, statSync } from 'node:fs';
-import { FileFaults, describeFileFault } from './file-faults.ts';
+import { FileFaults, describeFileFault, describeTruncation } from './file-faults.ts';
 import { FileHints } from './file-hints.ts';
 import { identityKey, identityOf } from './file-identity.ts';
 import { FileOpener, isGone, realPathOf } from './file-opener.ts';
@@ -8,6 +8,7 @@ import { FileReader } from './file-reader.ts';
 import type { ReadOutcome } from './file-reader.ts';
 import { FileScan } from './file-scan.ts';
 import type { SeenFile } from './file-scan.ts';
+import { GoneContents } from './gone-contents.ts';
 import { createInputCounters } from './input.ts';
 import type { Input, InputCounters, InputGate } from './input.ts';
 import { PositionsInMemory } from './position-store.ts';
@@ -70,6 +71,7 @@ export class Tail implements Input {
   readonly #scan: FileScan;
   /** Of open files: apart from those of the scan, which finds nothing wrong with their names. */
   readonly #readFaults: FileFaults;
+  readonly #gone = new GoneContents();
   /** By identity. */
   readonly #files = new Map<string, TailedFile>();
   #beginsAtEnd = false;
@@ -165,6 +167,10 @@ export class Tail implements Input {
     await this.#scanning;
     await this.#queue.stop();
     for (const file of [...this.#files.values()]) this.#close(file);
+  }
+
+  undelivered(): readonly string[] {
+    return this.#gone.undelivered();
   }
 
   #scheduleScan(delayMs: number): void {
@@ -335,6 +341,7 @@ export class Tail implements Input {
     if (outcome === 'compressed') {
       this.#opener.ignoreCompressed(file.path, file.fd);
       this.#positions.forget(file.identity);
+      file.content.settledTo = file.size;
       this.#close(file);
       return;
     }
@@ -350,6 +357,7 @@ export class Tail implements Input {
     this.#files.delete(file.key);
     this.#readFaults.forget(path);
     if (chunker !== undefined) this.#gate.chunkers.close(chunker);
+    this.#noteIfGone(file);
     closeSync(file.fd);
     this.counters.filesClosed += 1;
     this.#gate.report({
@@ -361,20 +369,29 @@ export class Tail implements Input {
     this.#endIfDone();
   }
 
+  #noteIfGone(file: TailedFile): void {
+    try {
+      const { nlink, size } = fstatSync(file.fd);
+      file.links = nlink;
+      if (nlink === 0) this.#gone.add(file.path, 'deleted', file.content, size);
+    } catch {
+      // A network file system has taken it away: that was told.
+    }
+  }
+
   #endIfDone(): void {
     if (!this.#follows && this.#files.size === 0) this.#end();
   }
 
   #tellTruncation(file: TailedFile, reason: string): void {
-    if (file.isHazardTold) return;
+    const { path, content, position } = file;
+    this.#gone.add(path, 'truncated', content, position);
+    const isTold = file.isHazardTold;
     file.isHazardTold = true;
     this.#gate.report({
       event: 'fileTruncated',
-      level: 'warning',
-      message:
-        `${file.path} was truncated while it was followed (${reason}) and is read from its beginning. What was written to it between ` +
-        'the last read and the truncation is gone, and no reader could have seen it. Fix: rotate by renaming ' +
-        '(logrotate `create` instead of `copytruncate`), and keep copies out of the pattern.',
+      level: isTold ? 'info' : 'warning',
+      message: describeTruncation(path, reason, isTold),
     });
   }
 }

@@ -22,6 +22,12 @@ export const fileBeginning: FileStart = {
   place: 'line',
 };
 
+/** One content of a file; a truncation begins another. */
+export interface FileContent {
+  /** Everything before it is delivered, or left out on purpose. */
+  settledTo: number;
+}
+
 interface Mark {
   readonly anchor: Anchor;
   readonly place: LinePlace;
@@ -88,9 +94,9 @@ export class TailedFile {
   isHazardTold = false;
 
   #source: Source;
+  #content: FileContent;
   #incarnation = 0;
   #prefix: Buffer;
-  #settledPosition: number;
   #settledMark: Mark;
   /** Of bytes that are read and not settled, oldest first. */
   readonly #marks: Mark[] = [];
@@ -109,10 +115,10 @@ export class TailedFile {
     this.position = start.position;
     this.anchor = start.anchor;
     this.#prefix = start.prefix;
-    this.#settledPosition = start.position;
     this.#settledMark = { anchor: start.anchor, place: start.place };
     this.#onSettled = options.onSettled;
-    this.#source = this.#createSource();
+    this.#content = { settledTo: start.position };
+    this.#source = this.#createSource(this.#content);
   }
 
   /** Changes when the content does. */
@@ -120,21 +126,27 @@ export class TailedFile {
     return this.#source;
   }
 
+  /** Changes with the source, and goes on being settled after that. */
+  get content(): FileContent {
+    return this.#content;
+  }
+
   /** Everything that was taken is delivered, or left out on purpose. */
   get isSettled(): boolean {
-    return this.#settledPosition === this.position;
+    return this.#content.settledTo === this.position;
   }
 
   /** What the checkpoint keeps. */
   get settled(): FilePosition {
     const { anchor, place } = this.#settledMark;
+    const { settledTo } = this.#content;
     return {
       path: this.path,
       identity: this.identity,
-      position: this.#settledPosition,
+      position: settledTo,
       anchor,
       prefix: this.#prefix,
-      place: anchor.end === this.#settledPosition ? place : 'line',
+      place: anchor.end === settledTo ? place : 'line',
     };
   }
 
@@ -168,25 +180,25 @@ export class TailedFile {
     this.mayHaveNulHead = true;
     this.framer.resume('line');
     this.#prefix = fileBeginning.prefix;
-    this.#settledPosition = 0;
     this.#settledMark = { anchor: this.anchor, place: 'line' };
     this.#marks.length = 0;
     this.#incarnation += 1;
-    this.#source = this.#createSource();
+    this.#content = { settledTo: 0 };
+    this.#source = this.#createSource(this.#content);
     this.#onSettled();
   }
 
-  #createSource(): Source {
+  #createSource(content: FileContent): Source {
     const again = this.#incarnation === 0 ? '' : ` (content ${String(this.#incarnation + 1)})`;
-    const source: Source = {
+    return {
       id: `${this.path}${again}`,
       startPosition: this.position,
       settled: (position) => {
+        content.settledTo = position;
         // Late answers about a content that is gone say nothing about this one.
-        if (this.#source === source) this.#settle(position);
+        if (this.#content === content) this.#settle(position);
       },
     };
-    return source;
   }
 
   #addMark(mark: Mark): void {
@@ -198,7 +210,6 @@ export class TailedFile {
   }
 
   #settle(position: number): void {
-    this.#settledPosition = position;
     for (let mark = this.#marks[0]; mark !== undefined; mark = this.#marks[0]) {
       if (mark.anchor.end > position) break;
       this.#settledMark = mark;

@@ -8,8 +8,10 @@ import type { Input, InputCounters, InputGate } from './input.ts';
 import { LineStream } from './line-stream.ts';
 import type { PartialBudget } from './line-stream.ts';
 import type { RouteSpec } from './route.ts';
+import { connectionRefusal, RefusedConnections } from './refused-connections.ts';
+import { SocketFile } from './socket-file.ts';
 import { bindFault, clearSocketPath, grantSocket } from './socket-path.ts';
-import { canReadInPlace, readAcceptedInPlace, readByCopy } from './zero-copy-read.ts';
+import { canReadInPlace, descriptorOf, readAcceptedInPlace, readByCopy } from './zero-copy-read.ts';
 import type { ByteReader, ByteReaderHooks } from './zero-copy-read.ts';
 
 export interface UnixSocketOptions {
@@ -25,6 +27,10 @@ export interface UnixSocketOptions {
   readonly partialBytesMax?: number;
   /** More are refused. Default 10,000. */
   readonly connectionsMax?: number;
+  /** How many files the process may have open. Default: as the system says. */
+  readonly openFilesMax?: number;
+  /** Between two looks whether the socket's file is there. Default 10 s. */
+  readonly lookMs?: number;
   /** Default true, where this Node can. */
   readonly readInPlace?: boolean;
 }
@@ -38,6 +44,7 @@ interface Connection {
 const MODE = 0o660;
 const SCRATCH_BYTES = 256 * 1024;
 const CONNECTIONS_MAX = 10_000;
+const LOOK_MS = 10_000;
 /** A burst of a thousand connects must not be refused. */
 const BACKLOG = 4096;
 /** At the stop, what clients have already written is still read: until nothing came for so long, or for a second in all. */
@@ -55,7 +62,10 @@ export class UnixSocketInput implements Input {
   readonly ended = new Promise<void>(() => undefined);
   readonly #gate: InputGate;
   readonly #options: UnixSocketOptions;
-  readonly #server: net.Server;
+  readonly #refused: RefusedConnections;
+  #server = new net.Server();
+  #file: SocketFile | undefined;
+  #unlook: () => void = () => undefined;
   readonly #connections = new Set<Connection>();
   readonly #budget: PartialBudget;
   #scratch: Run | undefined;
@@ -76,9 +86,7 @@ export class UnixSocketInput implements Input {
     this.#options = options;
     const maxBytes = options.partialBytesMax ?? Math.floor(gate.arena.totalBytes / 8);
     this.#budget = { usedBytes: 0, maxBytes };
-    this.#server = net.createServer({ pauseOnConnect: true }, (accepted) => {
-      this.#accept(accepted);
-    });
+    this.#refused = new RefusedConnections(this.describe, gate.clock, gate.report);
   }
 
   async start(): Promise<void> {
@@ -92,26 +100,20 @@ export class UnixSocketInput implements Input {
         `${this.describe}: no room in the arena. Fix: raise buffer.memory`,
       );
     }
-    await this.#listen(path);
-    try {
-      grantSocket(path, this.#options.mode ?? MODE, this.#options.group);
-    } catch (error) {
-      this.#server.close();
-      throw error;
-    }
-    this.#gate.report({ event: 'socketListening', level: 'info', message: `listening on ${path}` });
+    await this.#open('');
   }
 
   async stop(): Promise<void> {
     if (this.#isClosing) return;
     this.#isClosing = true;
+    this.#unlook();
     const closed = new Promise<void>((resolve) => {
-      // Also removes the socket's file.
-      this.#server.close(() => {
-        resolve();
-      });
+      const close = (): void => void this.#server.close(() => resolve());
+      if (this.#file === undefined) close();
+      else this.#file.sparing(close);
     });
     await this.#drain();
+    this.#refused.close();
     for (const connection of [...this.#connections]) this.#finish(connection);
     while (this.#unfinished.size > 0 || this.#parked !== undefined) await this.#room();
     await closed;
@@ -119,6 +121,52 @@ export class UnixSocketInput implements Input {
     if (this.#scratch !== undefined) this.#gate.arena.free(this.#scratch);
     this.#chunker = undefined;
     this.#scratch = undefined;
+  }
+
+  async #open(again: '' | ' again'): Promise<void> {
+    const { path, mode = MODE, group } = this.#options;
+    this.#server = net.createServer({ pauseOnConnect: true }, (accepted) => {
+      this.#accept(accepted);
+    });
+    await this.#listen(path);
+    try {
+      grantSocket(path, mode, group);
+    } catch (error) {
+      this.#server.close();
+      throw error;
+    }
+    this.#file = new SocketFile(path);
+    this.#lookLater();
+    const message = `listening on ${path}${again}`;
+    this.#gate.report({ event: 'socketListening', level: 'info', message });
+  }
+
+  /** A cleaner of old files may take the socket's away: then nobody can connect any more. */
+  #lookLater(): void {
+    this.#unlook = this.#gate.clock.after(this.#options.lookMs ?? LOOK_MS, () => {
+      const found = this.#file?.look();
+      if (found === 'own') this.#lookLater();
+      else if (found === 'gone') void this.#reopen();
+      else this.#tellUnreachable('another socket has taken its place');
+    });
+  }
+
+  async #reopen(): Promise<void> {
+    this.#server.close();
+    try {
+      await clearSocketPath(this.#options.path);
+      if (!this.#isClosing) await this.#open(' again');
+    } catch (error) {
+      this.#tellUnreachable(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #tellUnreachable(why: string): void {
+    this.#gate.report({
+      event: 'socketUnreachable',
+      level: 'warning',
+      message: `${this.describe}: nobody can connect any more: ${why}. Fix: put that right, and restart millrace`,
+    });
   }
 
   /** The socket is bound with mode 0600: `chmod` after a bind with the usual umask would leave a moment for anybody. */
@@ -145,9 +193,13 @@ export class UnixSocketInput implements Input {
   }
 
   #accept(accepted: net.Socket): void {
-    if (this.#connections.size >= (this.#options.connectionsMax ?? CONNECTIONS_MAX)) {
+    const { connectionsMax = CONNECTIONS_MAX, openFilesMax } = this.#options;
+    const limits = { connectionsMax, openFilesMax };
+    const refusal = connectionRefusal(limits, this.#connections.size, descriptorOf(accepted));
+    if (refusal !== undefined) {
       accepted.destroy();
-      this.#tellFailure(`${this.describe}: refused, there are as many connections as may be`);
+      this.counters.connectionsRefused += 1;
+      this.#refused.add(refusal);
       return;
     }
     const scratch = this.#scratch;

@@ -21,7 +21,13 @@ export interface ByteReaderHooks {
 
 /** What Node hides in a socket: the libuv handle. Not a public interface, so a test for each Node version watches it. */
 interface WithHandle {
-  _handle: { readStart?: unknown; readStop?: unknown } | null;
+  _handle: { readStart?: unknown; readStop?: unknown; fd?: unknown } | null;
+}
+
+/** The number of its file descriptor; undefined where this Node does not say. */
+export function descriptorOf(accepted: net.Socket): number | undefined {
+  const fd = (accepted as unknown as WithHandle)._handle?.fd;
+  return typeof fd === 'number' ? fd : undefined;
 }
 
 /** Whether this Node lets the handle of an accepted socket be taken over. */

@@ -34,6 +34,10 @@ export const metrics = {
     'found shorter than what was read of them, and read again from the start',
   ),
   connectionsOpen: gauge('connections', 'of writers on the Unix sockets'),
+  connectionsRefused: counter(
+    'connections',
+    'of writers, because there were too many or the process may open no more files',
+  ),
 
   chunksEncoded: counter('chunks', 'of lines encoded, by workers or on the main thread'),
   chunksEncodedOnMain: counter(

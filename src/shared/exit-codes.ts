@@ -11,10 +11,13 @@ export const exitCodes = {
   },
   internal: { code: 70, doc: 'an invariant of millrace does not hold' },
   cannotCreate: { code: 73, doc: 'a file or socket cannot be created' },
-  ioError: { code: 74, doc: 'reading or writing a local file failed, such as a full disk' },
+  ioError: {
+    code: 74,
+    doc: 'reading or writing a local file failed: a full disk, too many open files',
+  },
   temporary: {
     code: 75,
-    doc: 'the drain timed out; unsent records are kept where their source can replay them',
+    doc: 'the drain timed out (what its source can replay is kept), or the state folder is in use',
   },
   noPermission: { code: 77, doc: 'permission denied by the system or by the broker' },
   config: { code: 78, doc: 'the configuration has faults, all of them listed' },

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, chmodSync, renameSync } from 'node:fs';
+import { appendFileSync, chmodSync, renameSync, unlinkSync } from 'node:fs';
 import { test } from 'node:test';
 import { count, embeddedCluster, values } from '../support/embedded-cluster.ts';
 import { until } from '../support/until.ts';
 import { boundByPermissions } from './privileges.ts';
-import { said, Scene, STARTED, STOPPED } from './scene.ts';
+import { NOBODY, said, Scene, STARTED, STOPPED } from './scene.ts';
 
 const NO_PERMISSION =
   'cannot be read: permission denied (EACCES). Fix: let this user read it and enter its directories, ' +
@@ -168,4 +168,20 @@ test('standard input that cannot be read ends produce with 74', async (t) => {
     'warn fileUnreadable: standard input broke: EISDIR: illegal operation on a directory, read',
     'error produced: 0 records delivered, then standard input could not be read',
   ]);
+});
+
+test('a file that is deleted before its lines are delivered: the stop says what of it is lost', async (t) => {
+  const scene = new Scene(t);
+  const path = scene.write('app.log', 'one\ntwo\n');
+  const inputs = [{ tail: { paths: [path], topic: 'logs', 'scan.interval.ms': 50 } }];
+  const daemon = scene.run({ bootstrap: NOBODY, inputs, drainTimeoutMs: 100 });
+  await daemon.says(/all inputs are being read/);
+  await daemon.says(/brokersUnreachable/);
+  unlinkSync(path);
+  assert.equal(await daemon.stop(), 75);
+  assert.equal(
+    said(daemon).at(-1),
+    'warn stopped: 8 bytes of what was read could not be delivered within drain.timeout.ms (100 ms): ' +
+      `files go on from there at the next start; lost are 8 bytes of ${path}, which was deleted`,
+  );
 });

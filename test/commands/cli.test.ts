@@ -142,6 +142,13 @@ test('only a bug of ours comes with a stack, and with a request to report it', (
     /^millrace: Bug: two is three\n +at [^]*\nThis is a bug of millrace: please report it/,
   );
   assert.equal(tell(new TypeError('x is undefined'))[0], 'unexpected');
+  const full = Object.assign(new Error("EMFILE: too many open files, open '/x'"), {
+    code: 'EMFILE',
+  });
+  assert.deepEqual(tell(full), [
+    'ioError',
+    "millrace: EMFILE: too many open files, open '/x'. Fix: raise LimitNOFILE (ulimit -n), to 1024 or more\n",
+  ]);
 });
 
 test('the embedded broker prints where it is and how to use it, and ends with 0 at Ctrl-C', async (t) => {

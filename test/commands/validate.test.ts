@@ -35,6 +35,14 @@ test('a valid file is summed up, with notes, and without asking any broker', asy
   });
 });
 
+test('a group that is not there is noted: the file may be for another machine', async () => {
+  const socket = '{socket: {path: /s, topic: events, group: nosuch}}';
+  writeFileSync(file, `kafka: {bootstrap.servers: k}\ninputs: [${socket}]\n`);
+  const { code, said } = await validate();
+  assert.equal(code, 0);
+  assert.match(said, /\n {2}note: socket \/s: there is no group nosuch in \/etc\/group\. Fix: /);
+});
+
 test('a file with faults ends with 78', async () => {
   write('k', ', linger.ms: never');
   assert.deepEqual(await validate('--connect'), {

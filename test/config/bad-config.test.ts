@@ -77,6 +77,44 @@ wrokers: 3
   ]);
 });
 
+test('a dotted name at the top is told where it belongs, all wrong brokers are named, and what is far from every key is not guessed', () => {
+  const said = saidOf(`kafka.acks: all
+log.level: debug
+foo: 1
+kafka: { bootstrap.servers: "a:x, b:99999, c:9092, d:x" }
+inputs: [{ stdin: { topic: .. } }]
+`);
+  const example =
+    'write host:port, several with commas between them, such as kafka1:9092,kafka2:9092';
+  const port = 'which is not one from 1 to 65535';
+  assert.deepEqual(said, [
+    '1:1: kafka.acks is not a key of millrace',
+    '  fix: put acks under kafka:',
+    '2:1: log.level is not a key of millrace',
+    '  fix: put level under log:',
+    '3:1: foo is not a key of millrace',
+    '  fix: docs/CONFIGURATION.md lists all keys',
+    `4:29: kafka.bootstrap.servers: "a:x" has the port "x", ${port}; "b:99999" has the port "99999", ${port}; "d:x" has the port "x", ${port}`,
+    `  fix: ${example}`,
+    '5:28: inputs.0.stdin.topic: ".." is not a name that Kafka allows for a topic: . and .. are names of folders',
+    '  fix: choose another name',
+  ]);
+});
+
+test('one path that is written in two ways is still one path', () => {
+  const tail = (path: string): string => `- tail: { paths: ["${path}"], topic: a }`;
+  const socket = (path: string): string => `- socket: { path: "${path}", topic: a }`;
+  const inputs = [tail('/x/a.log'), tail('/x//b/../a.log'), socket('/x/s'), socket('/x/./s')];
+  const said = saidOf(`kafka: { bootstrap.servers: k }\ninputs:\n  ${inputs.join('\n  ')}\n`);
+  assert.deepEqual(
+    said.filter((line) => !line.startsWith('  fix')),
+    [
+      '4:20: inputs.1.tail.paths reads /x/a.log, which inputs.0.tail.paths reads already',
+      '6:21: inputs.3.socket.path reads /x/s, which inputs.2.socket.path reads already',
+    ],
+  );
+});
+
 test('settings that contradict each other are refused, all of them, wherever they come from', () => {
   const conflicts = [
     '1:46: kafka.acks=1 contradicts enable.idempotence=true',

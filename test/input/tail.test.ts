@@ -146,7 +146,11 @@ test('a truncated file is read from its beginning again, and the hazard is told 
     await eventually('the new line comes', () => gate.lines.at(-1) === `after ${String(round)}`);
   }
   assert.equal(gate.lines.length, 102);
-  assert.deepEqual(events(), ['fileTruncated']);
+  assert.deepEqual(events(), ['fileTruncated', 'fileTruncated']);
+  const [first, second] = gate.notices.filter(({ event }) => event === 'fileTruncated');
+  assert.match(first?.message ?? '', /is read from its beginning\. What was written .* is gone/);
+  assert.match(second?.message ?? '', /is read from its beginning\.$/);
+  assert.deepEqual([first?.level, second?.level], ['warning', 'info']);
 });
 
 test('a file that was truncated and has grown beyond its old size is noticed by what stands before the position', async (t) => {

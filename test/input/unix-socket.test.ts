@@ -1,18 +1,12 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, lstatSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import net from 'node:net';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { UnixSocketInput } from '../../src/input/unix-socket.ts';
-import type { UnixSocketOptions } from '../../src/input/unix-socket.ts';
 import { canReadInPlace } from '../../src/input/zero-copy-read.ts';
-import { SetupError } from '../../src/shared/errors.ts';
 import {
-  asNobody,
   createTestGate,
   eventually,
   isWholeAgain,
@@ -20,49 +14,7 @@ import {
   temporaryDirectory,
   untilNothingIsRead,
 } from './gate.ts';
-import type { TestGate } from './gate.ts';
-
-interface Setup {
-  readonly gate: TestGate;
-  readonly input: UnixSocketInput;
-  readonly path: string;
-}
-
-async function listen(
-  t: TestContext,
-  options: Partial<UnixSocketOptions> = {},
-  given?: TestGate,
-): Promise<Setup> {
-  const gate = given ?? (await createTestGate());
-  const path = options.path ?? join(temporaryDirectory(t), 'ingest.sock');
-  const input = new UnixSocketInput(gate, { route: routeSpec(), ...options, path });
-  await input.start();
-  t.after(() => input.stop());
-  return { gate, input, path };
-}
-
-async function connect(path: string): Promise<net.Socket> {
-  const socket = net.connect({ path });
-  await once(socket, 'connect');
-  return socket;
-}
-
-async function write(socket: net.Socket, bytes: string | Buffer): Promise<void> {
-  await new Promise<void>((resolve) => {
-    socket.write(bytes, () => {
-      resolve();
-    });
-  });
-}
-
-const isSetupError =
-  (reason: string, message: RegExp) =>
-  (error: unknown): boolean => {
-    assert.ok(error instanceof SetupError, String(error));
-    assert.equal(error.reason, reason);
-    assert.match(error.message, message);
-    return true;
-  };
+import { connect, listen, write } from './socket-scene.ts';
 
 test('this Node lets an accepted socket be read in place', async (t) => {
   const path = join(temporaryDirectory(t), 'probe.sock');
@@ -214,101 +166,6 @@ test('begun lines of many connections stay within their memory: beyond it they a
   await eventually('every byte comes', () => gate.lines.join('').length === 20 * 901);
 });
 
-test('the socket file has the mode and group that were asked for', async (t) => {
-  const { path } = await listen(t, {
-    mode: 0o620,
-    ...(process.getuid?.() === 0 ? { group: 'daemon' } : {}),
-  });
-  assert.equal(statSync(path).mode & 0o777, 0o620);
-  if (process.getuid?.() === 0) assert.equal(statSync(path).gid, 1);
-  const numeric = await listen(t, { group: String(process.getgid?.()) });
-  assert.equal(statSync(numeric.path).gid, process.getgid?.());
-  assert.equal(statSync(numeric.path).mode & 0o777, 0o660);
-});
-
-test('a group that is not there is refused, and no socket is left behind', async (t) => {
-  const path = join(temporaryDirectory(t), 's.sock');
-  await assert.rejects(
-    listen(t, { path, group: 'no-such-group' }),
-    isSetupError(
-      'config',
-      /there is no group no-such-group in \/etc\/group\. Fix: groupadd no-such-group/,
-    ),
-  );
-  assert.ok(!existsSync(path));
-});
-
-test('a path that a running process listens on is refused, and left alone', async (t) => {
-  const { path, gate } = await listen(t);
-  await assert.rejects(
-    listen(t, { path }),
-    isSetupError(
-      'cannotCreate',
-      /socket .*ingest\.sock cannot be created: a running process listens on it\. Fix: stop that process, or choose another path/,
-    ),
-  );
-  const socket = await connect(path);
-  await write(socket, 'still here\n');
-  await eventually('the first one still works', () => gate.lines.length === 1);
-  socket.destroy();
-});
-
-test('a path that a dead process left behind is taken over', async (t) => {
-  const path = join(temporaryDirectory(t), 'left.sock');
-  const script = `require('node:net').createServer().listen(${JSON.stringify(path)}, () => console.log('up'))`;
-  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
-  await once(child.stdout, 'data');
-  child.kill('SIGKILL');
-  await once(child, 'exit');
-  assert.ok(lstatSync(path).isSocket());
-  const { gate } = await listen(t, { path });
-  const socket = await connect(path);
-  await write(socket, 'hello\n');
-  await eventually('the new one works', () => gate.lines.length === 1);
-  socket.destroy();
-});
-
-test('what is not a socket is never removed; a missing directory and a long path are named', async (t) => {
-  const directory = temporaryDirectory(t);
-  const file = join(directory, 'file');
-  writeFileSync(file, 'precious');
-  await assert.rejects(
-    listen(t, { path: file }),
-    isSetupError(
-      'cannotCreate',
-      /there is a file of that name which is not a socket\. Fix: remove it, or choose another path/,
-    ),
-  );
-  assert.ok(existsSync(file));
-  await assert.rejects(
-    listen(t, { path: join(directory, 'no/x.sock') }),
-    isSetupError(
-      'cannotCreate',
-      /\/no does not exist\. Fix: mkdir -p .*\/no, or RuntimeDirectory= in the unit/,
-    ),
-  );
-  await assert.rejects(
-    listen(t, { path: join(file, 'x.sock') }),
-    isSetupError('cannotCreate', /file is not a directory/),
-  );
-  await assert.rejects(
-    listen(t, { path: join(directory, 'x'.repeat(110)) }),
-    isSetupError('cannotCreate', /bytes long, and 107 are possible\. Fix: choose a shorter path/),
-  );
-});
-
-test('a directory that may not be written is named', async (t) => {
-  const directory = join(temporaryDirectory(t), 'closed');
-  mkdirSync(directory, { mode: 0o555 });
-  chmodSync(dirname(directory), 0o755);
-  await asNobody(async () => {
-    const path = join(directory, 'x.sock');
-    const message =
-      /permission denied\. Fix: let this user (enter and )?write .*closed, or choose another path/;
-    await assert.rejects(listen(t, { path }), isSetupError('noPermission', message));
-  });
-});
-
 test('a burst of a thousand connections is taken', async (t) => {
   const { gate, input, path } = await listen(t);
   const clients = Array.from({ length: 1000 }, () => net.connect({ path }));
@@ -337,12 +194,48 @@ test('a client that connects while there is no room is not read before there is'
   late.destroy();
 });
 
-test('more connections than may be are refused, and the others go on', async (t) => {
-  const { gate, path } = await listen(t, { connectionsMax: 2 });
+/** @returns what the other side heard of it */
+async function refusedConnect(path: string): Promise<void> {
+  const refused = net.connect({ path });
+  refused.on('error', () => undefined);
+  await once(refused, 'close');
+}
+
+test('more connections than may be are refused, which is told and counted, and the others go on', async (t) => {
+  const { gate, input, path } = await listen(t, { connectionsMax: 2 });
   const clients = [await connect(path), await connect(path)];
-  const third = net.connect({ path });
-  third.on('error', () => undefined);
-  await once(third, 'close');
+  for (let i = 0; i < 3; i++) await refusedConnect(path);
   for (const client of clients) client.end('line\n');
   await eventually('the others work', () => gate.lines.length === 2);
+  assert.equal(input.counters.connectionsRefused, 3);
+  await input.stop();
+  const refused = gate.notices.filter(({ event }) => event === 'connectionsRefused');
+  const why = 'there are 2 connections, as many as may be. Fix: let writers keep fewer open';
+  assert.deepEqual(
+    refused.map(({ level, message }) => [level, message]),
+    [
+      [
+        'warning',
+        `socket ${path}: a connection was refused, and what was written to it is lost: ${why}`,
+      ],
+      [
+        'warning',
+        `socket ${path}: 2 connections were refused, and what was written to them is lost: ${why}`,
+      ],
+    ],
+    'the first at once, the others together',
+  );
+});
+
+test('a connection is refused, and told of, before the process has no file left to open', async (t) => {
+  const first = await listen(t);
+  const probe = await connect(first.path);
+  const openFilesMax = 16;
+  const { gate, path } = await listen(t, { openFilesMax });
+  await refusedConnect(path);
+  assert.match(
+    gate.notices.find(({ event }) => event === 'connectionsRefused')?.message ?? '',
+    /: this process may have 16 files open, and the last 16 are kept for files and brokers\. Fix: raise LimitNOFILE \(ulimit -n\)$/,
+  );
+  probe.destroy();
 });

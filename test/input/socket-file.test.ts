@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import net from 'node:net';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { SetupError } from '../../src/shared/errors.ts';
+import { asNobody, eventually, temporaryDirectory } from './gate.ts';
+import { connect, listen, write } from './socket-scene.ts';
+
+const isSetupError =
+  (reason: string, message: RegExp) =>
+  (error: unknown): boolean => {
+    assert.ok(error instanceof SetupError, String(error));
+    assert.equal(error.reason, reason);
+    assert.match(error.message, message);
+    return true;
+  };
+
+test('the socket file has the mode and group that were asked for', async (t) => {
+  const { path } = await listen(t, {
+    mode: 0o620,
+    ...(process.getuid?.() === 0 ? { group: 'daemon' } : {}),
+  });
+  assert.equal(statSync(path).mode & 0o777, 0o620);
+  if (process.getuid?.() === 0) assert.equal(statSync(path).gid, 1);
+  const numeric = await listen(t, { group: String(process.getgid?.()) });
+  assert.equal(statSync(numeric.path).gid, process.getgid?.());
+  assert.equal(statSync(numeric.path).mode & 0o777, 0o660);
+});
+
+test('a group that is not there is refused, and no socket is left behind', async (t) => {
+  const path = join(temporaryDirectory(t), 's.sock');
+  await assert.rejects(
+    listen(t, { path, group: 'no-such-group' }),
+    isSetupError(
+      'config',
+      /there is no group no-such-group in \/etc\/group\. Fix: groupadd no-such-group/,
+    ),
+  );
+  assert.ok(!existsSync(path));
+});
+
+test('a path that a running process listens on is refused, and left alone', async (t) => {
+  const { path, gate } = await listen(t);
+  await assert.rejects(
+    listen(t, { path }),
+    isSetupError(
+      'cannotCreate',
+      /socket .*ingest\.sock cannot be created: a running process listens on it\. Fix: stop that process, or choose another path/,
+    ),
+  );
+  const socket = await connect(path);
+  await write(socket, 'still here\n');
+  await eventually('the first one still works', () => gate.lines.length === 1);
+  socket.destroy();
+});
+
+test('a path that a dead process left behind is taken over', async (t) => {
+  const path = join(temporaryDirectory(t), 'left.sock');
+  const script = `require('node:net').createServer().listen(${JSON.stringify(path)}, () => console.log('up'))`;
+  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(child.stdout, 'data');
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  assert.ok(lstatSync(path).isSocket());
+  const { gate } = await listen(t, { path });
+  const socket = await connect(path);
+  await write(socket, 'hello\n');
+  await eventually('the new one works', () => gate.lines.length === 1);
+  socket.destroy();
+});
+
+test('what is not a socket is never removed; a missing directory and a long path are named', async (t) => {
+  const directory = temporaryDirectory(t);
+  const file = join(directory, 'file');
+  writeFileSync(file, 'precious');
+  await assert.rejects(
+    listen(t, { path: file }),
+    isSetupError(
+      'cannotCreate',
+      /there is a file of that name which is not a socket\. Fix: remove it, or choose another path/,
+    ),
+  );
+  assert.ok(existsSync(file));
+  await assert.rejects(
+    listen(t, { path: join(directory, 'no/x.sock') }),
+    isSetupError(
+      'cannotCreate',
+      /\/no does not exist\. Fix: mkdir -p .*\/no, or RuntimeDirectory= in the unit/,
+    ),
+  );
+  await assert.rejects(
+    listen(t, { path: join(file, 'x.sock') }),
+    isSetupError('cannotCreate', /file is not a directory/),
+  );
+  await assert.rejects(
+    listen(t, { path: join(directory, 'x'.repeat(110)) }),
+    isSetupError('cannotCreate', /bytes long, and 107 are possible\. Fix: choose a shorter path/),
+  );
+});
+
+test('a directory that may not be written is named', async (t) => {
+  const directory = join(temporaryDirectory(t), 'closed');
+  mkdirSync(directory, { mode: 0o555 });
+  chmodSync(dirname(directory), 0o755);
+  await asNobody(async () => {
+    const path = join(directory, 'x.sock');
+    const message =
+      /permission denied\. Fix: let this user (enter and )?write .*closed, or choose another path/;
+    await assert.rejects(listen(t, { path }), isSetupError('noPermission', message));
+  });
+});
+
+test('a socket whose file was removed listens again, and the connections that are there go on', async (t) => {
+  const { gate, path } = await listen(t, { lookMs: 20 });
+  const before = await connect(path);
+  unlinkSync(path);
+  await eventually('it is there again', () => existsSync(path));
+  assert.equal(statSync(path).mode & 0o777, 0o660);
+  const after = await connect(path);
+  before.end('before\n');
+  after.end('after\n');
+  await eventually('both are read', () => gate.lines.length === 2);
+  const messages = gate.notices.map(({ message }) => message);
+  assert.ok(messages.includes(`listening on ${path} again`));
+});
+
+test('a socket that another has put in its place is told of, and stays when this one stops', async (t) => {
+  const { gate, input, path } = await listen(t, { lookMs: 20 });
+  unlinkSync(path);
+  const other = net.createServer((connection) => connection.end('mine\n'));
+  other.listen(path);
+  t.after(() => other.close());
+  await eventually('it is told', () =>
+    gate.notices.some(({ event }) => event === 'socketUnreachable'),
+  );
+  assert.equal(
+    gate.notices.at(-1)?.message,
+    `socket ${path}: nobody can connect any more: another socket has taken its place. Fix: put that right, and restart millrace`,
+  );
+  await input.stop();
+  const [answer] = (await once(await connect(path), 'data')) as [Buffer];
+  assert.equal(answer.toString(), 'mine\n');
+  assert.deepEqual(readdirSync(dirname(path)), ['ingest.sock']);
+});
