@@ -85,7 +85,7 @@ const delivery = {
     importance: 'medium',
     doc: 'How long a batch may take from its first record to its acknowledgement. When it runs out before the batch was ever sent, its records are given up and counted.',
     differs:
-      'It binds sources that cannot be read again: sockets and standard input. Lines of a file never expire: reading waits instead.',
+      'It binds sources that cannot be read again: sockets, standard input, and what `produce` reads. Lines of a file that `run` follows never expire: reading waits instead.',
   }),
   'request.timeout.ms': setting(integer(1, INT32_MAX), '30000', {
     importance: 'medium',

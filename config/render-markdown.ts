@@ -20,7 +20,7 @@ export function renderMarkdown(): string {
     ]),
     `## kafka\n\n${kafka.doc} Also as \`-X name=value\` on the command line.\n`,
     ...nodeTexts(kafka, ''),
-    '## Keys of the library alone\n\nOf Kafka too, for `new Producer` of [the library](PRODUCER.md). The daemon refuses them.\n',
+    '## Keys of the library alone\n\nFor `new Producer` of [the library](PRODUCER.md). The daemon refuses them.\n',
     ...Object.entries(libraryKeys).map(([key, row]) => rowText(key, row)),
     `## Rules between keys\n\n${rules.map(({ says }) => `- ${says}`).join('\n')}\n`,
     synonymTable(),
@@ -42,7 +42,8 @@ inputs:
   - socket: { path: /run/millrace/ingest.sock, topic: events }
 \`\`\`
 
-Our own keys are nested; under \`kafka:\` stand Kafka's own names, dots and all. \`millrace validate -c FILE\` checks a file and names
+Our own keys are nested, so \`log.level\` below is \`level\` under \`log:\`, and \`headers.host\` is \`host\` under \`headers:\`; those that stand alone, such as \`state.dir\`, are
+written as they are. Under \`kafka:\` stand Kafka's own names, dots and all. \`millrace validate -c FILE\` checks a file and names
 every fault in it with line, column and fix. Examples are in config/examples/; config/schema.json is the same for editors:
 \`# yaml-language-server: $schema=…/config/schema.json\` as the first line of a file.
 

@@ -27,6 +27,11 @@ const MiB = 1024 * 1024;
 /** Rings, tables and chunks of one worker. */
 const WORKER_BYTES = 5 * MiB;
 
+/** NaN when max.request.size has a fault of its own. */
+function memoryForRequests({ maxRequestSize }: Draft['kafka'], workers: number): number {
+  return WORKER_BYTES * workers + (workers + 5) * maxRequestSize;
+}
+
 export const rules: readonly Rule[] = [
   needsOfIdempotence('acks: all', 'kafka.acks', ({ acks }) =>
     acks === -1 ? undefined : `acks=${acks}`,
@@ -78,7 +83,7 @@ export const rules: readonly Rule[] = [
         {
           keys: ['kafka.buffer.memory', 'workers'],
           problem: `kafka.buffer.memory=${kafka.bufferMemory} is too little for workers=${workers}`,
-          fix: `write buffer.memory: ${least} or more, or have fewer workers`,
+          fix: `write buffer.memory: ${Math.max(least, memoryForRequests(kafka, workers) || 0)} or more, or have fewer workers`,
         },
       ];
     },
@@ -86,7 +91,7 @@ export const rules: readonly Rule[] = [
   {
     says: '`buffer.memory` holds `max.request.size` five times, and for each of the `workers` once more and 5 MiB besides: each has to have room for the longest record.',
     check({ kafka, workers }) {
-      const least = WORKER_BYTES * workers + (workers + 5) * kafka.maxRequestSize;
+      const least = memoryForRequests(kafka, workers);
       if (kafka.bufferMemory >= least || kafka.bufferMemory < bufferMemoryMin(workers)) return [];
       return [
         {

@@ -89,7 +89,7 @@ const tail = {
         host: hostHeader,
         path: setting(boolean, 'false', {
           importance: 'medium',
-          doc: 'Gives each record a header `path` with the path of its file.',
+          doc: 'Gives each record a header `path` with the path under which its file was first found, also after a rename.',
         }),
       },
     },

@@ -150,6 +150,11 @@ export class Pipeline {
     return isDrained && abandonedCount === 0;
   }
 
+  /** Inputs that ended because they could not be read further. */
+  get broken(): readonly string[] {
+    return this.#inputs.filter((input) => input.isBroken === true).map(({ describe }) => describe);
+  }
+
   /** After `stop`: what nobody can read again and is not delivered. */
   undelivered(): readonly string[] {
     return this.#inputs.flatMap((input) => input.undelivered?.() ?? []);

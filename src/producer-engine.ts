@@ -139,6 +139,12 @@ export class ProducerEngine {
     await this.#pool.idle();
   }
 
+  /** Gives up the records of an aborted transaction that wait for others to go with. */
+  dropOpen(): void {
+    this.#batches.drop({ error: 'TRANSACTION_ABORTED', message: 'the transaction was aborted' });
+    this.#tellRoom();
+  }
+
   /** A call of transactions; all records of a transaction are handed over before the one that ends it. @returns what went wrong */
   transact(call: TransactionWish): Promise<TransactionFault | undefined> {
     return this.#sender.transact(call);

@@ -293,7 +293,7 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
 
   async #close(): Promise<void> {
     this.#intake.close();
-    if (this.#transactions?.close() === true) {
+    if (this.#transactions?.close() === true && this.#fatal === undefined) {
       this.#notice('info', 'transactionAborted', 'closed in a transaction, which is aborted', {});
     }
     await this.#starting;

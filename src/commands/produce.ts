@@ -29,23 +29,16 @@ export async function produce(args: ProduceArgs): Promise<ExitReason> {
   const telemetry = createTelemetry(config.log);
   for (const note of config.notes) telemetry.info('configNote', note);
   try {
-    const opened: Input[] = [];
-    const inputs = (gate: InputGate): Input[] => {
-      opened.push(inputOf(config, gate, args.files));
-      return opened;
-    };
+    const inputs = (gate: InputGate): Input[] => [inputOf(config, gate, args.files)];
     const patience = { topicWaitMaxMs: TOPIC_WAIT_MS, endsWhenGivenUp: true };
-    const shipped = await ship({ config, telemetry, inputs, ...patience });
-    const isBroken = opened.some((input) => input instanceof StandardInput && input.isBroken);
-    return conclude(shipped, isBroken, telemetry);
+    return conclude(await ship({ config, telemetry, inputs, ...patience }), telemetry);
   } finally {
     await telemetry.close();
   }
 }
 
 function conclude(
-  { isCut, isComplete, counters }: Shipped,
-  isBroken: boolean,
+  { isCut, isComplete, broken, counters }: Shipped,
   telemetry: Telemetry,
 ): ExitReason {
   const { recordsAcked, recordsRejected, recordsExpired } = counters;
@@ -58,8 +51,8 @@ function conclude(
     telemetry.error('produced', text, fields);
     return recordsRejected > 0 ? 'dataError' : 'unavailable';
   }
-  if (isBroken) {
-    const text = `${delivered}, then standard input could not be read`;
+  if (broken.length > 0) {
+    const text = `${delivered}, then ${broken.join()} could not be read`;
     telemetry.error('produced', text, fields);
     return 'ioError';
   }

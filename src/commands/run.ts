@@ -2,12 +2,11 @@ import { loadConfig } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
 import { CheckpointStore } from '../checkpoint/checkpoint-store.ts';
 import { counted } from '../shared/counted.ts';
-import type { Counters } from '../shared/counters.ts';
 import type { ExitReason } from '../shared/exit-codes.ts';
 import { createTelemetry, type Telemetry } from '../shared/telemetry.ts';
 import type { RunArgs } from './cli-args.ts';
 import { configuredInputs } from './configured-inputs.ts';
-import { ship } from './ship.ts';
+import { ship, type Shipped } from './ship.ts';
 
 /**
  * `millrace run`: ships what the inputs yield until SIGTERM or SIGINT, or until all inputs have ended.
@@ -22,10 +21,11 @@ export async function run(args: RunArgs): Promise<ExitReason> {
   let store: CheckpointStore | undefined;
   try {
     store = await openCheckpoint(config, telemetry);
-    const { isComplete, lost, counters } = await ship({
+    const shipped = await ship({
       config,
       telemetry,
       inputs: (gate) => configuredInputs(config, gate, store),
+      rest: fateOfRest(config),
       onStarted: () => telemetry.info('started', 'all inputs are being read'),
     });
     const isSaved = (await store?.close()) ?? true;
@@ -33,32 +33,48 @@ export async function run(args: RunArgs): Promise<ExitReason> {
       const text = `the positions could not be written to ${config.stateDir}: what was delivered since they last were is sent again at the next start`;
       telemetry.error('positionsNotSaved', text);
     }
-    const { recordsAcked, recordsRejected, recordsExpired } = counters;
-    const refused = recordsRejected + recordsExpired;
-    if (isComplete && lost.length === 0) {
-      const but =
-        refused === 0 ? '' : `, but for ${counted(refused, 'record')} refused or given up`;
-      const text = `everything that was read is delivered${but}`;
-      telemetry.info('stopped', text, { recordsAcked, recordsRejected, recordsExpired });
-      return isSaved ? 'ok' : 'ioError';
-    }
-    const left = isComplete
-      ? `everything that was read is delivered, but lost are ${lost.join(', ')}`
-      : leftBehind(config, counters, lost);
-    telemetry.warn('stopped', left, { recordsAcked });
-    return 'temporary';
+    const end = conclude(config, shipped, telemetry);
+    return end === 'ok' && !isSaved ? 'ioError' : end;
   } finally {
     await store?.close();
     await telemetry.close();
   }
 }
 
+function conclude(
+  config: Config,
+  { isComplete, broken, lost, counters }: Shipped,
+  telemetry: Telemetry,
+): ExitReason {
+  const { recordsAcked, recordsRejected, recordsExpired, lagBytes } = counters;
+  if (!isComplete) {
+    const left = `${counted(lagBytes, 'byte')} of what was read could not be delivered within drain.timeout.ms (${config.drainTimeoutMs} ms)`;
+    const text = `${left}: ${[fateOfRest(config), ...lostOf(lost)].join('; ')}`;
+    telemetry.warn('stopped', text, { recordsAcked });
+    return 'temporary';
+  }
+  const refused = recordsRejected + recordsExpired;
+  const buts = [
+    ...(refused === 0 ? [] : [`but for ${counted(refused, 'record')} refused or given up`]),
+    ...broken.map((input) => `but ${input} could not be read further`),
+    ...lostOf(lost).map((text) => `but ${text}`),
+  ];
+  const text = ['everything that was read is delivered', ...buts].join(', ');
+  const fields = { recordsAcked, recordsRejected, recordsExpired };
+  if (buts.length === 0) telemetry.info('stopped', text, fields);
+  else telemetry.warn('stopped', text, fields);
+  if (recordsRejected > 0) return 'dataError';
+  if (recordsExpired > 0) return 'unavailable';
+  if (broken.length > 0) return 'ioError';
+  return lost.length > 0 ? 'temporary' : 'ok';
+}
+
+function lostOf(contents: readonly string[]): string[] {
+  return contents.length === 0 ? [] : [`lost are ${contents.join(', ')}`];
+}
+
 /** What of an input that cannot be read again is not delivered is lost. */
-function leftBehind(
-  { drainTimeoutMs, inputs }: Config,
-  { lagBytes }: Counters,
-  gone: readonly string[],
-): string {
+function fateOfRest({ inputs }: Config): string {
   const places = inputs.flatMap((input) => {
     if (input.kind === 'socket') return [`socket ${input.path}`];
     return input.kind === 'stdin' ? ['standard input'] : [];
@@ -66,9 +82,7 @@ function leftBehind(
   const all = places.length === inputs.length;
   const files = all ? [] : ['files go on from there at the next start'];
   const lost = places.length === 0 ? [] : [`what of it came from ${places.join(', ')} is lost`];
-  const also = gone.length === 0 ? [] : [`lost are ${gone.join(', ')}`];
-  const what = `${counted(lagBytes, 'byte')} of what was read`;
-  return `${what} could not be delivered within drain.timeout.ms (${drainTimeoutMs} ms): ${[...files, ...lost, ...also].join('; ')}`;
+  return [...files, ...lost].join('; ');
 }
 
 /** The state directory, taken for this process; undefined when no input needs one. @throws {SetupError} */

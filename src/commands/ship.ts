@@ -15,6 +15,8 @@ export interface ShipOptions {
   readonly topicWaitMaxMs?: number;
   /** The first records that are given up end it, as a signal does, instead of reading on into the void. */
   readonly endsWhenGivenUp?: boolean;
+  /** What becomes of the rest when a second signal ends it at once. */
+  readonly rest?: string;
   /** Everything reads now. */
   readonly onStarted?: (pipeline: Pipeline) => void;
   /** Ends it, as a signal does. */
@@ -26,6 +28,8 @@ export interface Shipped {
   readonly isCut: boolean;
   /** Everything that was read is delivered. */
   readonly isComplete: boolean;
+  /** Inputs that ended because they could not be read further, each for a message. */
+  readonly broken: readonly string[];
   /** What nobody can read again and is not delivered, each for a message. */
   readonly lost: readonly string[];
   readonly counters: Counters;
@@ -39,7 +43,7 @@ export interface Shipped {
  */
 export async function ship(options: ShipOptions): Promise<Shipped> {
   const { config, telemetry } = options;
-  const stopAsked = firstSignal(telemetry);
+  const stopAsked = firstSignal(telemetry, options.rest ?? 'what is not delivered is left');
   let fail: (error: Error) => void = () => undefined;
   const failed = new Promise<never>((_, reject) => {
     fail = reject;
@@ -67,7 +71,8 @@ export async function ship(options: ShipOptions): Promise<Shipped> {
     const giveUp = stopAsked.then(() => sleep(config.drainTimeoutMs, undefined, { ref: false }));
     const isComplete = await Promise.race([pipeline.stop(giveUp), failed]);
     const lost = pipeline.undelivered();
-    return { isCut, isComplete, lost, counters: pipeline.counters() };
+    const { broken } = pipeline;
+    return { isCut, isComplete, broken, lost, counters: pipeline.counters() };
   } catch (error) {
     await pipeline.stop(Promise.resolve());
     throw error;
@@ -83,14 +88,14 @@ const cutShort: Readonly<Record<string, ExitReason>> = {
 const ECHO_MS = 100;
 
 /** Resolves with the first SIGINT or SIGTERM, an order to end in good order; the second is an order to end at once. */
-function firstSignal(telemetry: Telemetry): Promise<NodeJS.Signals> {
+function firstSignal(telemetry: Telemetry, rest: string): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let askedMs: number | undefined;
     const onSignal = (signal: NodeJS.Signals): void => {
       const nowMs = performance.now();
       if (askedMs !== undefined) {
         if (nowMs - askedMs < ECHO_MS) return;
-        telemetry.warn('cutShort', 'second signal: ending at once, what is not delivered is left');
+        telemetry.warn('cutShort', `second signal: ending at once, ${rest}`);
         const { code } = exitCodes[cutShort[signal] ?? 'unexpected'];
         void telemetry.close().then(() => process.exit(code));
         return;

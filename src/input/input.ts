@@ -19,6 +19,8 @@ export interface Input {
   start(): Promise<void>;
   /** Resolves when nothing is read any more and everything that was read is in chunks. */
   stop(): Promise<void>;
+  /** It ended because it could not be read further, which was told. */
+  readonly isBroken?: boolean;
   /** After `stop`: what it had that nobody can read again and that is not delivered yet, each for a message. */
   undelivered?(): readonly string[];
   /** Resolves when there is nothing more to come: standard input at its end, files that are read once. Else never. */

@@ -47,7 +47,6 @@ export class StandardInput implements Input {
     });
   }
 
-  /** It ended because it could not be read further. */
   get isBroken(): boolean {
     return this.#isBroken;
   }
@@ -132,7 +131,8 @@ export class StandardInput implements Input {
       },
       onBroken: (error) => {
         this.#isBroken = true;
-        this.#tell('fileUnreadable', `standard input broke: ${error.message}`);
+        const fix = 'give it a file, a pipe or a terminal that can be read';
+        this.#tell('fileUnreadable', `standard input broke: ${error.message}. Fix: ${fix}.`);
       },
     });
     const view = memory.buffer(scratch.address, SCRATCH_BYTES);

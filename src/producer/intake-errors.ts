@@ -55,6 +55,14 @@ export function slowError(topic: string, maxBlockMs: number): TimeoutError {
   );
 }
 
+/** It waited when the producer was closed. */
+export function abandonedError(topic: string): KafkaError {
+  return new KafkaError(`${topic}: the producer was closed before it could be sent`, {
+    topic,
+    fate: 'notSent',
+  });
+}
+
 export function closedError(): IllegalStateError {
   return new IllegalStateError('the producer is closed: make another one', { fate: 'notSent' });
 }

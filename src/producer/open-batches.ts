@@ -3,6 +3,8 @@
  * lingering ones on. From: `send`. To: encoder pool. Bounds: `buffer.memory`; says no when it is full.
  * Crash: what is here is lost, as with any producer: nobody was told that it is delivered.
  */
+import { UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
+import type { Abandoned } from '../ack/produce-outcome.ts';
 import type { Kernel } from '../encode/kernel.ts';
 import { BATCH_HEADER_BYTES } from '../kafka/record-batch.ts';
 import {
@@ -198,13 +200,27 @@ export class OpenBatches {
     return true;
   }
 
-  #close(batch: OpenBatch): void {
+  /** Gives up what there is, of all topics: none of it was sent. */
+  drop(why: Pick<Abandoned, 'error' | 'message'>): void {
+    for (const batch of [...this.#byAge]) {
+      this.#takeOut(batch);
+      this.#laneMemory.free(batch.lane, batch.run);
+      const { topic, partition = UNASSIGNED_PARTITION } = batch;
+      batch.deliveries.settle({ type: 'abandoned', written: 'no', topic, partition, ...why });
+    }
+  }
+
+  #takeOut(batch: OpenBatch): void {
     const ofTopic = this.#ofTopic(batch.topic);
     const place = placeOf(batch.partition);
     assert(ofTopic[place] === batch, 'an open batch is known by its place');
     ofTopic[place] = undefined;
     this.#byAge.splice(this.#byAge.indexOf(batch), 1);
     if (this.#last === batch) this.#last = undefined;
+  }
+
+  #close(batch: OpenBatch): void {
+    this.#takeOut(batch);
     this.#lastBytes = batch.bytes;
     batch.run = this.#laneMemory.trim(batch.lane, batch.run, batch.bytes);
     batch.deliveries.hold(new HeldBytes(this.#laneMemory, batch.lane, batch.run.bytes));

@@ -10,8 +10,9 @@ import type { TopicView } from '../send/topic-view.ts';
 import { later } from '../shared/later.ts';
 import { CallDelivery } from './call-delivery.ts';
 import type { Delivery } from './delivery.ts';
-import { KafkaError } from './errors.ts';
+import type { KafkaError } from './errors.ts';
 import {
+  abandonedError,
   asKafkaError,
   closedError,
   exhaustedError,
@@ -98,7 +99,7 @@ export class RecordIntake<K, V> {
   readonly #questions: WaitingLine;
   readonly #checkTopic = topicChecker();
   #isClosed = false;
-  #abandoned: KafkaError | undefined;
+  #isAbandoned = false;
   #sent = 0;
   #acked = 0;
   #failed = 0;
@@ -254,7 +255,9 @@ export class RecordIntake<K, V> {
     slot: number,
   ): boolean {
     const { transactions, engine } = this.#options;
-    if ((transactions?.refusal() ?? transactions?.obstacle() ?? this.#end()) !== undefined) {
+    if (
+      (transactions?.refusal() ?? transactions?.obstacle() ?? this.#options.fatal()) !== undefined
+    ) {
       return false;
     }
     const started = engine();
@@ -313,9 +316,7 @@ export class RecordIntake<K, V> {
 
   /** What waits fails now. */
   abandon(): void {
-    this.#abandoned = new KafkaError('the producer was closed before the record could be sent', {
-      fate: 'notSent',
-    });
+    this.#isAbandoned = true;
     this.changed();
   }
 
@@ -329,7 +330,7 @@ export class RecordIntake<K, V> {
     this.#checkTopic(topic);
     return await partitionsFor(this.#questions, {
       topic,
-      end: () => this.#end(),
+      end: () => this.#end(topic),
       known: () => this.#options.engine()?.topic(topic),
       late: (reason) => this.#late(topic, undefined, reason),
     });
@@ -355,7 +356,7 @@ export class RecordIntake<K, V> {
 
   #attempt(prepared: PreparedRecord<K, V>): Attempt {
     const { record, topic, key, value, delivery } = prepared;
-    const end = this.#end() ?? this.#options.transactions?.obstacle();
+    const end = this.#end(topic) ?? this.#options.transactions?.obstacle();
     const engine = this.#options.engine();
     if (end !== undefined) {
       delivery.fail(end, record.partition);
@@ -384,8 +385,8 @@ export class RecordIntake<K, V> {
     return behind ?? (engine.append(prepared, delivery, 0) ? 'done' : 'noRoom');
   }
 
-  #end(): KafkaError | undefined {
-    return this.#options.fatal() ?? this.#abandoned;
+  #end(topic: string): KafkaError | undefined {
+    return this.#options.fatal() ?? (this.#isAbandoned ? abandonedError(topic) : undefined);
   }
 
   #late(topic: string, partition: number | undefined, reason: WaitEnd): KafkaError {

@@ -26,6 +26,7 @@ export interface TransactionEngine {
   /** Where the sender is. */
   readonly transactionPhase: TransactionPhase | undefined;
   handOver(): Promise<void>;
+  dropOpen(): void;
   transact(call: TransactionWish): Promise<TransactionFault | undefined>;
 }
 
@@ -124,6 +125,7 @@ export class Transactions {
     await this.#await('abortTransaction', 'open', async () => {
       this.#phase = 'aborting';
       this.#options.changed();
+      this.#engine?.dropOpen();
       await this.#handOver();
       return await this.#end('abortTransaction');
     });

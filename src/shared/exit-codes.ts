@@ -17,7 +17,7 @@ export const exitCodes = {
   },
   temporary: {
     code: 75,
-    doc: 'the drain timed out (what its source can replay is kept), or the state folder is in use',
+    doc: 'stopped before all was delivered (what can be read again is kept), or the state folder is in use',
   },
   noPermission: { code: 77, doc: 'permission denied by the system or by the broker' },
   config: { code: 78, doc: 'the configuration has faults, all of them listed' },

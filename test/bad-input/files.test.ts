@@ -158,15 +158,26 @@ test('a state directory without permission, or that is a file, ends run before a
   ]);
 });
 
-test('standard input that cannot be read ends produce with 74', async (t) => {
+test('standard input that cannot be read ends produce and run with 74', async (t) => {
   const cluster = await embeddedCluster(t);
   const scene = new Scene(t);
-  const args = ['produce', '-b', cluster.bootstrap, '-t', 'logs'];
-  const daemon = scene.start(args, ['sh', '-c', `exec "$0" "$@" < ${scene.folder}`]);
-  assert.equal(await daemon.ended(), 74);
-  assert.deepEqual(said(daemon), [
-    'warn fileUnreadable: standard input broke: EISDIR: illegal operation on a directory, read',
+  const from = ['sh', '-c', `exec "$0" "$@" < ${scene.folder}`] as const;
+  const broke =
+    'warn fileUnreadable: standard input broke: EISDIR: illegal operation on a directory, read. ' +
+    'Fix: give it a file, a pipe or a terminal that can be read.';
+  const produce = scene.start(['produce', '-b', cluster.bootstrap, '-t', 'logs'], [...from]);
+  assert.equal(await produce.ended(), 74);
+  assert.deepEqual(said(produce), [
+    broke,
     'error produced: 0 records delivered, then standard input could not be read',
+  ]);
+  const inputs = [{ stdin: { topic: 'logs' } }];
+  const run = scene.run({ bootstrap: cluster.bootstrap, inputs }, [...from]);
+  assert.equal(await run.ended(), 74);
+  assert.deepEqual(said(run), [
+    STARTED,
+    broke,
+    `${STOPPED.replace('info', 'warn')}, but standard input could not be read further`,
   ]);
 });
 
