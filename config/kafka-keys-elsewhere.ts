@@ -53,7 +53,10 @@ const java: Reasons = {
     'transactional.id transaction.timeout.ms transaction.two.phase.commit.enable',
     'transactions are begun and committed by a program, with the library (docs/PRODUCER.md)',
   ),
-  ...all('max.block.ms max.block.records', 'nobody is kept waiting in a call: when memory is full, reading waits'),
+  ...all(
+    'max.block.ms max.block.records',
+    'nobody is kept waiting in a call: when memory is full, reading waits',
+  ),
   ...all(
     'metric.reporters metrics.num.samples metrics.recording.level metrics.sample.window.ms',
     'it belongs to the metrics of the Java virtual machine',

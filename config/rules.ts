@@ -1,4 +1,5 @@
 /** Rules between keys: as much a part of the table as the keys themselves. */
+import { INT32_MAX } from './value-types.ts';
 import { bufferMemoryMin, RECORD_ROOM_BYTES } from './kafka-keys.ts';
 import type { LibraryConfig } from './library-keys.ts';
 import type { Config, InputConfig, KafkaConfig } from './schema.ts';
@@ -61,7 +62,8 @@ export const rules: readonly Rule[] = [
   {
     says: '`delivery.timeout.ms` is at least `linger.ms` and `request.timeout.ms` together.',
     check({ kafka }) {
-      const least = kafka.lingerMs + kafka.requestTimeoutMs;
+      // More cannot be written: Kafka's own rule stops there too (KafkaProducer.configureDeliveryTimeout).
+      const least = Math.min(INT32_MAX, kafka.lingerMs + kafka.requestTimeoutMs);
       if (kafka.deliveryTimeoutMs >= least) return [];
       return [
         {

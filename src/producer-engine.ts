@@ -43,7 +43,7 @@ export interface ProducerEngineOptions {
   readonly onMetadata: () => void;
   /** It has stopped for good; `error` is Kafka's name of the reason. All records are settled. */
   readonly onFatal: (error: string, message: string) => void;
-  /** A bug: nothing can be trusted any more. */
+  /** A bug: nothing more can be encoded. What is with the sender is still delivered, all else has failed when this turn is over. */
   readonly onFault: (error: Error) => void;
 }
 
@@ -63,7 +63,7 @@ export class ProducerEngine {
   }
 
   private constructor(options: ProducerEngineOptions, parts: EngineParts) {
-    const { config, telemetry, onFatal, onFault, onMetadata } = options;
+    const { config, telemetry, onFatal, onMetadata } = options;
     this.#onRoom = options.onRoom;
     const { kafka } = config;
     const { memory, arena, kernel } = parts;
@@ -80,7 +80,10 @@ export class ProducerEngine {
     });
     this.#pool = new EncoderPool<RecordChunk>({
       ...parts,
-      onFault,
+      onFault: (error, left) => {
+        options.onFault(error);
+        this.#giveUp(error, left);
+      },
       batchBytesMax: batchBytesMax(kafka),
       isMainIdle: isFastCodec(parts.compressor.codec) ? () => this.#sender.isIdle : undefined,
       onPart: (part) => this.#accumulate(part),
@@ -167,6 +170,13 @@ export class ProducerEngine {
     if (!this.#isRoomWanted) return;
     this.#isRoomWanted = false;
     setImmediate(this.#onRoom);
+  }
+
+  /** What has not come as far as the sender never will. */
+  #giveUp({ message }: Error, left: readonly RecordChunk[]): void {
+    const why = { error: undefined, message };
+    for (const { batch } of left) batch.giveUp(why);
+    this.#batches.drop(why);
   }
 
   #dispatch(batch: OpenBatch): void {

@@ -3,6 +3,8 @@ import { startEmbeddedBroker } from '../broker/embedded-broker.ts';
 import type { ExitReason } from '../shared/exit-codes.ts';
 import type { BrokerArgs } from './cli-args.ts';
 
+const HOUSEKEEPING_MS = 1000;
+
 /**
  * `millrace broker`: an embedded cluster until SIGINT or SIGTERM.
  *
@@ -17,9 +19,14 @@ export async function broker(args: BrokerArgs): Promise<ExitReason> {
     autoCreate: args.autoCreate,
     discard: args.discard,
   });
+  const housekeeping = setInterval(() => {
+    cluster.expireTransactions();
+    cluster.expireProducers();
+  }, HOUSEKEEPING_MS);
   const stopped = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
   process.stdout.write(greeting(cluster.bootstrap, args));
   await stopped;
+  clearInterval(housekeeping);
   await cluster.close();
   return 'ok';
 }

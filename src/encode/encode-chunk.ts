@@ -81,9 +81,9 @@ export class ChunkEncoder {
    * Of an input that is not empty it consumes at least one line, or a piece of a long one.
    */
   encode(task: EncodeTask): EncodeResult {
-    const payloadMax = Math.min(task.outputBytes, task.batchBytesMax) - BATCH_HEADER_BYTES;
     assert(task.codec === this.#compressor.id, 'the task asks for the codec that was loaded');
-    if ((task.flags & encodeFlags.RECORDS) !== 0) return this.#pack(task, payloadMax);
+    if ((task.flags & encodeFlags.RECORDS) !== 0) return this.#pack(task);
+    const payloadMax = Math.min(task.outputBytes, task.batchBytesMax) - BATCH_HEADER_BYTES;
     assert(
       Math.min(task.recordBytesMax, task.inputBytes) +
         RECORD_OVERHEAD_BYTES_MAX +
@@ -144,10 +144,11 @@ export class ChunkEncoder {
     this.#ratio = ratio < this.#ratio ? ratio : this.#ratio + (ratio - this.#ratio) / 8;
   }
 
-  /** The input is records: they become the payload, compressed where that makes them shorter. */
-  #pack(task: EncodeTask, payloadMax: number): EncodeResult {
+  /** The input is records: they become the payload, compressed where that makes them shorter. They are one batch, however long. */
+  #pack(task: EncodeTask): EncodeResult {
     const { inputAddress, inputBytes, recordCount, codec } = task;
-    assert(inputBytes <= payloadMax, 'records fit into one batch as they are');
+    const payloadMax = task.outputBytes - BATCH_HEADER_BYTES;
+    assert(inputBytes <= payloadMax, 'records fit into the output as they are');
     const packed: Encoded = {
       ...{ consumedBytes: inputBytes, payloadBytes: inputBytes, recordCount },
       ...{ emptyCount: 0, longCount: 0, crc: undefined },

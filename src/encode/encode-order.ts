@@ -93,6 +93,11 @@ export class EncodeOrder<Chunk extends ChunkToEncode> {
     return this.#openCount;
   }
 
+  /** Not wholly handed on, each lane's in its order. */
+  get openChunks(): Chunk[] {
+    return [...this.#lanes.values()].flatMap(({ open }) => open.map(({ chunk }) => chunk));
+  }
+
   add(chunk: Chunk, laneName: string): OpenChunk<Chunk> {
     this.#age += 1;
     this.#openCount += 1;

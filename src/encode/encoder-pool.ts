@@ -51,8 +51,11 @@ export interface EncoderPoolOptions<Chunk extends ChunkToEncode> {
   };
   /** Called for each part in order; may be called from within `submit`, and may submit itself. */
   readonly onPart: (part: EncodedPart<Chunk>) => void;
-  /** Encoding cannot go on, and does not: a chunk killed every worker that touched it, or a worker cannot start. Called once. */
-  readonly onFault: (error: Error) => void;
+  /**
+   * Encoding cannot go on, and does not: a chunk killed every worker that touched it, a worker cannot start, or it threw on main. Called once,
+   * with what is not wholly handed on and never will be; its memory stays claimed, as a worker may still be at it.
+   */
+  readonly onFault: (error: Error, left: readonly Chunk[]) => void;
   /** Entry of the worker threads; tests put theirs. */
   readonly workerFile?: URL;
 }
@@ -119,9 +122,9 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
     if (!this.#ready.isEmpty) this.#turnSoon();
   }
 
-  /** Resolves when everything that was submitted is handed on, or never will be because the pool was closed. */
+  /** Resolves when everything that was submitted is handed on, or never will be because the pool was closed or has a fault. */
   idle(): Promise<void> {
-    if (this.#order.openCount === 0) return Promise.resolve();
+    if (this.#order.openCount === 0 || this.#isFaulty) return Promise.resolve();
     return new Promise((resolve) => this.#idleWaiters.push(resolve));
   }
 
@@ -168,6 +171,8 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
     try {
       taken = this.#takeCompletions();
       this.#giveOut();
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Bug(String(error)));
     } finally {
       this.#isTurning = false;
     }
@@ -371,7 +376,8 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
   #fail(error: Error): void {
     if (this.#isFaulty || this.#isClosed) return;
     this.#isFaulty = true;
-    this.#options.onFault(error);
+    this.#options.onFault(error, this.#order.openChunks);
+    this.#tellIdle();
   }
 
   #faultOf(first: Submission<Job<Chunk>> | undefined, cause: unknown): Bug {

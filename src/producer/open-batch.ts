@@ -1,4 +1,6 @@
 /** A batch that records are still written into: in the arena, behind the blank header that it will have on the wire. */
+import { UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
+import type { Abandoned } from '../ack/produce-outcome.ts';
 import { BATCH_HEADER_BYTES } from '../kafka/record-batch.ts';
 import type { Run } from '../ring/arena.ts';
 import { Deliveries } from './delivery.ts';
@@ -37,5 +39,11 @@ export class OpenBatch {
 
   get recordCount(): number {
     return this.deliveries.count;
+  }
+
+  /** Its records fail: none of them was sent. Its memory is left to the caller. */
+  giveUp(why: Pick<Abandoned, 'error' | 'message'>): void {
+    const { topic, partition = UNASSIGNED_PARTITION } = this;
+    this.deliveries.settle({ type: 'abandoned', written: 'no', topic, partition, ...why });
   }
 }

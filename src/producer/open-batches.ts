@@ -3,7 +3,6 @@
  * lingering ones on. From: `send`. To: encoder pool. Bounds: `buffer.memory`; says no when it is full.
  * Crash: what is here is lost, as with any producer: nobody was told that it is delivered.
  */
-import { UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
 import type { Abandoned } from '../ack/produce-outcome.ts';
 import type { Kernel } from '../encode/kernel.ts';
 import { BATCH_HEADER_BYTES } from '../kafka/record-batch.ts';
@@ -100,7 +99,7 @@ export class OpenBatches {
 
   /** Hands on what there is, of all topics. */
   flush(): void {
-    for (const batch of [...this.#byAge]) this.#close(batch);
+    for (const batch of [...this.#byAge]) this.#closeIfOpen(batch);
     this.#untime?.();
     this.#untime = undefined;
   }
@@ -205,8 +204,7 @@ export class OpenBatches {
     for (const batch of [...this.#byAge]) {
       this.#takeOut(batch);
       this.#laneMemory.free(batch.lane, batch.run);
-      const { topic, partition = UNASSIGNED_PARTITION } = batch;
-      batch.deliveries.settle({ type: 'abandoned', written: 'no', topic, partition, ...why });
+      batch.giveUp(why);
     }
   }
 
@@ -217,6 +215,11 @@ export class OpenBatches {
     ofTopic[place] = undefined;
     this.#byAge.splice(this.#byAge.indexOf(batch), 1);
     if (this.#last === batch) this.#last = undefined;
+  }
+
+  /** One that was closed before it may have ended all of them. */
+  #closeIfOpen(batch: OpenBatch): void {
+    if (this.#byAge.includes(batch)) this.#close(batch);
   }
 
   #close(batch: OpenBatch): void {
@@ -236,7 +239,7 @@ export class OpenBatches {
       const lingeredMs = nowMs() - this.#lingerMs;
       for (const batch of [...this.#byAge]) {
         if (batch.createdMs > lingeredMs) break;
-        this.#close(batch);
+        this.#closeIfOpen(batch);
       }
       this.#time();
     });

@@ -15,10 +15,15 @@ export function expire(state: SenderState, nowMs: number): void {
     const partitions = [...partitionsOf(state)];
     const refused = partitions.flatMap((partition) => refusedOf(state, partition));
     const open = partitions.flatMap((partition) => openOf(state, partition));
-    const others = [...refused, ...open];
-    for (const batch of accumulator.takeExpired(nowMs, others)) timeOut(state, batch, nowMs);
-    for (const batch of refused) if (isDue(batch)) expireRefused(state, batch, nowMs);
-    for (const batch of open) if (isDue(batch) && !batch.done) tellOverdue(state, batch);
+    const others = [...new Set([...refused, ...open])].sort((a, b) => a.ordinal - b.ordinal);
+    const queued = accumulator.takeExpired(nowMs, others);
+    const mayExpire = new Set(refused);
+    // Those that were sent before those that were not: whoever hears of it, hears of each partition in its order.
+    for (const batch of others.filter(isDue)) {
+      if (mayExpire.has(batch)) expireRefused(state, batch, nowMs);
+      else tellOverdue(state, batch);
+    }
+    for (const batch of queued) timeOut(state, batch, nowMs);
   }
   wakeBy(state, accumulator.nextExpiryMs);
 }

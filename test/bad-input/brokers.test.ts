@@ -73,6 +73,19 @@ test('produce waits for a broker up to delivery.timeout.ms, then ends with 69 an
   });
 });
 
+test('run says what of its standard input was given up, and ends with 69', async (t) => {
+  const scene = new Scene(t);
+  const kafka = { 'delivery.timeout.ms': 1000, 'request.timeout.ms': 500 };
+  const inputs = [{ stdin: { topic: 'logs' } }];
+  const daemon = scene.run({ bootstrap: NOBODY, inputs, kafka });
+  daemon.child.stdin?.end('one\ntwo\n');
+  assert.equal(await daemon.ended(), 69);
+  assert.equal(
+    said(daemon).at(-1),
+    `${STOPPED.replace('info', 'warn')}, but for 2 records refused or given up`,
+  );
+});
+
 test('produce with a broker that is down does not read on through endless input', async (t) => {
   const scene = new Scene(t);
   const daemon = scene.start(['produce', '-b', NOBODY, '-t', 'logs', ...IMPATIENT]);

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, lstatSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { embeddedCluster, count, values } from '../support/embedded-cluster.ts';
 import { until } from '../support/until.ts';
 import { boundByPermissions } from './privileges.ts';
@@ -138,5 +139,21 @@ test('what came through a socket and cannot be delivered in time is said to be l
   assert.equal(
     said(daemon).at(-1),
     `warn stopped: 8 bytes of what was read could not be delivered within drain.timeout.ms (100 ms): what of it came from socket ${path} is lost`,
+  );
+});
+
+test('a second signal ends it at once, and says what of it is lost', async (t) => {
+  const scene = new Scene(t);
+  const path = scene.path('in.sock');
+  const log = scene.write('app.log', 'one\n');
+  const inputs = [...socketInput(path), { tail: { paths: [log], topic: 'logs' } }];
+  const daemon = scene.run({ bootstrap: NOBODY, inputs });
+  await daemon.says(/all inputs are being read/);
+  daemon.signal('SIGTERM');
+  await sleep(300);
+  assert.equal(await daemon.stop(), 143);
+  assert.equal(
+    said(daemon).at(-1),
+    `warn cutShort: second signal: ending at once, files go on from there at the next start; what of it came from socket ${path} is lost`,
   );
 });

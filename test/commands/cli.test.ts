@@ -3,9 +3,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { kafkaKeys } from '../../config/kafka-keys.ts';
-import { Bug } from '../../src/shared/assert.ts';
 import { reportFailure } from '../../src/commands/cli-report.ts';
+import { Producer } from '../../src/index.ts';
+import { Bug } from '../../src/shared/assert.ts';
 import { SetupError } from '../../src/shared/errors.ts';
 import { exitCodes } from '../../src/shared/exit-codes.ts';
 import { Daemon } from '../support/daemon.ts';
@@ -162,4 +164,20 @@ test('the embedded broker prints where it is and how to use it, and ends with 0 
   const taken = await millrace('broker', '--port', first.split(':')[1] ?? '');
   assert.equal(taken.code, exitCodes.cannotCreate.code, taken.said);
   assert.equal(await daemon.stop('SIGINT'), 0);
+});
+
+test('the embedded broker aborts a transaction that is open for too long', async (t) => {
+  const daemon = new Daemon(['broker', '--port', '0']);
+  t.after(() => daemon.signal('SIGKILL'));
+  const [, bootstrap = ''] = await daemon.says(/embedded broker at (\S+), in memory only\n/);
+  const producer = new Producer({
+    ...{ 'bootstrap.servers': bootstrap, 'transactional.id': 'slow' },
+    'transaction.timeout.ms': 100,
+  });
+  t.after(() => producer.close(0));
+  await producer.initTransactions();
+  producer.beginTransaction();
+  await producer.send({ topic: 'logs', value: 'x' });
+  await sleep(2500);
+  await assert.rejects(producer.commitTransaction(), { name: 'ProducerFencedError' });
 });

@@ -140,6 +140,12 @@ test(
       /^3 encoder threads ended one after the other at chunk 4 of \d+ bytes: the test throws$/,
     );
     assert.equal(fixture.values.join(''), joined(chunks.slice(0, 3)));
+    assert.deepEqual(
+      fixture.left.map(({ number }) => number),
+      [4, 5, 6, 7, 8, 9, 10],
+      'whoever waits for the others is told which',
+    );
+    await fixture.pool.idle();
     await fixture.pool.close();
   },
 );

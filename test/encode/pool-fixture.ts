@@ -36,6 +36,8 @@ export interface PoolFixture {
   readonly arena: Arena;
   readonly pool: EncoderPool<ChunkToEncode>;
   readonly faults: Error[];
+  /** Chunks that a fault left behind. */
+  readonly left: ChunkToEncode[];
   /** Text of all records so far, each with a newline, in the order in which they were handed on. */
   readonly values: string[];
   readonly parts: EncodedPart[];
@@ -55,6 +57,7 @@ export async function poolFixture(options: PoolFixtureOptions): Promise<PoolFixt
   const trailer = present(arena.claim(1), 'a new arena has room');
   memory.bytes[trailer.address] = 0;
   const faults: Error[] = [];
+  const left: ChunkToEncode[] = [];
   const takePart = options.onPart ?? readPart;
   const { inlineBytesMax, isMainIdle, lanes, workerFile } = options;
   const poolOptions: EncoderPoolOptions<ChunkToEncode> = {
@@ -67,7 +70,10 @@ export async function poolFixture(options: PoolFixtureOptions): Promise<PoolFixt
     onPart: (part) => {
       takePart(fixture, part);
     },
-    onFault: (error) => faults.push(error),
+    onFault: (error, chunks) => {
+      faults.push(error);
+      left.push(...chunks);
+    },
     ...(inlineBytesMax !== undefined && { inlineBytesMax }),
     isMainIdle,
     ...(lanes !== undefined && { lanes }),
@@ -80,6 +86,7 @@ export async function poolFixture(options: PoolFixtureOptions): Promise<PoolFixt
     arena,
     pool,
     faults,
+    left,
     values: [],
     parts: [],
     submit: (lines) => {

@@ -1,5 +1,6 @@
 /** Keys whose effect shows on the wire alone, through the whole producer. */
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readProducerConfig, type SettingValue } from '../../config/producer-config.ts';
@@ -8,9 +9,10 @@ import { createEngineParts, senderParts } from '../../src/engine-parts.ts';
 import type { Producer } from '../../src/producer.ts';
 import type { ProducerConfig } from '../../src/producer/producer-config.ts';
 import { RecordTooLargeError } from '../../src/producer/errors.ts';
+import { sizeUpperBound } from '../../src/producer/record-size.ts';
 import { senderConfig } from '../../src/stage-settings.ts';
 import { embeddedCluster } from '../support/embedded-cluster.ts';
-import { newProducer } from './scene.ts';
+import { failure, newProducer } from './scene.ts';
 
 async function scene(
   t: TestContext,
@@ -176,3 +178,20 @@ test('pushed metrics say whose they are: client.rack and transactional.id', asyn
   const { metricsLabels } = senderParts(config, await createEngineParts(config, 0), 0, 'caller');
   assert.deepEqual(metricsLabels, { client_rack: 'zone', transactional_id: 'billing-1' });
 });
+
+for (const codec of ['none', 'gzip', 'snappy', 'lz4', 'zstd']) {
+  test(`${codec}: max.request.size is the longest record, whether it shrinks or not, and one byte more is refused`, async (t) => {
+    const cluster = await embeddedCluster(t, { topics: { logs: 1 } });
+    const producer = newProducer(t, cluster, { 'compression.type': codec });
+    const aroundBytes = sizeUpperBound(null, Buffer.alloc(1_000_000), []) - 1_000_000;
+    const longest = 1024 * 1024 - aroundBytes;
+    // Between them lies what a request has besides its batch.
+    for (const bytes of [longest - 1100, longest - 1000, longest - 1, longest]) {
+      for (const value of [randomBytes(bytes), Buffer.alloc(bytes, 'line ')]) {
+        assert.ok((await producer.send({ topic: 'logs', value })).offset >= 0n);
+      }
+    }
+    const over = producer.send({ topic: 'logs', value: Buffer.alloc(longest + 1) });
+    assert.ok((await failure(over)) instanceof RecordTooLargeError);
+  });
+}

@@ -205,6 +205,23 @@ test('a record that fails before it is sent fails its transaction too, though no
   assert.deepEqual(committed(cluster, 'logs', 0), []);
 });
 
+test('what waits for linger.ms is dropped by an abort, and not sent', async (t) => {
+  const { cluster, producer } = await ready(t, { producer: { 'linger.ms': 10_000 } });
+  producer.beginTransaction();
+  const lost = [0, 1].map((partition) => failure(producer.send(record('dropped', partition))));
+  await sleep(20);
+  await producer.abortTransaction();
+  for (const error of await Promise.all(lost)) {
+    assert.ok(error instanceof TransactionAbortedError && error.fate === 'notSent', error.message);
+  }
+  assert.equal(producer.metrics().batchesSent, 0);
+  producer.beginTransaction();
+  producer.send(record('kept'), null);
+  await producer.commitTransaction();
+  assert.deepEqual(committed(cluster, 'logs', 0), ['kept']);
+  assert.deepEqual(committed(cluster, 'logs', 1), []);
+});
+
 test('what waits is failed by an abort, and gets into no later transaction', async (t) => {
   const { cluster, producer } = await ready(t, {
     autoCreate: false,

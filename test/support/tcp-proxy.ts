@@ -20,6 +20,13 @@ export interface ProxyOptions {
 interface Pair {
   readonly client: Socket;
   readonly target: Socket;
+  /** Held back, oldest first. */
+  readonly held: Record<Direction, Held[]>;
+}
+
+interface Held {
+  readonly dueMs: number;
+  readonly write: () => void;
 }
 
 interface Flow {
@@ -130,7 +137,8 @@ export class TcpProxy {
       return;
     }
     this.#accepted += 1;
-    const pair: Pair = { client, target: connect({ ...this.#target, noDelay: true }) };
+    const target = connect({ ...this.#target, noDelay: true });
+    const pair: Pair = { client, target, held: { up: [], down: [] } };
     this.#pairs.add(pair);
     this.#join(pair, 'up');
     this.#join(pair, 'down');
@@ -171,9 +179,20 @@ export class TcpProxy {
         });
       }
     };
-    if (flow.delayMs > 0) setTimeout(write, flow.delayMs);
-    else write();
+    hold(pair.held[direction], flow.delayMs, write);
   }
+}
+
+/** What comes later goes on later, whatever its own delay is. */
+function hold(held: Held[], delayMs: number, write: () => void): void {
+  if (delayMs === 0 && held.length === 0) {
+    write();
+    return;
+  }
+  const nowMs = performance.now();
+  const dueMs = Math.max(nowMs + delayMs, held.at(-1)?.dueMs ?? 0);
+  held.push({ dueMs, write });
+  setTimeout(() => held.shift()?.write(), dueMs - nowMs);
 }
 
 function freshFlow(): Flow {

@@ -57,6 +57,10 @@ for (const [what, fault] of [
       const batches = Array.from({ length: 8 }, () => world.send('logs', 0));
       world.run(sentMs + DELIVERY_MS + BOUND_MS - world.nowMs);
       for (const batch of batches) assert.notEqual(world.outcome(batch).written, 'yes');
+      const order = [...world.outcomes.keys()].filter((told) =>
+        batches.some((batch) => batch === told),
+      );
+      assert.deepEqual(order, batches, 'in their order, sent or not');
       world.faults = {};
       const next = world.send('logs', 0);
       world.settle();
