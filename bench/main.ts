@@ -23,18 +23,17 @@ import { producerCells } from './producer-cells.ts';
 import { producerTable } from './producer-report.ts';
 import { htmlPage, machine, markdownTable } from './report.ts';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    mb: { type: 'string' },
-    sizes: { type: 'string' },
-    codecs: { type: 'string' },
-    only: { type: 'string' },
-    runs: { type: 'string', default: '5' },
-    styles: { type: 'string' },
-    records: { type: 'string' },
-  },
-});
+const parts = ['all', 'micro', 'ingest', 'producer'];
+const options = {
+  mb: { type: 'string' },
+  sizes: { type: 'string' },
+  codecs: { type: 'string' },
+  only: { type: 'string' },
+  runs: { type: 'string', default: '5' },
+  styles: { type: 'string' },
+  records: { type: 'string' },
+} as const;
+const { values, positionals } = readArguments();
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const asked = { only: namesIn(values.only, []), runs: Number(values.runs), report: say };
 const resultsFolder = join(projectRoot, 'bench/results');
@@ -47,6 +46,23 @@ mkdirSync(resultsFolder, { recursive: true });
 if (wanted === 'all' || wanted === 'micro') await micro();
 if (wanted === 'all' || wanted === 'ingest') await runIngest();
 if (wanted === 'all' || wanted === 'producer') await runProducer();
+
+function readArguments(): ReturnType<
+  typeof parseArgs<{ allowPositionals: true; options: typeof options }>
+> {
+  try {
+    const read = parseArgs({ allowPositionals: true, options });
+    const [part = 'all', ...more] = read.positionals;
+    if (parts.includes(part) && more.length === 0) return read;
+    throw new Error(`there is no bench ${read.positionals.join(' ')}`);
+  } catch (error) {
+    const given = Object.keys(options).map((name) => `[--${name} …]`);
+    process.stderr.write(
+      `${(error as Error).message}\nnpm run bench -- [${parts.join('|')}] ${given.join(' ')}: bench/main.ts has examples\n`,
+    );
+    process.exit(64);
+  }
+}
 
 async function runProducer(): Promise<void> {
   const samples = await producerBench({ ...asked, cells: producerCells(values) });
@@ -63,6 +79,8 @@ async function runIngest(): Promise<void> {
 
 /** @returns the machine and the versions, as they stand above the table */
 async function publish(name: string, samples: readonly unknown[], table: string): Promise<string> {
+  if (samples.length === 0)
+    throw new Error('nothing was measured: is --only, --codecs, --sizes or --styles misspelled?');
   const about = machine(await versions());
   const file = join(resultsFolder, name);
   writeFileSync(`${file}.json`, JSON.stringify({ about, samples }, undefined, 1));
