@@ -205,6 +205,7 @@ export function failedMetadata(topic: string, partition?: number | null): Record
 export function kindOf(value: unknown): string {
   if (value === undefined || value === null) return String(value);
   if (typeof value === 'string') return `the text ${shown(value)}`;
+  if (isUint8Array(value) && !isBytes(value)) return 'bytes that were transferred away';
   if (typeof value === 'object') {
     return Array.isArray(value) ? 'an array' : `an object of ${className(value)}`;
   }
@@ -227,6 +228,20 @@ function className(value: object): string {
   return typeof constructor === 'function' && constructor.name !== ''
     ? constructor.name
     : 'no class';
+}
+
+/** Bytes that are still there: what was transferred to a worker, say, can be read no more. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return isUint8Array(value) && (value.byteLength > 0 || !isDetached(value));
+}
+
+/** Node 20 has no `ArrayBuffer.detached`. */
+function isDetached({ buffer }: Uint8Array): boolean {
+  try {
+    return new Uint8Array(buffer).byteLength < 0;
+  } catch {
+    return true;
+  }
 }
 
 export const INT32_MAX = 2 ** 31 - 1;
@@ -271,7 +286,7 @@ function checkPair(pair: unknown, topic: string): Header {
       { topic, fate: 'notSent' },
     );
   }
-  if (value === null || typeof value === 'string' || isUint8Array(value)) return [name, value];
+  if (value === null || typeof value === 'string' || isBytes(value)) return [name, value];
   throw new IllegalArgumentError(
     `header ${shown(name)} of a record for ${topic} is ${kindOf(value)}: write bytes, text or null`,
     { topic, fate: 'notSent' },

@@ -2,10 +2,10 @@
  * Keys and values as bytes, the same bytes as Kafka's Java serializers make.
  * Source: org.apache.kafka.common.serialization.
  */
-import { isPromise, isUint8Array } from 'node:util/types';
+import { isPromise } from 'node:util/types';
 import type { RecordPart } from '../kafka/record-writer.ts';
 import { IllegalArgumentError, SerializationError } from './errors.ts';
-import { checkHeaders, INT32_MAX, kindOf, type Headers } from './record.ts';
+import { checkHeaders, INT32_MAX, isBytes, kindOf, type Headers } from './record.ts';
 
 /** Bytes; or text, whose UTF-8 is written straight into the batch without bytes of its own; or null, which is no key and a tombstone. */
 export type Serialized = RecordPart;
@@ -40,13 +40,13 @@ function string(value: string): string {
 
 /** Bytes as they are, Buffers too: Kafka's ByteArraySerializer. */
 function bytes(value: Uint8Array): Uint8Array {
-  if (!isUint8Array(value)) throw notA('a Uint8Array', value);
+  if (!isBytes(value)) throw notA('a Uint8Array', value);
   return value;
 }
 
 /** Text as UTF-8, bytes as they are: for producers that are given no serializer. */
 function textOrBytes(value: Uint8Array | string): Uint8Array | string {
-  if (typeof value !== 'string' && !isUint8Array(value)) throw notA('text or a Uint8Array', value);
+  if (typeof value !== 'string' && !isBytes(value)) throw notA('text or a Uint8Array', value);
   return value;
 }
 
@@ -168,7 +168,7 @@ async function serializedLater(
 }
 
 function checked(made: unknown, part: SerializedPart, topic: string): Serialized {
-  if (typeof made === 'string' || made === null || isUint8Array(made)) return made;
+  if (typeof made === 'string' || made === null || isBytes(made)) return made;
   throw new SerializationError(
     `the ${part} of a record for ${topic}: the serializer gave ${kindOf(made)}; it must give bytes, text or null`,
     { topic, fate: 'notSent' },

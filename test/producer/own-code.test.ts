@@ -276,3 +276,23 @@ test('null for partition, headers and timestamp is as if they were left out, wit
   }
   assert.equal(stored(cluster, 'logs').length, 9);
 });
+
+test('bytes that were transferred away are refused, and empty ones are sent', async (t) => {
+  const cluster = await oneTopic(t, 1);
+  const producer = newProducer(t, cluster);
+  const gone = new Uint8Array(5);
+  structuredClone(gone, { transfer: [gone.buffer] });
+  await producer.send({ topic: 'logs', key: new Uint8Array(0), value: new Uint8Array(0) });
+  for (const record of [
+    { value: gone },
+    { key: gone, value: 'v' },
+    { value: 'v', headers: { gone } },
+  ]) {
+    const told: unknown[] = [];
+    producer.send({ topic: 'logs', ...record }, (error) => told.push(error?.name));
+    const { message } = await failure(producer.send({ topic: 'logs', ...record }));
+    assert.match(message, /bytes that were transferred away/);
+    assert.equal(told.length, 1);
+  }
+  assert.deepEqual(stored(cluster, 'logs'), ['']);
+});
