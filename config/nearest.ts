@@ -1,6 +1,6 @@
 /**
  * The known name that is most likely meant: least edits (insert, delete, replace, swap of neighbours), and not more than a third of the
- * name or two, whichever is more; but less than half of either name.
+ * name or two, whichever is more; but no more than half of the shorter name.
  */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;

@@ -105,7 +105,10 @@ export class SettingsReader {
     let fix = near === undefined ? docs : `did you mean ${near}?`;
     if (this.#kafkaKeys.has(name)) fix = 'it is a key of Kafka: put it under kafka:';
     const [, outer = '', inner = ''] = /^([^.]+)\.(.+)$/.exec(name) ?? [];
-    if (ownOf(section.rows, outer)?.kind === 'section') fix = `put ${inner} under ${outer}:`;
+    const within = ownOf(section.rows, outer);
+    if (within?.kind === 'section' && Object.hasOwn(within.rows, inner)) {
+      fix = `put ${inner} under ${outer}:`;
+    }
     this.fault(full, place, `${full} is not a key of millrace`, fix);
   }
 

@@ -1,5 +1,5 @@
 /** What a single value may be: how its text is read, how it is shown to people, and its JSON schema. */
-import { resolve } from 'node:path';
+import { isAbsolute, resolve } from 'node:path';
 import { TOPIC_NAME_RULE, topicNameFault } from '../src/shared/topic-name.ts';
 
 /** Kafka's int: what its numbers of milliseconds, bytes and counts go up to. */
@@ -179,9 +179,14 @@ export const path: ValueType<string> = {
   parse(name, folder) {
     if (name === '') return { problem: 'is empty', fix: 'write a path' };
     if (name.includes('\0')) return { problem: 'contains a NUL', fix: 'write a path' };
-    return { value: resolve(folder, name) };
+    return { value: isAbsolute(name) ? plain(name) : resolve(folder, name) };
   },
 };
+
+/** Without what leads nowhere. `..` stays: behind a link it is not the folder above. */
+function plain(path: string): string {
+  return path.replace(/\/(?:\.?\/)+/g, '/');
+}
 
 /** A pattern of paths; without a slash, of file names in any folder. */
 export const excludePattern: ValueType<string> = {

@@ -7,6 +7,7 @@
  */
 import type { EngineConfig } from '../config/producer-config.ts';
 import { ProducerBatch } from './accumulate/producer-batch.ts';
+import type { Abandoned } from './ack/produce-outcome.ts';
 import type { ChunkToEncode, EncodedPart } from './encode/encode-order.ts';
 import { encodeFlags } from './encode/encode-task.ts';
 import { EncoderPool } from './encode/encoder-pool.ts';
@@ -26,6 +27,7 @@ import {
 import type { TopicView } from './send/topic-view.ts';
 import type { TransactionFault } from './send/transaction-events.ts';
 import type { TransactionPhase } from './send/transaction-state.ts';
+import { aborted } from './shared/aborted.ts';
 import { later } from './shared/later.ts';
 import type { Telemetry } from './shared/telemetry.ts';
 import { batchBytesMax, isFastCodec } from './stage-settings.ts';
@@ -54,6 +56,10 @@ export class ProducerEngine {
   readonly #arena: Arena;
   readonly #onRoom: () => void;
   #nextChunk = 0;
+  /** Why nothing is encoded any more. */
+  #fault: Pick<Abandoned, 'error' | 'message'> | undefined;
+  /** Time to close was up while there was something to encode. */
+  #isCutShort = false;
   /** A record found none, and nobody was told of any since. */
   #isRoomWanted = false;
 
@@ -106,6 +112,8 @@ export class ProducerEngine {
   append(record: PlacedRecord, delivery: Delivery, slot: number): boolean {
     const isWritten = this.#batches.append(record, delivery, slot);
     if (!isWritten) this.#isRoomWanted = true;
+    // To make room for it, a batch was closed that no encoder could take.
+    if (this.#fault !== undefined) this.#batches.drop(this.#fault);
     return isWritten;
   }
 
@@ -159,9 +167,11 @@ export class ProducerEngine {
 
   /** Sends what is there, gives up the rest at the signal. */
   async close(giveUp: AbortSignal): Promise<CloseResult> {
-    await this.handOver();
+    await Promise.race([this.handOver(), aborted(giveUp)]);
+    this.#isCutShort = this.#pool.openChunks.length > 0;
     const result = await this.#sender.close(giveUp);
     await this.#pool.close();
+    for (const { batch } of this.#pool.openChunks) batch.giveUp(closedBefore);
     return result;
   }
 
@@ -174,9 +184,9 @@ export class ProducerEngine {
 
   /** What has not come as far as the sender never will. */
   #giveUp({ message }: Error, left: readonly RecordChunk[]): void {
-    const why = { error: undefined, message };
-    for (const { batch } of left) batch.giveUp(why);
-    this.#batches.drop(why);
+    this.#fault = { error: undefined, message };
+    for (const { batch } of left) batch.giveUp(this.#fault);
+    this.#batches.drop(this.#fault);
   }
 
   #dispatch(batch: OpenBatch): void {
@@ -200,6 +210,10 @@ export class ProducerEngine {
   #accumulate({ chunk, sealed }: EncodedPart<RecordChunk>): void {
     const { batch } = chunk;
     if (sealed === undefined) return;
+    if (this.#isCutShort) {
+      batch.giveUp(closedBefore);
+      return;
+    }
     const { maxTimestampMs, topic, partition, createdMs, deliveries } = batch;
     const { recordCount, batchBytes, rawBytes } = sealed;
     this.#sender.append(
@@ -219,6 +233,11 @@ export class ProducerEngine {
     );
   }
 }
+
+const closedBefore = {
+  error: undefined,
+  message: 'the producer was closed before it could be sent',
+} as const;
 
 function cutDeliveries(
   batch: SealedProducerBatch<Deliveries>,

@@ -56,6 +56,9 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
   #closing: Promise<void> | undefined;
   /** Time to close is up. */
   readonly #giveUp = new AbortController();
+  #giveUpAtMs = Infinity;
+  #giveUpTimer: NodeJS.Timeout | undefined;
+  #isClosed = false;
 
   /** Begins to connect. Brokers that cannot be reached are waited for: the event `notice` says so. @throws {ConfigError} with every fault */
   constructor(config: ProducerConfig<K, V>) {
@@ -282,13 +285,24 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
         new IllegalArgumentError(`close: the timeout is a number from 0, in ms, not ${given}`),
       );
     }
-    if (timeoutMs < TIMER_MS_MAX) setTimeout(() => this.#giveUp.abort(), timeoutMs).unref();
-    this.#closing ??= this.#close();
+    this.#closing ??= this.#close().finally(() => {
+      this.#isClosed = true;
+      clearTimeout(this.#giveUpTimer);
+    });
+    this.#giveUpWithin(timeoutMs);
     return this.#closing;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #giveUpWithin(timeoutMs: number): void {
+    const atMs = performance.now() + timeoutMs;
+    if (this.#isClosed || timeoutMs >= TIMER_MS_MAX || atMs >= this.#giveUpAtMs) return;
+    this.#giveUpAtMs = atMs;
+    clearTimeout(this.#giveUpTimer);
+    this.#giveUpTimer = setTimeout(() => this.#giveUp.abort(), timeoutMs);
   }
 
   async #close(): Promise<void> {

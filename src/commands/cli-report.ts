@@ -29,6 +29,10 @@ export function reportFailure(error: unknown, write: (text: string) => void): Ex
     write(`millrace: ${error.message}. Fix: raise LimitNOFILE (ulimit -n), to 1024 or more\n`);
     return 'ioError';
   }
+  if (error instanceof Error && 'syscall' in error && error.syscall === 'write') {
+    write(`millrace: standard output or a file cannot be written: ${error.message}\n`);
+    return 'ioError';
+  }
   const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
   write(`millrace: ${said}\n${REPORT}\n`);
   return error instanceof Bug ? 'internal' : 'unexpected';

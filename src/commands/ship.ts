@@ -15,7 +15,7 @@ export interface ShipOptions {
   readonly topicWaitMaxMs?: number;
   /** The first records that are given up end it, as a signal does, instead of reading on into the void. */
   readonly endsWhenGivenUp?: boolean;
-  /** What becomes of the rest when a second signal ends it at once. */
+  /** What becomes of what is not delivered when a second signal ends it at once. */
   readonly rest?: string;
   /** Everything reads now. */
   readonly onStarted?: (pipeline: Pipeline) => void;
@@ -43,7 +43,7 @@ export interface Shipped {
  */
 export async function ship(options: ShipOptions): Promise<Shipped> {
   const { config, telemetry } = options;
-  const stopAsked = firstSignal(telemetry, options.rest ?? 'what is not delivered is left');
+  const stopAsked = firstSignal(telemetry, options.rest);
   let fail: (error: Error) => void = () => undefined;
   const failed = new Promise<never>((_, reject) => {
     fail = reject;
@@ -88,14 +88,15 @@ const cutShort: Readonly<Record<string, ExitReason>> = {
 const ECHO_MS = 100;
 
 /** Resolves with the first SIGINT or SIGTERM, an order to end in good order; the second is an order to end at once. */
-function firstSignal(telemetry: Telemetry, rest: string): Promise<NodeJS.Signals> {
+function firstSignal(telemetry: Telemetry, rest?: string): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let askedMs: number | undefined;
     const onSignal = (signal: NodeJS.Signals): void => {
       const nowMs = performance.now();
       if (askedMs !== undefined) {
         if (nowMs - askedMs < ECHO_MS) return;
-        telemetry.warn('cutShort', `second signal: ending at once, ${rest}`);
+        const left = `what is not delivered is left${rest === undefined ? '' : `: ${rest}`}`;
+        telemetry.warn('cutShort', `second signal: ending at once, ${left}`);
         const { code } = exitCodes[cutShort[signal] ?? 'unexpected'];
         void telemetry.close().then(() => process.exit(code));
         return;

@@ -106,9 +106,9 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
     }, 'first');
   }
 
-  /** Chunks that are not wholly handed on. */
-  get openCount(): number {
-    return this.#order.openCount;
+  /** Not wholly handed on, each lane's in its order. */
+  get openChunks(): readonly Chunk[] {
+    return this.#order.openChunks;
   }
 
   submit(chunk: Chunk): void {

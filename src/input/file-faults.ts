@@ -65,6 +65,8 @@ export function describeFileFault(path: string, error: NodeJS.ErrnoException): s
       return `${path} cannot be read: its name is not UTF-8. Fix: rename it`;
     case NOT_REGULAR:
       return `${path} is not a regular file. Fix: name a file; a socket or FIFO can be piped into standard input`;
+    case COMPRESSED:
+      return `${path} is compressed. Fix: pipe its lines into standard input, such as zcat ${path} | millrace produce ...`;
     case undefined:
     default:
       return `${path} cannot be read: ${error.message}. Fix: check the file and its file system`;
@@ -74,6 +76,7 @@ export function describeFileFault(path: string, error: NodeJS.ErrnoException): s
 /** Our own codes beside those of the system. */
 export const NOT_REGULAR = 'NOT_REGULAR';
 export const NOT_UTF8 = 'NOT_UTF8';
+export const COMPRESSED = 'COMPRESSED';
 
 /** As if the system had refused it. */
 export function fileFault(code: string): NodeJS.ErrnoException {

@@ -192,7 +192,7 @@ export class FileHints {
 const moreWatches = 'raise fs.inotify.max_user_watches and max_user_instances with sysctl';
 const fixes: Readonly<Record<string, string>> = {
   ENOSPC: moreWatches,
-  EMFILE: moreWatches,
+  EMFILE: `${moreWatches}, or LimitNOFILE`,
   EACCES: 'let this user list the directory',
 };
 

@@ -89,11 +89,14 @@ const COMPRESSED_HEADS: readonly (readonly [name: string, head: Buffer])[] = [
   ['gzip', Buffer.from([0x1f, 0x8b])],
   ['zstd', Buffer.from([0x28, 0xb5, 0x2f, 0xfd])],
   ['xz', Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00])],
-  ['bzip2', Buffer.from('BZh')],
 ];
+
+/** `BZh`, a digit, and the digits of pi: three letters alone may begin a line. */
+const BZIP2_HEAD = /^BZh[1-9]1AY&SY/;
 
 /** What a file is compressed with, by its first bytes: a rotated log that was compressed has been shipped already. */
 export function compressionOf(prefix: Buffer): string | undefined {
+  if (BZIP2_HEAD.test(prefix.toString('latin1'))) return 'bzip2';
   return COMPRESSED_HEADS.find(([, head]) => prefix.subarray(0, head.length).equals(head))?.[0];
 }
 

@@ -8,7 +8,7 @@ import {
   openRegularFile,
   readAnchor,
 } from './file-identity.ts';
-import { NOT_REGULAR, fileFault } from './file-faults.ts';
+import { COMPRESSED, NOT_REGULAR, fileFault } from './file-faults.ts';
 import type { FilePositions } from './file-positions.ts';
 import { readPrefix } from './file-positions.ts';
 import type { SeenFile } from './file-scan.ts';
@@ -23,6 +23,8 @@ export interface FileOpenerOptions {
   readonly counters: InputCounters;
   readonly positions: FilePositions;
   readonly route: (path: string) => RouteSpec;
+  /** Files were named to be read: one that is compressed is a fault, and not passed over. */
+  readonly require: boolean;
 }
 
 interface Ignored {
@@ -141,6 +143,9 @@ export class FileOpener {
     atEnd: boolean,
     framer: LineFramer,
   ): FileStart | undefined {
+    if (this.#options.require && compressionOf(readPrefix(opened.fd)) !== undefined) {
+      throw fileFault(COMPRESSED);
+    }
     if (this.ignoreCompressed(path, opened.fd)) return undefined;
     if (!atEnd) return fileBeginning;
     const lineEnd = lineEndBefore(opened.fd, opened.size, framer.frameBytesMax);

@@ -80,7 +80,9 @@ export class FileReader {
     }
     const pendingBytes = stats.size - file.position;
     if (pendingBytes === 0) return 'end';
-    if (file.partialEnd >= stats.size && !file.isFinal) return 'end';
+    if (file.partialEnd === stats.size && !wasModified && !file.isFinal) return 'end';
+    // It may have been written anew behind the position as well: what was seen there is read again, and what is before it compared.
+    if (file.partialEnd >= stats.size) file.partialEnd = -1;
     if (this.#isStillOneLine(file)) return file.partialEnd < stats.size ? 'taken' : 'end';
     return this.#readPending(file, pendingBytes);
   }

@@ -8,8 +8,8 @@ const SPARE_FILES = 16;
 
 export interface ConnectionLimits {
   readonly connectionsMax: number;
-  /** The process may have so many files open; read from the system when left out. */
-  readonly openFilesMax?: number | undefined;
+  /** The process may have so many files open. */
+  readonly openFilesMax: number;
 }
 
 /** Why no further connection is taken, and the fix; undefined: it may come in. */
@@ -18,7 +18,7 @@ export function connectionRefusal(
   connectionCount: number,
   fd: number | undefined,
 ): string | undefined {
-  const { connectionsMax, openFilesMax = limitOfOpenFiles() } = limits;
+  const { connectionsMax, openFilesMax } = limits;
   if (connectionCount >= connectionsMax) {
     return `there are ${connectionsMax} connections, as many as may be. Fix: let writers keep fewer open`;
   }
@@ -27,19 +27,15 @@ export function connectionRefusal(
   return `this process may have ${openFilesMax} files open, and the last ${SPARE_FILES} are kept for files and brokers. Fix: raise LimitNOFILE (ulimit -n)`;
 }
 
-/** Infinity where the system does not say. */
-function limitOfOpenFiles(): number {
-  openFilesMax ??= readLimitOfOpenFiles();
-  return openFilesMax;
-}
-
-/** Node raises it once, when it starts. */
-let openFilesMax: number | undefined;
-
-function readLimitOfOpenFiles(): number {
-  const limits = readFileSync('/proc/self/limits', 'utf8');
-  const soft = /^Max open files\s+(\d+)/m.exec(limits)?.[1];
-  return soft === undefined ? Infinity : Number(soft);
+/** How many files this process may have open; Infinity where the system does not say. Node raises it once, when it starts. */
+export function limitOfOpenFiles(): number {
+  try {
+    const limits = readFileSync('/proc/self/limits', 'utf8');
+    const soft = /^Max open files\s+(\d+)/m.exec(limits)?.[1];
+    return soft === undefined ? Infinity : Number(soft);
+  } catch {
+    return Infinity;
+  }
 }
 
 /** Says that connections are refused: the first at once, more of them once a minute. */

@@ -1,6 +1,9 @@
-import { linkSync, lstatSync, renameSync } from 'node:fs';
+import { lstatSync, renameSync } from 'node:fs';
 
-/** The file by which a listening socket is found. Whoever may write the folder can remove it, or put another socket in its place. */
+/** What is at the path of a listening socket. `unseen`: this user may not look now. */
+export type SocketFileState = 'own' | 'gone' | 'another' | 'unseen';
+
+/** The file by which a listening socket is found. Whoever may write the folder can remove it, or put something else in its place. */
 export class SocketFile {
   readonly #path: string;
   readonly #identity: string | undefined;
@@ -11,24 +14,45 @@ export class SocketFile {
     this.#identity = identityAt(path);
   }
 
-  /** What is at the path now. */
-  look(): 'own' | 'gone' | 'another' {
-    const identity = identityAt(this.#path);
-    if (identity === undefined) return 'gone';
-    return identity === this.#identity ? 'own' : 'another';
+  look(): SocketFileState {
+    try {
+      const identity = identityAt(this.#path);
+      if (identity === undefined) return 'gone';
+      return identity === this.#identity ? 'own' : 'another';
+    } catch {
+      return 'unseen';
+    }
   }
 
   /** Runs `close`, with which Node removes whatever is at the path: what another process has put there stays. */
   sparing(close: () => void): void {
-    const aside = this.look() === 'another' ? `${this.#path}.${process.pid}` : undefined;
-    if (aside !== undefined) linkSync(this.#path, aside);
+    const putBack = this.look() === 'another' ? putAside(this.#path) : undefined;
     close();
-    if (aside !== undefined) renameSync(aside, this.#path);
+    putBack?.();
   }
+}
+
+/** @returns what puts it back; undefined where it cannot be moved, and so cannot be removed either */
+function putAside(path: string): (() => void) | undefined {
+  const aside = `${path}.${process.pid}-${Date.now()}`;
+  try {
+    renameSync(path, aside);
+  } catch {
+    return undefined;
+  }
+  return () => {
+    renameSync(aside, path);
+  };
 }
 
 /** Numbers of inodes are given again after a removal: so the time of birth is part of it. */
 function identityAt(path: string): string | undefined {
-  const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  return stats === undefined ? undefined : `${stats.ino} ${stats.birthtimeNs}`;
+  try {
+    const stats = lstatSync(path, { bigint: true });
+    return `${stats.ino} ${stats.birthtimeNs}`;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
 }

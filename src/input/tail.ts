@@ -94,13 +94,14 @@ export class Tail implements Input {
     this.#options = options;
     this.#follows = options.follow !== false;
     this.#positions = new FilePositions(options.store ?? new PositionsInMemory(), options.id);
-    this.#opener = new FileOpener({ gate, counters, positions: this.#positions, route });
+    const require = options.require === true;
+    this.#opener = new FileOpener({ gate, counters, positions: this.#positions, route, require });
     this.#scan = new FileScan({
       paths,
       exclude: options.exclude ?? [],
       clock,
       report,
-      require: options.require === true,
+      require,
       onSeen: (seen) => {
         this.#onSeen(seen);
       },

@@ -8,7 +8,7 @@ import type { Input, InputCounters, InputGate } from './input.ts';
 import { LineStream } from './line-stream.ts';
 import type { PartialBudget } from './line-stream.ts';
 import type { RouteSpec } from './route.ts';
-import { connectionRefusal, RefusedConnections } from './refused-connections.ts';
+import { connectionRefusal, limitOfOpenFiles, RefusedConnections } from './refused-connections.ts';
 import { SocketFile } from './socket-file.ts';
 import { bindFault, clearSocketPath, grantSocket } from './socket-path.ts';
 import { canReadInPlace, descriptorOf, readAcceptedInPlace, readByCopy } from './zero-copy-read.ts';
@@ -66,6 +66,9 @@ export class UnixSocketInput implements Input {
   #server = new net.Server();
   #file: SocketFile | undefined;
   #unlook: () => void = () => undefined;
+  #reopening: Promise<void> | undefined;
+  #isUnreachable = false;
+  #openFilesMax = Infinity;
   readonly #connections = new Set<Connection>();
   readonly #budget: PartialBudget;
   #scratch: Run | undefined;
@@ -92,6 +95,7 @@ export class UnixSocketInput implements Input {
   async start(): Promise<void> {
     const { path, route } = this.#options;
     await clearSocketPath(path);
+    this.#openFilesMax = this.#options.openFilesMax ?? limitOfOpenFiles();
     this.#scratch = this.#gate.arena.claim(this.#options.scratchBytes ?? SCRATCH_BYTES);
     this.#chunker = this.#gate.chunkers.open(route);
     if (this.#scratch === undefined || this.#chunker === undefined) {
@@ -106,6 +110,8 @@ export class UnixSocketInput implements Input {
   async stop(): Promise<void> {
     if (this.#isClosing) return;
     this.#isClosing = true;
+    this.#unlook();
+    await this.#reopening;
     this.#unlook();
     const closed = new Promise<void>((resolve) => {
       const close = (): void => void this.#server.close(() => resolve());
@@ -136,6 +142,7 @@ export class UnixSocketInput implements Input {
       throw error;
     }
     this.#file = new SocketFile(path);
+    this.#isUnreachable = false;
     this.#lookLater();
     const message = `listening on ${path}${again}`;
     this.#gate.report({ event: 'socketListening', level: 'info', message });
@@ -144,28 +151,37 @@ export class UnixSocketInput implements Input {
   /** A cleaner of old files may take the socket's away: then nobody can connect any more. */
   #lookLater(): void {
     this.#unlook = this.#gate.clock.after(this.#options.lookMs ?? LOOK_MS, () => {
-      const found = this.#file?.look();
-      if (found === 'own') this.#lookLater();
-      else if (found === 'gone') void this.#reopen();
-      else this.#tellUnreachable('another socket has taken its place');
+      const found = this.#file === undefined ? 'gone' : this.#file.look();
+      if (found === 'gone') {
+        this.#reopening = this.#reopen();
+        return;
+      }
+      if (found === 'another') this.#tellUnreachable('something else has taken its place');
+      this.#lookLater();
     });
   }
 
   async #reopen(): Promise<void> {
+    const { path } = this.#options;
     this.#server.close();
+    this.#file = undefined;
     try {
-      await clearSocketPath(this.#options.path);
+      await clearSocketPath(path);
       if (!this.#isClosing) await this.#open(' again');
     } catch (error) {
       this.#tellUnreachable(error instanceof Error ? error.message : String(error));
+      if (!this.#isClosing) this.#lookLater();
     }
   }
 
+  /** Once, until it listens again. */
   #tellUnreachable(why: string): void {
+    if (this.#isUnreachable) return;
+    this.#isUnreachable = true;
     this.#gate.report({
       event: 'socketUnreachable',
       level: 'warning',
-      message: `${this.describe}: nobody can connect any more: ${why}. Fix: put that right, and restart millrace`,
+      message: `nobody can connect to ${this.#options.path} any more: ${why}. It listens there again when that is over.`,
     });
   }
 
@@ -193,8 +209,8 @@ export class UnixSocketInput implements Input {
   }
 
   #accept(accepted: net.Socket): void {
-    const { connectionsMax = CONNECTIONS_MAX, openFilesMax } = this.#options;
-    const limits = { connectionsMax, openFilesMax };
+    const { connectionsMax = CONNECTIONS_MAX } = this.#options;
+    const limits = { connectionsMax, openFilesMax: this.#openFilesMax };
     const refusal = connectionRefusal(limits, this.#connections.size, descriptorOf(accepted));
     if (refusal !== undefined) {
       accepted.destroy();

@@ -118,7 +118,7 @@ export const serializers = {
 
 const ours = new Set<unknown>(Object.values(serializers));
 
-/** One that comes with millrace: it gives no promise, looks at nothing but the value, and asked twice gives the same. */
+/** One that comes with millrace: it gives no promise, looks at nothing but the value, and may be asked twice. */
 export function isOurs(serializer: unknown): boolean {
   return ours.has(serializer);
 }

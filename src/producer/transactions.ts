@@ -124,8 +124,8 @@ export class Transactions {
   async abort(): Promise<void> {
     await this.#await('abortTransaction', 'open', async () => {
       this.#phase = 'aborting';
-      this.#options.changed();
       this.#engine?.dropOpen();
+      this.#options.changed();
       await this.#handOver();
       return await this.#end('abortTransaction');
     });
@@ -207,7 +207,10 @@ export class Transactions {
   ): Promise<void> {
     if (this.#pending?.call !== call) {
       this.#check(call, phase);
-      this.#pending = { call, end: begin() };
+      // Before it begins: whoever hears of a record that fails with it may make the same call.
+      let follow: (end: Promise<KafkaError | undefined>) => void = () => undefined;
+      this.#pending = { call, end: new Promise((resolve) => (follow = resolve)) };
+      follow(begin());
     } else this.#checkClosed(call);
     const pending = this.#pending;
     const error = await this.#withinTime(call, pending.end);

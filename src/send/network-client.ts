@@ -265,7 +265,11 @@ export class KafkaSender<Ranges = unknown> {
   async #pushLast(pusher: MetricsPusher, giveUp: AbortSignal): Promise<void> {
     if (pusher.isSubscribed) {
       await Promise.race([this.flush(), aborted(giveUp)]);
-      await pusher.finish(AbortSignal.any([giveUp, AbortSignal.timeout(LAST_PUSH_MS_MAX)]));
+      // Not AbortSignal.any: on Node 20 nothing holds what it is made of.
+      const late = new AbortController();
+      const timer = setTimeout(() => late.abort(), LAST_PUSH_MS_MAX);
+      await Promise.race([pusher.finish(late.signal), aborted(giveUp)]);
+      clearTimeout(timer);
     }
     pusher.stop();
   }

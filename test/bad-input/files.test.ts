@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, chmodSync, renameSync, unlinkSync } from 'node:fs';
+import { appendFileSync, chmodSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { count, embeddedCluster, values } from '../support/embedded-cluster.ts';
 import { until } from '../support/until.ts';
 import { boundByPermissions } from './privileges.ts';
@@ -35,8 +36,14 @@ test('produce refuses a file that is missing, or no file, and sends nothing of t
   const scene = new Scene(t);
   const good = scene.write('good.log', 'one\n');
   const missing = scene.path('missing.log');
+  const packed = scene.path('old.log.gz');
+  writeFileSync(packed, gzipSync('two\n'));
   const cases: [string, string][] = [
     [missing, `millrace: ${missing} does not exist. Fix: check the path`],
+    [
+      packed,
+      `millrace: ${packed} is compressed. Fix: pipe its lines into standard input, such as zcat ${packed} | millrace produce ...`,
+    ],
     [
       scene.folder,
       `millrace: ${scene.folder} is a directory. Fix: name the files in it, such as ${scene.folder}/*.log`,

@@ -172,12 +172,12 @@ test('the embedded broker aborts a transaction that is open for too long', async
   const [, bootstrap = ''] = await daemon.says(/embedded broker at (\S+), in memory only\n/);
   const producer = new Producer({
     ...{ 'bootstrap.servers': bootstrap, 'transactional.id': 'slow' },
-    'transaction.timeout.ms': 100,
+    'transaction.timeout.ms': 2000,
   });
   t.after(() => producer.close(0));
   await producer.initTransactions();
   producer.beginTransaction();
   await producer.send({ topic: 'logs', value: 'x' });
-  await sleep(2500);
+  await sleep(4500);
   await assert.rejects(producer.commitTransaction(), { name: 'ProducerFencedError' });
 });

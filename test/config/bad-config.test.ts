@@ -104,7 +104,7 @@ inputs: [{ stdin: { topic: .. } }]
 test('one path that is written in two ways is still one path', () => {
   const tail = (path: string): string => `- tail: { paths: ["${path}"], topic: a }`;
   const socket = (path: string): string => `- socket: { path: "${path}", topic: a }`;
-  const inputs = [tail('/x/a.log'), tail('/x//b/../a.log'), socket('/x/s'), socket('/x/./s')];
+  const inputs = [tail('/x/a.log'), tail('/x//./a.log'), socket('/x/s'), socket('/x/./s')];
   const said = saidOf(`kafka: { bootstrap.servers: k }\ninputs:\n  ${inputs.join('\n  ')}\n`);
   assert.deepEqual(
     said.filter((line) => !line.startsWith('  fix')),

@@ -210,7 +210,7 @@ for (const seed of [51, 52, 53]) {
       };
       fixture.arena.onFree(feed);
       feed();
-      while (next < chunks.length || fixture.pool.openCount > 0 || held.length > 0) {
+      while (next < chunks.length || fixture.pool.openChunks.length > 0 || held.length > 0) {
         await sleep(random() * 3);
         const [run] = held.splice(Math.floor(random() * held.length), 1);
         if (run !== undefined) fixture.arena.free(run);
@@ -279,7 +279,7 @@ test(
     const evens = chunks.filter((_, index) => index % 2 === 1);
     while (fixture.values.join('').length < joined(evens).length) await sleep(1);
     assert.equal(fixture.values.join(''), joined(evens));
-    assert.equal(fixture.pool.openCount, 20);
+    assert.equal(fixture.pool.openChunks.length, 20);
     isStopped = false;
     fixture.arena.free(present(fixture.arena.claim(1), 'room'));
     await fixture.pool.idle();

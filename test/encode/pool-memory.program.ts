@@ -22,7 +22,7 @@ const samples: number[] = [];
 let submitted = 0;
 for (let next = 0; submitted < TOTAL_BYTES; next += 1) {
   const lines = present(chunks[next % chunks.length], 'the index is below the length');
-  while (fixture.pool.openCount > 5 || !fixture.submit(lines)) await sleep(1);
+  while (fixture.pool.openChunks.length > 5 || !fixture.submit(lines)) await sleep(1);
   submitted += lines.length;
   if (submitted >= (samples.length + 1) * SAMPLE_BYTES) {
     samples.push(Math.round(process.memoryUsage.rss() / MEGABYTE));

@@ -7,6 +7,7 @@ import {
   lstatSync,
   mkdirSync,
   readdirSync,
+  rmSync,
   statSync,
   unlinkSync,
   writeFileSync,
@@ -14,8 +15,10 @@ import {
 import net from 'node:net';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { InputNotice } from '../../src/input/input.ts';
 import { SetupError } from '../../src/shared/errors.ts';
-import { asNobody, eventually, temporaryDirectory } from './gate.ts';
+import { asNobody, eventually, temporaryDirectory, type TestGate } from './gate.ts';
 import { connect, listen, write } from './socket-scene.ts';
 
 const isSetupError =
@@ -147,10 +150,40 @@ test('a socket that another has put in its place is told of, and stays when this
   );
   assert.equal(
     gate.notices.at(-1)?.message,
-    `socket ${path}: nobody can connect any more: another socket has taken its place. Fix: put that right, and restart millrace`,
+    `nobody can connect to ${path} any more: something else has taken its place. It listens there again when that is over.`,
   );
   await input.stop();
   const [answer] = (await once(await connect(path), 'data')) as [Buffer];
   assert.equal(answer.toString(), 'mine\n');
   assert.deepEqual(readdirSync(dirname(path)), ['ingest.sock']);
 });
+
+test('a socket whose folder is away for a while, or a file for a while, listens again when the folder is back', async (t) => {
+  const folder = join(temporaryDirectory(t), 'run');
+  mkdirSync(folder);
+  const { gate, path } = await listen(t, { path: join(folder, 'in.sock'), lookMs: 20 });
+  rmSync(folder, { recursive: true });
+  await eventually('it is told', () => unreachable(gate).length === 1);
+  writeFileSync(folder, '');
+  await sleep(100);
+  rmSync(folder);
+  mkdirSync(folder);
+  await eventually('it is there again', () => existsSync(path));
+  assert.equal(unreachable(gate).length, 1, 'told once');
+  const client = await connect(path);
+  client.end('line\n');
+  await eventually('and works', () => gate.lines.length === 1);
+});
+
+test('a directory in the place of a socket, or a folder that cannot be entered, stops neither the daemon nor its stop', async (t) => {
+  const first = await listen(t, { lookMs: 20 });
+  unlinkSync(first.path);
+  mkdirSync(first.path);
+  await eventually('it is told', () => unreachable(first.gate).length === 1);
+  await first.input.stop();
+  assert.ok(lstatSync(first.path).isDirectory(), 'what another has put there stays');
+});
+
+function unreachable(gate: TestGate): InputNotice[] {
+  return gate.notices.filter(({ event }) => event === 'socketUnreachable');
+}

@@ -164,6 +164,27 @@ test('a file that was truncated and has grown beyond its old size is noticed by 
   assert.equal(tail.counters.filesTruncated, 1);
 });
 
+test('a file that ended in a begun line and was written anew is read, also when it is no longer than before', async (t) => {
+  const path = join(temporaryDirectory(t), 'app.log');
+  for (const [begun, anew] of [
+    ['bbb', 'xx\nyy\n'],
+    ['bbb', 'xx\ny\n'],
+    ['b'.repeat(900_000), text(numbered(0, 1000))],
+  ] as const) {
+    writeFileSync(path, `aaa\n${begun}`);
+    const { gate, tail } = await startTail(t, { paths: [path] });
+    await eventually('the whole line comes', () => gate.lines.length === 1);
+    await sleep(300);
+    writeFileSync(path, anew);
+    await eventually(
+      'the new lines come',
+      () => gate.lines.length === 1 + anew.split('\n').length - 1,
+    );
+    assert.equal(gate.lines.slice(1).join('\n'), anew.trimEnd());
+    await tail.stop();
+  }
+});
+
 test('a file that was rewritten with exactly as many bytes is noticed', async (t) => {
   const path = join(temporaryDirectory(t), 'app.log');
   writeFileSync(path, 'one\ntwo\n');

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EmbeddedCluster } from '../../src/broker/embedded-broker.ts';
 import { always, hang } from '../../src/broker/faults.ts';
 import { IllegalStateError, Producer, TimeoutError } from '../../src/index.ts';
 import { embeddedCluster } from '../support/embedded-cluster.ts';
+import { logLines } from '../support/log-lines.ts';
 import { failure, newProducer } from './scene.ts';
 
 async function oneTopic(t: TestContext): Promise<EmbeddedCluster> {
@@ -88,4 +90,44 @@ test('who asks for partitions is no record: neither drain nor flush waits for th
   await producer.close(100);
   assert.match((await asked).message, /closed/);
   assert.ok((await failure(producer.partitionsFor('logs'))) instanceof IllegalStateError);
+});
+
+test('the time of a close counts while nothing else keeps the process, and is over with it', () => {
+  const program = `
+    import { Producer } from ${JSON.stringify(new URL('../../src/index.js', import.meta.url).href)};
+    const producer = new Producer({
+      'bootstrap.servers': '127.0.0.1:1',
+      'interceptor.classes': [{ close: () => new Promise(() => undefined) }],
+    });
+    await producer.close(200);
+    const quick = new Producer({ 'bootstrap.servers': '127.0.0.1:1' });
+    await quick.close(60_000);
+    console.log('closed');
+  `;
+  const args = ['--input-type=module', '-e', program];
+  const { stdout, status } = spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    timeout: 20_000,
+  });
+  assert.deepEqual([stdout, status], ['closed\n', 0]);
+});
+
+test('a close gives up what is still being encoded, too', async (t) => {
+  const cluster = await oneTopic(t);
+  const producer = newProducer(t, cluster, {
+    ...{ 'compression.type': 'zstd', 'compression.zstd.level': 22, 'batch.size': 1_000_000 },
+  });
+  await producer.partitionsFor('logs');
+  const value = logLines({ bytes: 20_000, lineBytes: 200, seed: 1 });
+  let ends = 0;
+  let acked = 0;
+  for (let n = 0; n < 1200; n += 1) {
+    producer.send({ topic: 'logs', value }, (error) => {
+      ends += 1;
+      if (error === null) acked += 1;
+    });
+  }
+  await producer.close(0);
+  assert.equal(ends, 1200);
+  assert.ok(acked < 1200, 'not all of it was encoded first');
 });

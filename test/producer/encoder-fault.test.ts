@@ -43,3 +43,24 @@ for (const codec of ['lz4', 'zstd']) {
     assert.deepEqual([...values(cluster, 'logs', 0), ...values(cluster, 'logs', 1)], ['good']);
   });
 }
+
+test('a record that an encoder fails for while room is made for it fails too', async (t) => {
+  const cluster = await embeddedCluster(t, { topics: { logs: 1 } });
+  const settings = {
+    'compression.type': 'lz4',
+    'linger.ms': 60_000,
+    'delivery.timeout.ms': 120_000,
+  };
+  const producer = newProducer(t, cluster, { ...settings, 'batch.size': 16_384 });
+  await producer.partitionsFor('logs');
+  t.mock.method(ChunkEncoder.prototype, 'encode', () => {
+    throw new Bug('two is three');
+  });
+  const value = Buffer.alloc(9000);
+  const ends = [
+    failure(producer.send({ topic: 'logs', value })),
+    failure(producer.send({ topic: 'logs', value })),
+  ];
+  for (const { fate } of await Promise.all(ends)) assert.equal(fate, 'notSent');
+  await producer.close(3000);
+});

@@ -216,6 +216,13 @@ test('what waits for linger.ms is dropped by an abort, and not sent', async (t) 
   }
   assert.equal(producer.metrics().batchesSent, 0);
   producer.beginTransaction();
+  let joined: Promise<void> | undefined;
+  producer.send(record('dropped'), () => {
+    joined = producer.abortTransaction();
+  });
+  await producer.abortTransaction();
+  await joined;
+  producer.beginTransaction();
   producer.send(record('kept'), null);
   await producer.commitTransaction();
   assert.deepEqual(committed(cluster, 'logs', 0), ['kept']);
