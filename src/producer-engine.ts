@@ -101,6 +101,7 @@ export class ProducerEngine {
       nowMs: this.#sender.nowMs,
       after: later,
       dispatch: (batch) => this.#dispatch(batch),
+      isBehind: (topic, partition) => this.#sender.isBehind(topic, partition),
     });
     arena.onFree(() => {
       this.#tellRoom();

@@ -19,6 +19,8 @@ export class OpenBatch {
   run: Run;
   /** Bytes that are written, the header's included. */
   bytes = BATCH_HEADER_BYTES;
+  /** Open for longer than linger.ms, because it would wait all the same. */
+  isHeld = false;
   readonly deliveries = new Deliveries();
 
   constructor(

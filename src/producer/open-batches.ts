@@ -43,6 +43,8 @@ export interface OpenBatchesOptions {
   /** Calls back once, after so many ms or later. @returns what takes it back */
   readonly after: (delayMs: number, then: () => void) => () => void;
   readonly dispatch: (batch: OpenBatch) => void;
+  /** Whether other batches of the place wait to be sent. */
+  readonly isBehind: (topic: string, partition: number | undefined) => boolean;
 }
 
 /** What a batch begins with when many are open, or the last one stayed short: most are closed by linger.ms with few records in them. */
@@ -53,6 +55,14 @@ const FIRST_RUN_BYTES = 4 * PAGE_BYTES - GUARD_BYTES;
  * `exhausted`). And no shorter: closed at once they would be small ones, and small ones are what a full memory can afford least.
  */
 const SHORT_LINGER_MS = 5;
+
+/**
+ * A batch that would wait behind others stays open for more records, as in Java the last one of a queue does: each that is closed has a page of
+ * memory, however short it is. But no longer than this: it is looked at for delivery.timeout.ms only when it is closed.
+ */
+const BEHIND_MS_MAX = 1000;
+/** Between two looks whether it still would. */
+const BEHIND_LOOK_MS = 5;
 
 /** Of the memory: so much may be claimed ahead of the records. */
 const WHOLE_RUNS_SHARE = 1 / 4;
@@ -73,7 +83,8 @@ export class OpenBatches {
   #short: Lane | undefined;
   /** Open, and written to last: mostly the next record goes there, too. */
   #last: OpenBatch | undefined;
-  #untime: (() => void) | undefined;
+  #untime: () => void = () => undefined;
+  #timedMs = Infinity;
 
   constructor(options: OpenBatchesOptions) {
     this.#options = options;
@@ -100,8 +111,7 @@ export class OpenBatches {
   /** Hands on what there is, of all topics. */
   flush(): void {
     for (const batch of [...this.#byAge]) this.#closeIfOpen(batch);
-    this.#untime?.();
-    this.#untime = undefined;
+    this.#stopTimer();
   }
 
   /** One with room for the record; undefined for want of memory. */
@@ -231,18 +241,41 @@ export class OpenBatches {
   }
 
   #time(): void {
-    const [oldest] = this.#byAge;
-    if (this.#untime !== undefined || oldest === undefined) return;
     const { nowMs, after } = this.#options;
-    this.#untime = after(Math.max(0, oldest.createdMs + this.#lingerMs - nowMs()), () => {
-      this.#untime = undefined;
+    const dueMs = this.#nextDueMs();
+    if (dueMs >= this.#timedMs) return;
+    this.#untime();
+    this.#timedMs = dueMs;
+    this.#untime = after(Math.max(0, dueMs - nowMs()), () => {
+      this.#timedMs = Infinity;
       const lingeredMs = nowMs() - this.#lingerMs;
       for (const batch of [...this.#byAge]) {
         if (batch.createdMs > lingeredMs) break;
-        this.#closeIfOpen(batch);
+        batch.isHeld = this.#staysOpen(batch);
+        if (!batch.isHeld) this.#closeIfOpen(batch);
       }
       this.#time();
     });
+  }
+
+  #stopTimer(): void {
+    this.#untime();
+    this.#timedMs = Infinity;
+  }
+
+  #nextDueMs(): number {
+    const [oldest] = this.#byAge;
+    const lingering = this.#byAge.find(({ isHeld }) => !isHeld);
+    const dueMs = lingering === undefined ? Infinity : lingering.createdMs + this.#lingerMs;
+    return oldest?.isHeld === true
+      ? Math.min(dueMs, this.#options.nowMs() + BEHIND_LOOK_MS)
+      : dueMs;
+  }
+
+  #staysOpen({ topic, partition, createdMs }: OpenBatch): boolean {
+    const { nowMs, isBehind } = this.#options;
+    if (this.#short !== undefined || nowMs() - createdMs >= BEHIND_MS_MAX) return false;
+    return isBehind(topic, partition);
   }
 
   get #lingerMs(): number {
@@ -259,8 +292,7 @@ export class OpenBatches {
     const wasShort = this.#short !== undefined;
     this.#short = lane;
     if (wasShort === (lane !== undefined)) return;
-    this.#untime?.();
-    this.#untime = undefined;
+    this.#stopTimer();
     this.#time();
   }
 }

@@ -3,7 +3,7 @@
  * From: accumulator (sealed batches). To: brokers (requests), ack stage (outcomes), arena (runs that nobody needs any more).
  * Bounds: the core's. Remembers nothing across restarts; on a crash whatever was not acknowledged is sent again by its source.
  */
-import type { ProducerBatch } from '../accumulate/producer-batch.ts';
+import { UNASSIGNED_PARTITION, type ProducerBatch } from '../accumulate/producer-batch.ts';
 import type { ProduceOutcome } from '../ack/produce-outcome.ts';
 import type { Arena } from '../ring/arena.ts';
 import type { SharedMemory } from '../ring/shared-memory.ts';
@@ -187,6 +187,11 @@ export class KafkaSender<Ranges = unknown> {
   get isIdle(): boolean {
     const { maxRequestSize } = this.#options.config;
     return this.#state.incomplete === 0 && this.#appendedBytes < maxRequestSize;
+  }
+
+  /** Whether batches for the partition, or for any of the topic, wait to be sent: one more would wait behind them. */
+  isBehind(topic: string, partition = UNASSIGNED_PARTITION): boolean {
+    return this.#state.accumulator.queue(topic, partition).length > 0;
   }
 
   /** Resolves when every batch appended before has its outcome. */

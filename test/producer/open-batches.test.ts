@@ -18,6 +18,7 @@ async function openBatches({ batchBytes = BATCH_BYTES, lingerMs = LINGER_MS } = 
   const memory = allocateSharedMemory(MEMORY_BYTES);
   const arena = new Arena(memory, layoutMemory(MEMORY_BYTES, 1, 0).arena);
   const handedOn: OpenBatch[] = [];
+  const behind = new Set<number | undefined>();
   let nowMs = 0;
   let timer: { readonly atMs: number; readonly then: () => void } | undefined;
   const batches = new OpenBatches({
@@ -28,9 +29,10 @@ async function openBatches({ batchBytes = BATCH_BYTES, lingerMs = LINGER_MS } = 
       return () => (timer = undefined);
     },
     dispatch: (batch) => handedOn.push(batch),
+    isBehind: (_topic, partition) => behind.has(partition),
   });
   return {
-    ...{ arena, handedOn },
+    ...{ arena, batches, handedOn, behind },
     append: (partition: number | undefined, value: string): boolean =>
       batches.append(
         {
@@ -157,4 +159,40 @@ test('without memory no batch waits for linger.ms: what it holds may be all that
   assert.ok(append(1, 'room again'));
   pass(1000);
   assert.equal(handedOn.length, 1, 'and from now on it lingers as it was told');
+});
+
+test('a batch that would wait behind others stays open for more, for a second at most, and holds up no other', async () => {
+  const { append, pass, handedOn, behind } = await openBatches();
+  behind.add(0);
+  assert.ok(append(0, 'first'));
+  pass(LINGER_MS);
+  assert.equal(handedOn.length, 0);
+  assert.ok(append(1, 'other'));
+  for (let ms = 0; ms < LINGER_MS; ms += 1) pass(1);
+  assert.deepEqual(
+    handedOn.map(({ partition }) => partition),
+    [1],
+    'after its own linger.ms',
+  );
+  assert.ok(append(0, 'second'));
+  behind.clear();
+  for (let ms = 0; ms < 5; ms += 1) pass(1);
+  assert.equal(handedOn.at(-1)?.recordCount, 2, 'soon after nothing is before it');
+  behind.add(0);
+  assert.ok(append(0, 'third'));
+  for (let ms = 0; ms < 999; ms += 1) pass(1);
+  assert.equal(handedOn.length, 2);
+  for (let ms = 0; ms < 10; ms += 1) pass(1);
+  assert.equal(handedOn.length, 3);
+});
+
+test('a batch that waits behind others is handed on when it is full, and at a flush', async () => {
+  const { append, batches, pass, handedOn, behind } = await openBatches();
+  behind.add(0);
+  for (let i = 0; i < 30; i += 1) assert.ok(append(0, 'x'.repeat(200)));
+  assert.equal(handedOn.length, 1);
+  pass(LINGER_MS);
+  assert.equal(handedOn.length, 1);
+  batches.flush();
+  assert.equal(handedOn.length, 2);
 });
