@@ -317,6 +317,7 @@ export class RecordIntake<K, V> {
   /** What waits fails now. */
   abandon(): void {
     this.#isAbandoned = true;
+    this.#serializing.abandon(abandonedError);
     this.changed();
   }
 

@@ -25,6 +25,8 @@ export interface Unserialized {
 export class Serializing {
   readonly #options: SerializingOptions;
   readonly #order = new InOrder();
+  /** What ends the wait of each, and its topic. */
+  readonly #waits = new Map<(error: KafkaError) => void, string>();
 
   constructor(options: SerializingOptions) {
     this.#options = options;
@@ -52,15 +54,20 @@ export class Serializing {
     const { waitMsMax, after, late } = this.#options;
     let begin = (): void => undefined;
     const ready = new Promise<void>((resolve) => {
+      const giveUp = (error: KafkaError): void => {
+        end(() => {
+          fail(error);
+        });
+      };
+      this.#waits.set(giveUp, topic);
       const end = (then: () => void): void => {
+        this.#waits.delete(giveUp);
         untime();
         begin = then;
         resolve();
       };
       const untime = after(Math.max(1, waitMsMax), () => {
-        end(() => {
-          fail(late(topic));
-        });
+        giveUp(late(topic));
       });
       Promise.all([key, value]).then(
         ([key, value]) => {
@@ -69,15 +76,18 @@ export class Serializing {
           });
         },
         (error: unknown) => {
-          end(() => {
-            fail(asKafkaError(error));
-          });
+          giveUp(asKafkaError(error));
         },
       );
     });
     this.#order.enter(ready, () => {
       begin();
     });
+  }
+
+  /** No serializer is waited for any more. */
+  abandon(why: (topic: string) => KafkaError): void {
+    for (const [giveUp, topic] of this.#waits) giveUp(why(topic));
   }
 
   /** Resolves when all that are in it now have had their turn. */

@@ -131,3 +131,17 @@ test('a close gives up what is still being encoded, too', async (t) => {
   assert.equal(ends, 1200);
   assert.ok(acked < 1200, 'not all of it was encoded first');
 });
+
+test('a serializer that never answers holds a close up no longer than it may take', async (t) => {
+  const producer = newProducer<string, string>(t, await oneTopic(t), {
+    'value.serializer': (value) => (value === 'never' ? new Promise(() => undefined) : value),
+  });
+  const ends: string[] = [];
+  for (const value of ['first', 'never', 'behind']) {
+    producer.send({ topic: 'logs', value }, (error) => ends.push(error?.fate ?? value));
+  }
+  const beganMs = performance.now();
+  await producer.close(200);
+  assert.ok(performance.now() - beganMs < 5000, 'not max.block.ms');
+  assert.deepEqual(ends, ['first', 'notSent', 'notSent']);
+});
