@@ -1,4 +1,4 @@
-import type { ProduceOutcome } from '../ack/produce-outcome.ts';
+import type { Acked, ProduceOutcome } from '../ack/produce-outcome.ts';
 import type { Delivery, WrittenRecord } from './delivery.ts';
 import type { KafkaError } from './errors.ts';
 import { metadataOf, type DeliveryCallback, type RecordMetadata } from './record.ts';
@@ -51,7 +51,7 @@ export class CallDelivery implements Delivery {
   /** No more records come. */
   taken(): void {
     this.#ends.length = this.#count;
-    this.#ended();
+    this.#ended(1);
   }
 
   /** What a record is told with that has to wait, or to be refused, and so has a delivery of its own. */
@@ -59,7 +59,7 @@ export class CallDelivery implements Delivery {
     return (error, metadata) => {
       this.#ends[slot] = metadata ?? undefined;
       this.failure ??= error ?? undefined;
-      this.#ended();
+      this.#ended(1);
     };
   }
 
@@ -69,21 +69,26 @@ export class CallDelivery implements Delivery {
     this.#valueBytes[slot] = valueBytes;
   }
 
-  settle(slot: number, outcome: ProduceOutcome, index: number): void {
-    const error = tellWatch(this.#watch, outcome, index);
+  settle(slots: readonly number[], from: number, to: number, outcome: ProduceOutcome): void {
+    const error = tellWatch(this.#watch, from, to, outcome);
     this.failure ??= error;
-    if (outcome.type === 'acked') {
+    if (outcome.type === 'acked') this.#note(slots, from, to, outcome);
+    this.#ended(to - from);
+  }
+
+  #note(slots: readonly number[], from: number, to: number, outcome: Acked): void {
+    for (let index = from; index < to; index += 1) {
+      const slot = slots[index] ?? 0;
       this.#ends[slot] = metadataOf(outcome, index, {
         timestamp: this.#timestampsMs[slot] ?? NaN,
         serializedKeySize: this.#keyBytes[slot] ?? -1,
         serializedValueSize: this.#valueBytes[slot] ?? -1,
       });
     }
-    this.#ended();
   }
 
-  #ended(): void {
-    this.#open -= 1;
+  #ended(records: number): void {
+    this.#open -= records;
     if (this.#open === 0) this.#resolve();
   }
 }

@@ -17,12 +17,11 @@ export interface Delivery {
    */
   written(slot: number, record: WrittenRecord, keyBytes: number, valueBytes: number): void;
   /**
-   * Its end. Called once.
+   * The end of the records [from, to) of a batch: one behind the other, all of this delivery. Called once for each.
    *
-   * @param outcome of the batch that the record was in
-   * @param index place of the record in that batch, from 0
+   * @param slots by place in the batch
    */
-  settle(slot: number, outcome: ProduceOutcome, index: number): void;
+  settle(slots: readonly number[], from: number, to: number, outcome: ProduceOutcome): void;
 }
 
 /** Of the records of one batch, in their order. No object for each record: a slot, and an entry for each stretch of one delivery. */
@@ -65,10 +64,8 @@ export class Deliveries {
     this.#held?.give();
     this.#held = undefined;
     stretches.forEach((delivery, stretch) => {
-      const end = this.#firsts[stretch + 1] ?? slots.length;
-      for (let index = this.#firsts[stretch] ?? end; index < end; index += 1) {
-        delivery.settle(slots[index] ?? 0, outcome, index);
-      }
+      const to = this.#firsts[stretch + 1] ?? slots.length;
+      delivery.settle(slots, this.#firsts[stretch] ?? to, to, outcome);
     });
   }
 

@@ -5,6 +5,7 @@ import { BATCH_HEADER_BYTES } from '../kafka/record-batch.ts';
 import type { Run } from '../ring/arena.ts';
 import { Deliveries } from './delivery.ts';
 import type { Lane } from './lane-memory.ts';
+import type { RecordDesk } from './record-desk.ts';
 
 export class OpenBatch {
   readonly topic: string;
@@ -22,6 +23,8 @@ export class OpenBatch {
   /** Open for longer than linger.ms, because it would wait all the same. */
   isHeld = false;
   readonly deliveries = new Deliveries();
+  /** Where its last records lie, until they go into `run`. */
+  desk: RecordDesk | undefined;
 
   constructor(
     place: { readonly topic: string; readonly partition: number | undefined },

@@ -18,6 +18,7 @@ import { assert } from '../shared/assert.ts';
 import type { Delivery, WrittenRecord } from './delivery.ts';
 import { HeldBytes, LaneMemory, type Lane } from './lane-memory.ts';
 import { OpenBatch } from './open-batch.ts';
+import { RecordDesk, RecordDesks } from './record-desk.ts';
 
 /** A serialized record with its place. */
 export interface PlacedRecord extends WrittenRecord {
@@ -71,6 +72,7 @@ export class OpenBatches {
   readonly #options: OpenBatchesOptions;
   readonly #writer: RecordWriter;
   readonly #laneMemory: LaneMemory;
+  readonly #desks = new RecordDesks();
   /** By topic, then by partition, as the open ones. */
   readonly #lanes = new Map<string, (Lane | undefined)[]>();
   /** By topic, then by partition, the one for any first. What was used once keeps its place: there is a batch for it again and again. */
@@ -140,6 +142,7 @@ export class OpenBatches {
     if (run === undefined) return undefined;
     const batch = new OpenBatch(record, lane, run, nowMs(), timestampMs);
     this.#ofTopic(topic)[placeOf(partition)] = batch;
+    batch.desk = this.#desks.take();
     this.#byAge.push(batch);
     this.#time();
     return batch;
@@ -185,13 +188,32 @@ export class OpenBatches {
   #write(batch: OpenBatch, record: PlacedRecord, delivery: Delivery, slot: number): void {
     const { key, value, headers, timestampMs } = record;
     const delta = timestampMs - batch.baseTimestampMs;
-    const at = batch.run.address + batch.bytes;
-    batch.bytes += this.#writer.write(at, batch.recordCount, delta, key, value, headers);
-    delivery.written(slot, record, this.#writer.keySize, this.#writer.valueSize);
+    const desk = this.#deskFor(batch, record.bytesMax);
+    const writer = desk?.writer ?? this.#writer;
+    const at = desk?.length ?? batch.run.address + batch.bytes;
+    const bytes = writer.write(at, batch.recordCount, delta, key, value, headers);
+    if (desk !== undefined) desk.length += bytes;
+    batch.bytes += bytes;
+    delivery.written(slot, record, writer.keySize, writer.valueSize);
     batch.deliveries.push(delivery, slot);
     batch.maxTimestampMs = Math.max(batch.maxTimestampMs, timestampMs);
     this.#last = batch;
     if (batch.bytes >= this.#options.batchBytes) this.#close(batch);
+  }
+
+  /** With room for the record. */
+  #deskFor(batch: OpenBatch, bytesMax: number): RecordDesk | undefined {
+    const { desk } = batch;
+    if (desk === undefined) return undefined;
+    const isTaken = RecordDesk.takes(bytesMax);
+    if (!isTaken || !desk.hasRoom(bytesMax)) this.#clearDesk(batch);
+    return isTaken ? desk : undefined;
+  }
+
+  /** Its run has all of its records. */
+  #clearDesk({ desk, run, bytes }: OpenBatch): void {
+    if (desk === undefined || desk.length === 0) return;
+    desk.clear(this.#options.memory.bytes, run.address + bytes - desk.length);
   }
 
   /** Twice as long, up to a whole batch: memory is claimed by what comes, not by how many partitions there are. */
@@ -202,6 +224,7 @@ export class OpenBatches {
     const wanted = Math.max(needed, Math.min(batchBytes, 2 * batch.run.bytes));
     const longer = memory.claim(lane, wanted, needed) ?? memory.claim(lane, needed, needed);
     if (longer === undefined) return false;
+    this.#clearDesk(batch);
     kernel.copy(batch.run.address, longer.address, batch.bytes);
     const shorter = batch.run;
     batch.run = longer;
@@ -225,6 +248,8 @@ export class OpenBatches {
     ofTopic[place] = undefined;
     this.#byAge.splice(this.#byAge.indexOf(batch), 1);
     if (this.#last === batch) this.#last = undefined;
+    if (batch.desk !== undefined) this.#desks.give(batch.desk);
+    batch.desk = undefined;
   }
 
   /** One that was closed before it may have ended all of them. */
@@ -233,6 +258,7 @@ export class OpenBatches {
   }
 
   #close(batch: OpenBatch): void {
+    this.#clearDesk(batch);
     this.#takeOut(batch);
     this.#lastBytes = batch.bytes;
     batch.run = this.#laneMemory.trim(batch.lane, batch.run, batch.bytes);

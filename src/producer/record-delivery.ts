@@ -13,10 +13,11 @@ import {
 
 /** Who hears of all records, before the callback or promise of each. */
 export interface DeliveryWatch {
-  /** Whether `acked` wants to know where. */
+  /** Whether `acked` wants to be called. */
   readonly wantsMetadata: boolean;
-  /** @param metadata undefined when neither this nor the sender of the record wants it */
-  acked(metadata: RecordMetadata | undefined, headers: Headers): void;
+  acked(metadata: RecordMetadata, headers: Headers): void;
+  /** So many were acknowledged. */
+  counted(records: number): void;
   failed(metadata: RecordMetadata, error: KafkaError, headers: Headers): void;
 }
 
@@ -50,21 +51,19 @@ export class RecordDelivery implements Delivery {
     this.#valueBytes = valueBytes;
   }
 
-  settle(_slot: number, outcome: ProduceOutcome, index: number): void {
+  settle(_slots: readonly number[], index: number, _to: number, outcome: ProduceOutcome): void {
     if (outcome.type !== 'acked') {
       this.fail(errorOf(outcome, this.topic, outcome.partition, index), outcome.partition);
       return;
     }
-    if (this.#callback === null && !this.#watch.wantsMetadata) {
-      this.#watch.acked(undefined, this.headers);
-      return;
-    }
+    this.#watch.counted(1);
+    if (this.#callback === null && !this.#watch.wantsMetadata) return;
     const metadata = metadataOf(outcome, index, {
       timestamp: this.timestampMs,
       serializedKeySize: this.#keyBytes,
       serializedValueSize: this.#valueBytes,
     });
-    this.#watch.acked(metadata, this.headers);
+    if (this.#watch.wantsMetadata) this.#watch.acked(metadata, this.headers);
     if (this.#callback !== null) callOwn(this.#callback, null, metadata);
   }
 

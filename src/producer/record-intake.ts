@@ -91,7 +91,6 @@ export class RecordIntake<K, V> {
   readonly #watch: DeliveryWatch;
   readonly #unheard: UnheardDelivery;
   readonly #limits: RecordLimits;
-  readonly #maxBlockMs: number;
   readonly #maxBlockRecords: number;
   readonly #serializing: Serializing;
   readonly #line: WaitingLine;
@@ -122,7 +121,6 @@ export class RecordIntake<K, V> {
     const { maxRequestSize, bufferMemory } = kafka;
     this.#limits = { maxRequestSize, bufferMemory };
     this.#quick = this.#createQuick(options);
-    this.#maxBlockMs = kafka.maxBlockMs;
     this.#maxBlockRecords = kafka.maxBlockRecords;
     this.#serializing = new Serializing({
       waitMsMax: kafka.maxBlockMs,
@@ -141,9 +139,11 @@ export class RecordIntake<K, V> {
     };
     this.#watch = {
       wantsMetadata: !this.#interceptors.isEmpty,
+      counted: (records) => {
+        this.#acked += records;
+      },
       acked: (metadata, headers) => {
-        this.#acked += 1;
-        if (metadata !== undefined) this.#interceptors.onAcknowledgement(metadata, null, headers);
+        this.#interceptors.onAcknowledgement(metadata, null, headers);
       },
       failed: (metadata, error, headers) => {
         this.#failed += 1;
@@ -392,9 +392,9 @@ export class RecordIntake<K, V> {
 
   #late(topic: string, partition: number | undefined, reason: WaitEnd): KafkaError {
     if (reason === 'lineFull') return exhaustedError(topic, this.#maxBlockRecords);
-    const { engine, unreachable } = this.#options;
+    const { engine, unreachable, kafka } = this.#options;
     const { problem, partitionCount } = engine()?.topic(topic) ?? {};
-    const about = { unreachable: unreachable(), maxBlockMs: this.#maxBlockMs };
+    const about = { unreachable: unreachable(), maxBlockMs: kafka.maxBlockMs };
     return lateError(topic, partition, reason, { problem, partitionCount, ...about });
   }
 }

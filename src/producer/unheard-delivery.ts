@@ -17,27 +17,32 @@ export class UnheardDelivery implements Delivery {
     // Nobody asks where they are.
   }
 
-  settle(_slot: number, outcome: ProduceOutcome, index: number): void {
-    tellWatch(this.#watch, outcome, index);
+  settle(_slots: readonly number[], from: number, to: number, outcome: ProduceOutcome): void {
+    tellWatch(this.#watch, from, to, outcome);
   }
 }
 
 /**
- * Tells the watch of a record without headers and without metadata.
+ * Tells the watch of the records [from, to) of a batch, which have neither headers nor anybody who wants their metadata.
  *
- * @returns why it was not acknowledged
+ * @returns why the first of them was not acknowledged
  */
 export function tellWatch(
   watch: DeliveryWatch,
+  from: number,
+  to: number,
   outcome: ProduceOutcome,
-  index: number,
 ): KafkaError | undefined {
   if (outcome.type === 'acked') {
-    watch.acked(undefined, noHeaders);
+    watch.counted(to - from);
     return undefined;
   }
   const { topic, partition } = outcome;
-  const error = errorOf(outcome, topic, partition, index);
-  watch.failed(failedMetadata(topic, partition), error, noHeaders);
-  return error;
+  let first: KafkaError | undefined;
+  for (let index = from; index < to; index += 1) {
+    const error = errorOf(outcome, topic, partition, index);
+    watch.failed(failedMetadata(topic, partition), error, noHeaders);
+    first ??= error;
+  }
+  return first;
 }

@@ -16,7 +16,9 @@ const outcome: ProduceOutcome = {
 function recorder(name: string, told: string[]): Delivery {
   return {
     written: () => undefined,
-    settle: (slot, _outcome, index) => told.push(`${name}${slot}@${index}`),
+    settle: (slots, from, to) => {
+      for (let at = from; at < to; at += 1) told.push(`${name}${slots[at]}@${at}`);
+    },
   };
 }
 

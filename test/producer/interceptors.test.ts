@@ -106,7 +106,8 @@ test('a send that fails is acknowledged with its error, and with the partition o
   });
   const error = new KafkaError('full');
   const failed = interceptors.onAcknowledgement.bind(interceptors);
-  const watch = { wantsMetadata: true, acked: () => assert.fail('it failed'), failed };
+  const wrong = (): never => assert.fail('it failed');
+  const watch = { wantsMetadata: true, acked: wrong, counted: wrong, failed };
   new RecordDelivery('orders', [], 0, watch, null).fail(error, 3);
   new RecordDelivery('orders', [], 0, watch, null).fail(error);
   assert.deepEqual(heard, [
