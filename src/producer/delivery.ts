@@ -19,14 +19,16 @@ export interface Delivery {
   /**
    * The end of the records [from, to) of a batch: one behind the other, all of this delivery. Called once for each.
    *
-   * @param slots by place in the batch
+   * @param slots by place in the batch; 0 where there is none
    */
   settle(slots: readonly number[], from: number, to: number, outcome: ProduceOutcome): void;
 }
 
 /** Of the records of one batch, in their order. No object for each record: a slot, and an entry for each stretch of one delivery. */
 export class Deliveries {
+  /** As far as there is one that is not 0: of what is sent by itself there is none. */
   #slots: number[] = [];
+  #count = 0;
   #stretches: Delivery[] = [];
   /** Index of the first record of each stretch. */
   readonly #firsts: number[] = [];
@@ -34,16 +36,20 @@ export class Deliveries {
   #held: HeldBytes | undefined;
 
   get count(): number {
-    return this.#slots.length;
+    return this.#count;
   }
 
   push(delivery: Delivery, slot: number): void {
     if (delivery !== this.#last) {
       this.#last = delivery;
       this.#stretches.push(delivery);
-      this.#firsts.push(this.#slots.length);
+      this.#firsts.push(this.#count);
     }
-    this.#slots.push(slot);
+    if (slot !== 0) {
+      while (this.#slots.length < this.#count) this.#slots.push(0);
+      this.#slots.push(slot);
+    }
+    this.#count += 1;
   }
 
   /** @param held given back when the records have their end */
@@ -57,14 +63,16 @@ export class Deliveries {
    */
   settle(outcome: ProduceOutcome): void {
     const slots = this.#slots;
+    const count = this.#count;
     const stretches = this.#stretches;
     this.#slots = [];
+    this.#count = 0;
     this.#stretches = [];
     this.#last = undefined;
     this.#held?.give();
     this.#held = undefined;
     stretches.forEach((delivery, stretch) => {
-      const to = this.#firsts[stretch + 1] ?? slots.length;
+      const to = this.#firsts[stretch + 1] ?? count;
       delivery.settle(slots, this.#firsts[stretch] ?? to, to, outcome);
     });
   }
@@ -74,7 +82,7 @@ export class Deliveries {
     this.#stretches.forEach((delivery, stretch) => {
       const first = Math.max(from, this.#firsts[stretch] ?? to);
       const end = Math.min(to, this.#firsts[stretch + 1] ?? to);
-      for (const slot of this.#slots.slice(first, Math.max(first, end))) part.push(delivery, slot);
+      for (let at = first; at < end; at += 1) part.push(delivery, this.#slots[at] ?? 0);
     });
     if (this.#held !== undefined) part.hold(this.#held.part(from, to, this.count));
     return part;

@@ -65,6 +65,9 @@ const BEHIND_MS_MAX = 1000;
 /** Between two looks whether it still would. */
 const BEHIND_LOOK_MS = 5;
 
+/** Of its length: by less a batch does not grow, or it would be copied again and again, a page longer each time. */
+const GROWTH_MIN = 5 / 4;
+
 /** Of the memory: so much may be claimed ahead of the records. */
 const WHOLE_RUNS_SHARE = 1 / 4;
 
@@ -221,8 +224,9 @@ export class OpenBatches {
     const { kernel, batchBytes } = this.#options;
     const memory = this.#laneMemory;
     const { lane } = batch;
-    const wanted = Math.max(needed, Math.min(batchBytes, 2 * batch.run.bytes));
-    const longer = memory.claim(lane, wanted, needed) ?? memory.claim(lane, needed, needed);
+    const least = Math.max(needed, Math.min(batchBytes, GROWTH_MIN * batch.run.bytes));
+    const wanted = Math.max(least, Math.min(batchBytes, 2 * batch.run.bytes));
+    const longer = memory.claim(lane, wanted, needed) ?? memory.claim(lane, least, needed);
     if (longer === undefined) return false;
     this.#clearDesk(batch);
     kernel.copy(batch.run.address, longer.address, batch.bytes);

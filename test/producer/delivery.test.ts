@@ -17,7 +17,7 @@ function recorder(name: string, told: string[]): Delivery {
   return {
     written: () => undefined,
     settle: (slots, from, to) => {
-      for (let at = from; at < to; at += 1) told.push(`${name}${slots[at]}@${at}`);
+      for (let at = from; at < to; at += 1) told.push(`${name}${slots[at] ?? 0}@${at}`);
     },
   };
 }

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { loadKernel } from '../../src/encode/kernel.ts';
 import { BATCH_HEADER_BYTES } from '../../src/kafka/record-batch.ts';
-import { recordBytes } from '../../src/kafka/record-writer.ts';
+import { recordBytes, RecordWriter } from '../../src/kafka/record-writer.ts';
 import type { OpenBatch } from '../../src/producer/open-batch.ts';
 import { OpenBatches } from '../../src/producer/open-batches.ts';
-import { Arena, GUARD_BYTES } from '../../src/ring/arena.ts';
+import { Arena, GUARD_BYTES, type Run } from '../../src/ring/arena.ts';
 import { layoutMemory } from '../../src/ring/memory-layout.ts';
-import { allocateSharedMemory } from '../../src/ring/shared-memory.ts';
+import { allocateSharedMemory, type SharedMemory } from '../../src/ring/shared-memory.ts';
+import { seededRandom } from '../support/seeded-random.ts';
 
 const MEMORY_BYTES = 16 << 20;
 const BATCH_BYTES = 4096;
@@ -17,12 +18,20 @@ const delivery = { written: () => undefined, settle: () => undefined };
 async function openBatches({ batchBytes = BATCH_BYTES, lingerMs = LINGER_MS } = {}) {
   const memory = allocateSharedMemory(MEMORY_BYTES);
   const arena = new Arena(memory, layoutMemory(MEMORY_BYTES, 1, 0).arena);
+  const kernel = await loadKernel(memory.memory);
+  let copiedBytes = 0;
   const handedOn: OpenBatch[] = [];
   const behind = new Set<number | undefined>();
   let nowMs = 0;
   let timer: { readonly atMs: number; readonly then: () => void } | undefined;
   const batches = new OpenBatches({
-    ...{ memory, arena, kernel: await loadKernel(memory.memory) },
+    ...{ memory, arena },
+    kernel: {
+      copy: (from, to, bytes) => {
+        copiedBytes += bytes;
+        kernel.copy(from, to, bytes);
+      },
+    },
     ...{ batchBytes, lingerMs, nowMs: () => nowMs },
     after: (delayMs, then) => {
       timer = { atMs: nowMs + delayMs, then };
@@ -32,7 +41,8 @@ async function openBatches({ batchBytes = BATCH_BYTES, lingerMs = LINGER_MS } = 
     isBehind: (_topic, partition) => behind.has(partition),
   });
   return {
-    ...{ arena, batches, handedOn, behind },
+    ...{ memory, arena, batches, handedOn, behind },
+    copiedBytes: () => copiedBytes,
     append: (partition: number | undefined, value: string): boolean =>
       batches.append(
         {
@@ -142,6 +152,56 @@ test('without memory a batch waits for more of it, and is not handed on small', 
   for (let i = 0; i < 1100; i += 1) assert.ok(append(0, 'x'.repeat(1000)));
   assert.ok((handedOn[0]?.recordCount ?? 0) > 1000);
 });
+
+test('a batch that finds no room to grow by much is not copied for each page that it finds', async () => {
+  const { append, arena, handedOn, pass, copiedBytes } = await openBatches({ batchBytes: 1 << 20 });
+  const holes: Run[] = [];
+  for (;;) {
+    const hole = arena.claim(300_000);
+    const wall = arena.claim(1);
+    if (hole !== undefined) holes.push(hole);
+    if (hole === undefined || wall === undefined) break;
+  }
+  for (const hole of holes) arena.free(hole);
+  for (let i = 0; i < 1000; i += 1) if (!append(0, 'x'.repeat(1000))) pass(LINGER_MS);
+  assert.ok(handedOn.length >= 2);
+  const bytes = handedOn.reduce((sum, batch) => sum + batch.bytes, 0);
+  assert.ok(bytes > 500_000);
+  assert.ok(copiedBytes() < 2 * bytes, `${copiedBytes()} bytes were copied for ${bytes}`);
+});
+
+test('whatever is written in turns with whatever, each batch has its records, byte for byte', async () => {
+  const { append, batches, handedOn, memory } = await openBatches({ batchBytes: 20_000 });
+  const random = seededRandom(7);
+  // More partitions than there are desks, and records that no desk takes.
+  const sent = Array.from({ length: 24 }, (): string[] => []);
+  for (let i = 0; i < 5000; i += 1) {
+    const partition = Math.floor(random() * sent.length);
+    const length = Math.floor(random() * (random() < 0.1 ? 3000 : 300));
+    const value = `${i} ${'v'.repeat(length)}`;
+    assert.ok(append(partition, value));
+    sent[partition]?.push(value);
+    handedOn.splice(0).forEach((batch) => checkRecords(batch, sent, memory));
+  }
+  batches.flush();
+  handedOn.forEach((batch) => checkRecords(batch, sent, memory));
+  assert.ok(sent.every((values) => values.length === 0));
+});
+
+/** The batch has the next of what was sent to its partition, and nothing else. */
+function checkRecords(batch: OpenBatch, sent: string[][], memory: SharedMemory): void {
+  const values = sent[batch.partition ?? -1]?.splice(0, batch.recordCount) ?? [];
+  const expected = Buffer.alloc(batch.bytes);
+  const writer = new RecordWriter(expected);
+  let at = BATCH_HEADER_BYTES;
+  values.forEach((value, index) => {
+    at += writer.write(at, index, 0, null, value, []);
+  });
+  assert.equal(at, batch.bytes);
+  const { address } = batch.run;
+  const written = memory.bytes.subarray(address + BATCH_HEADER_BYTES, address + batch.bytes);
+  assert.ok(expected.subarray(BATCH_HEADER_BYTES).equals(written));
+}
 
 test('without memory no batch waits for linger.ms: what it holds may be all that there is', async () => {
   const { append, arena, handedOn, pass } = await openBatches({ lingerMs: 60_000 });
