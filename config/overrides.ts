@@ -26,6 +26,9 @@ export type ReadValue = (text: string, place: string) => Placed | ConfigFault;
 
 const PREFIX = 'MILLRACE__';
 
+/** Of names: `INPUTS__10` comes behind `INPUTS__9`. */
+const { compare: inOrder } = new Intl.Collator('en', { numeric: true });
+
 /** Puts the overrides into the tree, weakest first. */
 export function applyOverrides(
   root: PlacedMap,
@@ -46,7 +49,8 @@ export function applyOverrides(
     const problem = `${path.join('.')} cannot be set: what is at ${inTheWay} has no such part`;
     faults.push({ place, problem, fix: 'set the part that is there, or mend the path' });
   };
-  for (const [name, value] of Object.entries(overrides.environment ?? {}).sort()) {
+  const environment = Object.entries(overrides.environment ?? {});
+  for (const [name, value] of environment.sort(([a], [b]) => inOrder(a, b))) {
     if (!name.startsWith(PREFIX) || value === undefined) continue;
     const path = name.slice(PREFIX.length).split('__');
     put(

@@ -65,6 +65,8 @@ export function describeFileFault(path: string, error: NodeJS.ErrnoException): s
       return `${path} cannot be read: its name is not UTF-8. Fix: rename it`;
     case NOT_REGULAR:
       return `${path} is not a regular file. Fix: name a file; a socket or FIFO can be piped into standard input`;
+    case NO_SIZE:
+      return `${path} does not say how long it is. Fix: pipe it into standard input, such as cat ${path} | millrace produce ...`;
     case COMPRESSED:
       return `${path} is compressed. Fix: pipe its lines into standard input, such as zcat ${path} | millrace produce ...`;
     case undefined:
@@ -77,6 +79,8 @@ export function describeFileFault(path: string, error: NodeJS.ErrnoException): s
 export const NOT_REGULAR = 'NOT_REGULAR';
 export const NOT_UTF8 = 'NOT_UTF8';
 export const COMPRESSED = 'COMPRESSED';
+/** Nothing by its size, and yet there is something. */
+export const NO_SIZE = 'NO_SIZE';
 
 /** As if the system had refused it. */
 export function fileFault(code: string): NodeJS.ErrnoException {

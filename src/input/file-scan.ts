@@ -1,8 +1,15 @@
-import { statSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import { SetupError } from '../shared/errors.ts';
 import type { InputClock } from './clock.ts';
-import { FileFaults, NOT_REGULAR, NOT_UTF8, describeFileFault, fileFault } from './file-faults.ts';
+import {
+  FileFaults,
+  NO_SIZE,
+  NOT_REGULAR,
+  NOT_UTF8,
+  describeFileFault,
+  fileFault,
+} from './file-faults.ts';
 import { identityKey, identityOf } from './file-identity.ts';
 import { PathPatterns } from './glob.ts';
 import type { InputNotice } from './input.ts';
@@ -20,7 +27,7 @@ export interface SeenFile {
 export interface FileScanOptions {
   readonly paths: readonly string[];
   readonly exclude: readonly string[];
-  /** A literal path that cannot be read in the first scan is a fault of the set-up. */
+  /** In the first scan a path that cannot be read, or a pattern that leads to nothing, is a fault of the set-up. */
   readonly require: boolean;
   readonly clock: InputClock;
   readonly report: (notice: InputNotice) => void;
@@ -53,16 +60,21 @@ export class FileScan {
     this.faults = new FileFaults(options.report);
   }
 
-  /** @throws {SetupError} in the first scan: a path that is required cannot be read */
+  /** @throws {SetupError} in the first scan: what is required cannot be read, or is not there */
   async run(): Promise<void> {
     const { clock, isStopped } = this.#options;
     const beganMs = clock.nowMs();
-    const { paths, directories, faults } = this.patterns.find();
+    const { paths, directories, faults, barren } = this.patterns.find();
     const faulty = new Set([...paths, ...faults.map(({ path }) => path)]);
     this.directories = directories;
     this.faults.forgetAllBut(new Set([...paths, ...directories]));
     for (const path of directories) if (!faulty.has(path)) this.faults.clear(path);
-    for (const { path, error } of faults) this.tell(path, error, 'It is tried again');
+    for (const { path, error } of faults) this.#refuse(path, error, 'It is tried again');
+    const [pattern] = barren;
+    if (pattern !== undefined && this.#isRequired) {
+      const fix = 'Fix: check the path, and what is in its directory';
+      throw new SetupError('noInput', `${pattern} leads to no file. ${fix}`);
+    }
     this.#seen.clear();
     for (const [index, path] of paths.entries()) {
       if (index % SLICE_PATHS === SLICE_PATHS - 1) await nextTurn(clock);
@@ -109,24 +121,41 @@ export class FileScan {
       else if (stats === undefined && path.includes(REPLACEMENT)) throw fileFault(NOT_UTF8);
       else if (isLiteral) throw fileFault(faultOf(stats));
       this.faults.clear(path);
-    } catch (error) {
-      this.#refuse(path, error as NodeJS.ErrnoException, isLiteral);
+    } catch (caught) {
+      const error = caught as NodeJS.ErrnoException;
+      const isMissing = error.code === 'ENOENT';
+      const next = isMissing ? 'It is read as soon as it is there' : 'It is tried again';
+      this.#refuse(path, error, next);
     }
   }
 
   #see(path: string, stats: BigIntStats): void {
     const seen = seenAt(path, stats);
     if (this.#seen.has(seen.key)) return;
+    if (this.#isRequired && seen.size === 0 && hasBytes(path)) throw fileFault(NO_SIZE);
     this.#seen.add(seen.key);
     this.#options.onSeen(seen);
   }
 
-  #refuse(path: string, error: NodeJS.ErrnoException, isLiteral: boolean): void {
-    if (isLiteral && this.#options.require && this.#isFirst) {
+  get #isRequired(): boolean {
+    return this.#options.require && this.#isFirst;
+  }
+
+  #refuse(path: string, error: NodeJS.ErrnoException, next: string): void {
+    if (this.#isRequired) {
       throw new SetupError('noInput', describeFileFault(path, error), { cause: error });
     }
-    const isMissing = error.code === 'ENOENT';
-    this.tell(path, error, isMissing ? 'It is read as soon as it is there' : 'It is tried again');
+    this.tell(path, error, next);
+  }
+}
+
+/** As a file of /proc has, whose size is 0 all the same. */
+function hasBytes(path: string): boolean {
+  const fd = openSync(path, 'r');
+  try {
+    return readSync(fd, new Uint8Array(1), 0, 1, 0) > 0;
+  } finally {
+    closeSync(fd);
   }
 }
 

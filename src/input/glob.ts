@@ -15,9 +15,13 @@ export interface GlobFindings {
   /** Where a matching path may appear. */
   readonly directories: readonly string[];
   readonly faults: readonly GlobFault[];
+  /** Globs that led to nothing. */
+  readonly barren: readonly string[];
 }
 
 interface GlobPattern {
+  /** As it was written. */
+  readonly text: string;
   readonly base: string;
   /** Whether the path below `base` matches. */
   readonly matches: (below: string) => boolean;
@@ -54,7 +58,7 @@ export class PathPatterns {
     this.literals = new Set(
       patterns
         .filter((pattern) => !isGlob(pattern))
-        .map((path) => resolve(path))
+        .map((path) => resolve(existsSync(path) ? path : unescaped(path)))
         .filter((path) => !this.#isExcluded(path)),
     );
     this.#globs = patterns.filter(isGlob).map(parseGlob);
@@ -74,7 +78,9 @@ export class PathPatterns {
     const paths = new Set(this.literals);
     const directories = new Set([...this.literals].map((path) => dirname(path)));
     const faults: GlobFault[] = [];
+    const barren: string[] = [];
     for (const glob of this.#globs) {
+      let found = 0;
       walk(glob, '', 0, (directory, below, entries) => {
         directories.add(directory);
         if (entries instanceof Error) {
@@ -85,16 +91,20 @@ export class PathPatterns {
           const path = below === '' ? entry.name : `${below}/${entry.name}`;
           const whole = join(glob.base, path);
           const isWanted = !entry.isDirectory() && glob.matches(path) && !this.#isExcluded(whole);
-          if (isWanted) paths.add(whole);
+          if (!isWanted) continue;
+          paths.add(whole);
+          found += 1;
         }
       });
+      if (found === 0) barren.push(glob.text);
     }
-    return { paths: [...paths], directories: [...directories], faults };
+    return { paths: [...paths], directories: [...directories], faults, barren };
   }
 }
 
 function parseGlob(pattern: string): GlobPattern {
-  const { base, glob } = picomatch.scan(resolve(pattern));
+  const { base: escaped, glob } = picomatch.scan(resolve(pattern));
+  const base = unescaped(escaped);
   const segments = glob.split('/');
   const starred = segments.findIndex((segment) => segment.includes('**'));
   // A slash inside braces hides where a directory's name ends: then nothing is pruned.
@@ -102,11 +112,17 @@ function parseGlob(pattern: string): GlobPattern {
   const folders = starred < 0 ? segments.slice(0, -1) : segments.slice(0, starred);
   const below = picomatch(glob, MATCH);
   return {
+    text: pattern,
     base: base === '' ? '/' : base.replace(/(.)\/$/, '$1'),
     matches: (path) => below(path),
     folders: isPlain ? folders.map((segment) => asMatcher(segment)) : [],
     depthMax: starred < 0 && isPlain ? segments.length : DEPTH_MAX,
   };
+}
+
+/** `\\[` stands for a bracket. */
+function unescaped(path: string): string {
+  return path.replace(/\\([*?[\]{}()!+@])/g, '$1');
 }
 
 function asMatcher(segment: string): (name: string) => boolean {

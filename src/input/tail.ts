@@ -28,7 +28,7 @@ export interface TailOptions {
   readonly from: 'beginning' | 'end';
   /** `false`: each file is read once to its end, then `ended` resolves. Default true. */
   readonly follow?: boolean;
-  /** A path without glob characters that cannot be read fails the start, instead of being waited for. Default false. */
+  /** What cannot be read, or a glob that leads to nothing, fails the start, instead of being waited for. Default false. */
   readonly require?: boolean;
   /** The route of a file's lines; equal ones share chunks. */
   readonly route: (path: string) => RouteSpec;
@@ -61,6 +61,7 @@ export class Tail implements Input {
   readonly describe: string;
   readonly counters: InputCounters = createInputCounters();
   readonly ended: Promise<void>;
+  isBroken = false;
   readonly #options: TailOptions;
   readonly #gate: InputGate;
   readonly #follows: boolean;
@@ -117,7 +118,7 @@ export class Tail implements Input {
         this.#readFaults.tell(
           file.path,
           error.code ?? '',
-          `${describeFileFault(file.path, error)}. It is tried again.`,
+          `${describeFileFault(file.path, error)}. ${this.#follows ? 'It is tried again' : 'The rest of it is not read'}.`,
         );
       },
     });
@@ -347,6 +348,7 @@ export class Tail implements Input {
       return;
     }
     const isOver = outcome === 'end' ? file.isFinal : !this.#follows;
+    if (isOver && outcome === 'failed') this.isBroken = true;
     if (isOver) this.#close(file);
   }
 

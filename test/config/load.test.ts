@@ -102,6 +102,21 @@ test('the environment is stronger than the file, and flags are stronger than the
   assert.equal(tail.from, 'end');
 });
 
+test('the environment sets more than ten inputs, in the order of their numbers', () => {
+  const environment: Record<string, string> = {};
+  for (let i = 0; i < 12; i += 1) {
+    environment[`MILLRACE__INPUTS__${i}__SOCKET__PATH`] = `/run/${i}.sock`;
+    environment[`MILLRACE__INPUTS__${i}__SOCKET__TOPIC`] = 'logs';
+  }
+  const { inputs } = load('kafka: {bootstrap.servers: localhost}\nstate.dir: /a\n', {
+    environment,
+  });
+  assert.deepEqual(
+    inputs.map((input) => (input.kind === 'socket' ? input.path : '')),
+    Array.from({ length: 12 }, (_, i) => `/run/${i}.sock`),
+  );
+});
+
 test('a fault of a flag or of the environment is told with what the user wrote', () => {
   const faults = (overrides: Overrides): string => {
     try {

@@ -56,6 +56,21 @@ for (const [pattern, found] of cases) {
   });
 }
 
+test('brackets that are written with a backslash are a part of the name, in a folder too', (t) => {
+  const root = tree(t, ['[x]/a.log', '[x]/b.txt', 'x/a.log', 'n[1].log', 'n1.log']);
+  const found = (pattern: string): readonly string[] =>
+    new PathPatterns([join(root, pattern)]).find().paths;
+  assert.deepEqual(found('\\[x\\]/*.log'), [join(root, '[x]/a.log')]);
+  assert.deepEqual(found('n\\[1\\].log'), [join(root, 'n[1].log')]);
+});
+
+test('globs that lead to nothing are named, though their files are there by another name', (t) => {
+  const root = tree(t, ['a.log']);
+  const patterns = ['*.log', 'a.*', '*.txt', 'away/*.log'].map((pattern) => join(root, pattern));
+  const { barren } = new PathPatterns([...patterns, join(root, 'a.log')]).find();
+  assert.deepEqual(barren, [join(root, '*.txt'), join(root, 'away/*.log')]);
+});
+
 test('what is excluded is not found: by name in any directory, or by path', (t) => {
   const root = tree(t, files);
   const patterns = new PathPatterns([join(root, '**/*.log')], ['b.*', '*1*', join(root, 'x/**')]);
