@@ -10,8 +10,13 @@ interface Asked {
   readonly records?: string | undefined;
 }
 
-/** So many that a client's slow beginning is a small part. */
-const RECORDS = 1_000_000;
+/**
+ * Of values. So much that a client's slow beginning is a small part, of the quickest one too: V8 compiles until some 2,000 requests have been
+ * sent, and of short records a request holds ten thousand.
+ */
+const BYTES = 1_000_000_000;
+/** A promise a record: slow enough. */
+const PROMISES = 1_000_000;
 /** One at a time: a minute would tell no more. */
 const SINGLES = 30_000;
 
@@ -21,12 +26,17 @@ export function producerCells({ sizes, codecs, styles, records }: Asked): LoadCe
   for (const valueBytes of namesIn(sizes, ['100', '1024']).map(Number)) {
     for (const codec of namesIn(codecs, ['none', 'lz4']) as Codec[]) {
       for (const style of namesIn(styles, loadStyles) as LoadStyle[]) {
-        const count = Number(records ?? RECORDS);
-        const about = { valueBytes, codec, style, records: style === 'single' ? SINGLES : count };
+        const about = { valueBytes, codec, style, records: recordsOf(style, valueBytes, records) };
         cells.push({ ...about, isKeyed: false });
         if (style === 'batch') cells.push({ ...about, isKeyed: true });
       }
     }
   }
   return cells;
+}
+
+function recordsOf(style: LoadStyle, valueBytes: number, asked: string | undefined): number {
+  if (style === 'single') return SINGLES;
+  if (asked !== undefined) return Number(asked);
+  return style === 'promise' ? PROMISES : Math.round(BYTES / valueBytes);
 }
