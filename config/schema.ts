@@ -53,11 +53,11 @@ const framing = {
   ),
   'long.lines': setting(choice(['split', 'truncate', 'drop']), 'split', {
     importance: 'medium',
-    doc: 'What becomes of a line over `max.line.bytes`: several records one after the other, its beginning, or nothing. Each is counted.',
+    doc: 'What becomes of a line over `max.line.bytes`: several records one after the other, its beginning, or nothing. They are counted, and told of once a minute.',
   }),
   'empty.lines': setting(choice(['keep', 'skip']), 'keep', {
     importance: 'low',
-    doc: 'Whether an empty line becomes a record with an empty value, or nothing (counted).',
+    doc: 'Whether an empty line becomes a record with an empty value, or nothing; those are counted, and the last line of the log has the count.',
   }),
   'strip.cr': setting(boolean, 'false', {
     importance: 'low',

@@ -44,7 +44,8 @@ function conclude(
   const { recordsAcked, recordsRejected, recordsExpired } = counters;
   const lost = recordsRejected + recordsExpired;
   const delivered = `${counted(recordsAcked, 'record')} delivered`;
-  const fields = { recordsAcked, recordsRejected, recordsExpired };
+  const { longLines, emptyLines } = counters;
+  const fields = { recordsAcked, recordsRejected, recordsExpired, longLines, emptyLines };
   if (lost > 0) {
     const rest = isCut ? ', the rest of the input was not read' : '';
     const text = `${delivered}, ${lost} refused or given up${rest}`;

@@ -60,7 +60,8 @@ function conclude(
     ...lostOf(lost).map((text) => `but ${text}`),
   ];
   const text = ['everything that was read is delivered', ...buts].join(', ');
-  const fields = { recordsAcked, recordsRejected, recordsExpired };
+  const { longLines, emptyLines } = counters;
+  const fields = { recordsAcked, recordsRejected, recordsExpired, longLines, emptyLines };
   if (buts.length === 0) telemetry.info('stopped', text, fields);
   else telemetry.warn('stopped', text, fields);
   if (recordsRejected > 0) return 'dataError';

@@ -185,22 +185,54 @@ test('run counts the record that the topic finds too large as rejected, and goes
   assert.deepEqual(said(again), [STARTED, STOPPED], 'it is not tried again at the next start');
 });
 
-test('a line over max.line.bytes is split, cut or left out, as long.lines says, and counted', async (t) => {
+test('a line over max.line.bytes is split, cut or left out, as long.lines says, which is told and counted', async (t) => {
   const long = 'x'.repeat(25);
-  const cases: [string, string[]][] = [
-    ['split', ['one', 'x'.repeat(10), 'x'.repeat(10), 'x'.repeat(5), 'two']],
-    ['truncate', ['one', 'x'.repeat(10), 'two']],
-    ['drop', ['one', 'two']],
+  const fix = 'Fix: raise max.line.bytes, and kafka.max.request.size with it';
+  const cases: [string, string[], string, number][] = [
+    [
+      'split',
+      ['one', 'x'.repeat(10), 'x'.repeat(10), 'x'.repeat(5), 'two'],
+      `info longLines: lines for topic logs are longer than max.line.bytes (10): 2 cuts made several records of them. ${fix}`,
+      2,
+    ],
+    [
+      'truncate',
+      ['one', 'x'.repeat(10), 'two'],
+      `warn longLines: 1 line for topic logs longer than max.line.bytes (10): truncated to that. ${fix}`,
+      1,
+    ],
+    [
+      'drop',
+      ['one', 'two'],
+      `warn longLines: 1 line for topic logs longer than max.line.bytes (10): left out. ${fix}`,
+      1,
+    ],
   ];
-  for (const [policy, expected] of cases) {
+  for (const [policy, expected, told, longLines] of cases) {
     const cluster = await embeddedCluster(t);
     const scene = new Scene(t);
     const limit = '--set=inputs.0.stdin.max.line.bytes=10';
     const policyFlag = `--set=inputs.0.stdin.long.lines=${policy}`;
     const input = `one\n${long}\ntwo\n`;
-    const { code, said: lines } = await scene.produce(cluster.bootstrap, input, limit, policyFlag);
-    assert.equal(code, 0, lines.join('\n'));
+    const args = ['produce', '-b', cluster.bootstrap, '-t', 'logs', limit, policyFlag];
+    const daemon = scene.start(args);
+    daemon.child.stdin?.end(input);
+    assert.equal(await daemon.ended(), 0, daemon.output);
     assert.deepEqual(values(cluster, 'logs', 0), expected, policy);
-    assert.deepEqual(lines, [`info produced: ${String(expected.length)} records delivered`]);
+    const delivered = `info produced: ${String(expected.length)} records delivered`;
+    assert.deepEqual(said(daemon), [told, delivered]);
+    assert.match(daemon.output, new RegExp(`"event":"produced".*"longLines":${longLines}`));
   }
+});
+
+test('a line that is longer than what is read at a time is told of once, too', async (t) => {
+  const cluster = await embeddedCluster(t);
+  const scene = new Scene(t);
+  const input = `one\n${'x'.repeat(9_000_000)}\ntwo\n`;
+  const drop = '--set=inputs.0.stdin.long.lines=drop';
+  const { code, said: lines } = await scene.produce(cluster.bootstrap, input, drop);
+  assert.equal(code, 0, lines.join('\n'));
+  assert.deepEqual(values(cluster, 'logs', 0), ['one', 'two']);
+  assert.equal(lines.length, 2);
+  assert.match(lines[0] ?? '', /^warn longLines: 1 line for topic logs longer .*: left out\./);
 });
