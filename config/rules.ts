@@ -158,7 +158,7 @@ export const rules: readonly Rule[] = [
     },
   },
   {
-    says: 'No two inputs have the same socket, the same path to tail, or standard input.',
+    says: 'No two inputs have the same socket, the same path to tail for the same topic, or standard input.',
     check({ inputs = [] }) {
       const owners = new Map<string, string>();
       return inputs.flatMap((input, index) =>
@@ -249,7 +249,9 @@ function placesReadBy(
 ): readonly { readonly what: string; readonly key: string }[] {
   switch (input?.kind) {
     case 'tail':
-      return [...new Set(input.paths)].map((what) => ({ what, key: `inputs.${index}.tail.paths` }));
+      return [...new Set(input.paths)].map((path) => {
+        return { what: `${path} for topic ${input.topic}`, key: `inputs.${index}.tail.paths` };
+      });
     case 'socket':
       return [{ what: input.path, key: `inputs.${index}.socket.path` }];
     case 'stdin':

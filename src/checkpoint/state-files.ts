@@ -1,5 +1,5 @@
-import { type FileHandle, mkdir, open, readFile, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { type FileHandle, mkdir, open, readFile, rename, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 
 /** The checkpoint's only door to the disk. Errors are Node's own, with `code` and `path`. */
 export interface StateFiles {
@@ -14,7 +14,7 @@ export interface StateFiles {
 export function stateFilesIn(directory: string): StateFiles {
   return {
     async makeDirectory() {
-      await mkdir(directory, { recursive: true, mode: 0o700 });
+      await makeFolder(directory);
     },
     async read(name) {
       try {
@@ -31,6 +31,20 @@ export function stateFilesIn(directory: string): StateFiles {
       await syncDirectory(directory);
     },
   };
+}
+
+/** One by one: Node's own `recursive` never ends where a folder can neither be made nor be there, as below /proc. */
+async function makeFolder(path: string): Promise<void> {
+  const make = (): Promise<void> => mkdir(path, { mode: 0o700 });
+  try {
+    await make();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
+    if (code !== 'ENOENT' || dirname(path) === path) throw error;
+    await makeFolder(dirname(path));
+    await make();
+  }
 }
 
 async function writeAndSync(path: string, bytes: Uint8Array): Promise<void> {

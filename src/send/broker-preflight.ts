@@ -121,18 +121,18 @@ async function lookAtTopic(
   const name = topic.name ?? '';
   const thing = `topic ${name}`;
   const error = errorOf(topic.errorCode);
+  const create = `create it: kafka-topics.sh --bootstrap-server ${channel.connection.name} --create --topic ${name}`;
   switch (error) {
     case errors.NONE:
     case errors.LEADER_NOT_AVAILABLE:
       break;
     case errors.UNKNOWN_TOPIC_OR_PARTITION:
       return options.allowAutoCreateTopics
-        ? ok(thing, 'does not exist; the first record creates it, where the broker allows that')
-        : fault(
+        ? ok(
             thing,
-            'does not exist',
-            `create it: kafka-topics.sh --bootstrap-server ${channel.connection.name} --create --topic ${name}`,
-          );
+            `does not exist; the first record creates it, where auto.create.topics.enable allows that; if not, ${create}`,
+          )
+        : fault(thing, 'does not exist', create);
     case errors.TOPIC_AUTHORIZATION_FAILED:
       return fault(
         thing,

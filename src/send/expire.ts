@@ -6,7 +6,7 @@ import type { ProducerBatch } from '../accumulate/producer-batch.ts';
 import { errors } from '../kafka/errors.ts';
 import { at, complete, tell } from './batch-outcome.ts';
 import { partitionsOf, wakeBy, type PartitionState, type SenderState } from './sender-state.ts';
-import { whyKeyless, whyWaiting } from './wait-status.ts';
+import { whyKeyless, whyNoMetadata, whyWaiting } from './wait-status.ts';
 
 export function expire(state: SenderState, nowMs: number): void {
   const { accumulator } = state;
@@ -78,7 +78,7 @@ function partitionOfBatch(state: SenderState, batch: ProducerBatch): PartitionSt
 function timeOut(state: SenderState, batch: ProducerBatch, nowMs: number): void {
   const topic = state.topics.get(batch.topic);
   const partition = partitionOfBatch(state, batch);
-  let why = 'no metadata of the topic yet';
+  let why = whyNoMetadata(state);
   if (partition !== undefined) why = whyWaiting(state, partition);
   else if (topic !== undefined) why = whyKeyless(state, topic);
   const message = `delivery.timeout.ms passed while it waited: ${why}`;

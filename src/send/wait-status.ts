@@ -69,5 +69,11 @@ function whyNot({ failure }: { readonly failure: { readonly message: string } | 
 function whyUnled(state: SenderState, topic: TopicState): string {
   if (state.unreachableSinceMs !== undefined) return 'no broker can be reached';
   if (topic.reported !== undefined) return `the topic cannot be used: ${topic.reported}`;
-  return topic.known ? 'the partition has no leader' : 'no metadata of the topic yet';
+  return topic.known ? 'the partition has no leader' : whyNoMetadata(state);
+}
+
+export function whyNoMetadata({ metadata, config }: SenderState): string {
+  if (metadata.answeredCount > 0) return 'no metadata of the topic yet';
+  const servers = config.bootstrapServers.map(({ host, port }) => `${host}:${String(port)}`);
+  return `no broker has answered yet. Check bootstrap.servers: ${servers.join(', ')}`;
 }

@@ -105,11 +105,13 @@ test('one path that is written in two ways is still one path', () => {
   const tail = (path: string): string => `- tail: { paths: ["${path}"], topic: a }`;
   const socket = (path: string): string => `- socket: { path: "${path}", topic: a }`;
   const inputs = [tail('/x/a.log'), tail('/x//./a.log'), socket('/x/s'), socket('/x/./s')];
+  // For another topic a file may be read once more.
+  inputs.push('- tail: { paths: ["/x/a.log"], topic: b }');
   const said = saidOf(`kafka: { bootstrap.servers: k }\ninputs:\n  ${inputs.join('\n  ')}\n`);
   assert.deepEqual(
     said.filter((line) => !line.startsWith('  fix')),
     [
-      '4:20: inputs.1.tail.paths reads /x/a.log, which inputs.0.tail.paths reads already',
+      '4:20: inputs.1.tail.paths reads /x/a.log for topic a, which inputs.0.tail.paths reads already',
       '6:21: inputs.3.socket.path reads /x/s, which inputs.2.socket.path reads already',
     ],
   );

@@ -16,7 +16,10 @@ const JVM_FLAGS = ['-Xmx512m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-
  * Holds a JVM that cannot outlive us: the shell prints the JVM's pid, waits for the end of its own standard input
  * (which the kernel closes when we die, however we die), then kills the JVM.
  */
-const LEASH = '"$@" </dev/null >>"$LOG" 2>&1 & echo $!; cat >/dev/null; kill -9 $! 2>/dev/null';
+const LEASH =
+  '"$@" </dev/null >>"$LOG" 2>&1 & echo $!; cat >/dev/null; kill -9 $! 2>/dev/null; ' +
+  // Whoever held it was killed: nobody else takes the data away.
+  '(sleep 2; kill -0 $PPID 2>/dev/null || rm -rf "$FOLDER") >/dev/null 2>&1 &';
 
 export interface KafkaOptions {
   readonly brokers: 1 | 3;
@@ -69,7 +72,7 @@ export class KafkaCluster {
     const node = this.#node(id);
     const java = ['java', ...JVM_FLAGS, '-cp', this.#classpath, 'kafka.Kafka', node.properties];
     const leash = spawn('sh', ['-c', LEASH, 'leash', ...java], {
-      env: { ...process.env, LOG: join(node.folder, 'broker.log') },
+      env: { ...process.env, LOG: join(node.folder, 'broker.log'), FOLDER: this.folder },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     const [line] = (await once(leash.stdout, 'data')) as [Buffer];
