@@ -71,8 +71,33 @@ test('the law notices what breaks it', () => {
     broken('src/send/x.ts', "import type { Tail } from '../input/tail.ts';\n").length,
     0,
   );
-  assert.equal(broken('src/input/x.ts', "import { parse } from 'yaml';\n").length, 1);
-  assert.equal(broken('src/accumulate/x.ts', 'const now = Date.now();\n').length, 1);
+  // In two pieces, or this file would import them.
+  const imported = [
+    "im|port '../input/tail.ts';",
+    "im|port('../input/tail.ts');",
+    'im|port(`../input/tail.ts`);',
+  ];
+  for (const text of imported)
+    assert.equal(broken('src/send/x.ts', text.replace('|', '')).length, 1, text);
+  assert.equal(
+    broken('src/commands/x.ts', "import { Arena } from '../ring/arena.ts';\n").length,
+    1,
+  );
+  const strangers = ['yaml', 'piscina/dist/x.js', '@napi-rs/snappy/x', 'kafkajs', 'nothing'];
+  for (const name of strangers)
+    assert.equal(broken('src/input/x.ts', `import { parse } from '${name}';\n`).length, 1, name);
+  const impure = [
+    'const now = Date.now();\n',
+    'const now = performance.now();\n',
+    'const now = new Date();\n',
+    'crypto.getRandomValues(bytes);\n',
+    "import 'node:fs';\n",
+    "import { readFileSync } from 'node:fs';\n",
+    'setTimeout(go, 1);\n',
+  ];
+  for (const text of impure)
+    for (const core of ['src/accumulate/x.ts', 'src/send/settle-x.ts'])
+      assert.equal(broken(core, text).length, 1, text);
   assert.equal(broken('src/shared/x.ts', ['// TO', 'DO: later\n'].join('')).length, 1);
   assert.equal(broken('src/shared/utils.ts', '').length, 1);
   assert.equal(broken('src/shared/long.ts', '\n'.repeat(402)).length, 1);
