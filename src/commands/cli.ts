@@ -114,7 +114,9 @@ function withOptions(builder: Argv, name: string, command: Command): Argv {
     builder.positional(operands.name, { describe: operands.doc, type: 'string', array: true });
   }
   const shape = `$0 ${name} [OPTIONS]${operands === undefined ? '' : ' [FILES...]'}`;
-  return builder.usage(`${shape}\n\n${command.summary}`);
+  return builder
+    .usage(`${shape}\n\n${command.summary}`)
+    .epilogue('What its exit codes say: millrace --help');
 }
 
 function usageError(

@@ -59,7 +59,8 @@ function conclude(
     ...broken.map((input) => `but ${input} could not be read further`),
     ...lostOf(lost).map((text) => `but ${text}`),
   ];
-  const text = ['everything that was read is delivered', ...buts].join(', ');
+  const verb = config.kafka.acks === 0 ? 'sent, with acks=0' : 'delivered';
+  const text = [`everything that was read is ${verb}`, ...buts].join(', ');
   const { longLines, emptyLines } = counters;
   const fields = { recordsAcked, recordsRejected, recordsExpired, longLines, emptyLines };
   if (buts.length === 0) telemetry.info('stopped', text, fields);

@@ -45,7 +45,12 @@ async function fromMaven(): Promise<string[]> {
   mkdirSync(cache, { recursive: true });
   const part = `${list}.${String(process.pid)}`;
   const goal = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:build-classpath';
-  await run('mvn', ['-q', '-B', '-f', pom, goal, `-Dmdep.outputFile=${part}`]);
+  try {
+    await run('mvn', ['-q', '-B', '-f', pom, goal, `-Dmdep.outputFile=${part}`]);
+  } catch (cause) {
+    const fix = 'Fix: install Maven (in Debian: apt install maven), or set KAFKA_HOME to a Kafka';
+    throw new Error(`Kafka's jars cannot be had: ${String(cause)}. ${fix}`, { cause });
+  }
   renameSync(part, list);
   return readFileSync(list, 'utf8').trim().split(':');
 }
