@@ -62,6 +62,17 @@ test('truncation and deletion move the ends', () => {
   assert.equal(log.isEmptied, true);
 });
 
+test('a log that is truncated to below its start begins and ends there, and goes on from there', () => {
+  const log = new PartitionLog({ retainedBytesMax: 1e6, discard: false });
+  for (let batch = 0; batch < 5; batch++) append(log, 10, 100);
+  log.deleteBefore(30);
+  log.truncateTo(10);
+  assert.deepEqual([log.startOffset, log.endOffset, log.batches.length], [10, 10, 0]);
+  append(log, 10, 100);
+  assert.deepEqual([log.startOffset, log.endOffset], [10, 20]);
+  assert.deepEqual(firstBytes(log.read(10, 20, 1000, false)), [10]);
+});
+
 test('a discarding log counts, keeps no bytes and has the checksum of one that keeps them', () => {
   const kept = new PartitionLog({ retainedBytesMax: 1e9, discard: false });
   const sink = new PartitionLog({ retainedBytesMax: 1e9, discard: true });

@@ -74,6 +74,10 @@ test('wrong usage ends with 64, and says what is meant', async () => {
     [['produce', '-b', 'k', '-t'], 'not enough arguments following: t'],
     [['produce', '-bk', '-tlogs', '-', 'a'], '- is standard input, and cannot stand among files'],
     [['broker', '--nodes', 'x'], '--nodes has to be a whole number from 1 to 100, and is "x"'],
+    [
+      ['broker', '--port', '65535', '--nodes', '2'],
+      '--port has to be a whole number from 0 to 65534, and is "65535"',
+    ],
     [['broker', '--topic', 'a:b'], '--topic a:b is not NAME or NAME:PARTITIONS'],
   ];
   for (const [args, message] of cases) {

@@ -68,6 +68,22 @@ test('--connect looks at brokers and topics too', async (t) => {
   assert.equal(again.code, 0, again.said);
 });
 
+test('--connect asks for a producer id, unless enable.idempotence=false', async (t) => {
+  const cluster = await startEmbeddedBroker();
+  t.after(() => cluster.close());
+  write(cluster.bootstrap);
+  const { code, said } = await validate('--connect');
+  assert.equal(code, 0, said);
+  assert.match(said, /ok: enable\.idempotence: the cluster hands out producer ids\n/);
+  assert.equal(cluster.requests('InitProducerId').length, 1);
+
+  write(cluster.bootstrap, ', enable.idempotence: false');
+  const without = await validate('--connect');
+  assert.equal(without.code, 0, without.said);
+  assert.doesNotMatch(without.said, /enable\.idempotence/);
+  assert.equal(cluster.requests('InitProducerId').length, 1);
+});
+
 test('--connect to a port that nobody listens on ends with 69', async () => {
   write('127.0.0.1:1');
   const { code, said } = await validate('--connect');

@@ -12,6 +12,12 @@ import {
   printableText,
   type TelemetryOptions,
 } from '../../src/shared/telemetry.ts';
+import { until } from '../support/until.ts';
+
+/** For programs of their own: its address, as they import it. */
+const telemetryModule = JSON.stringify(
+  fileURLToPath(new URL(`../../src/shared/telemetry${extname(import.meta.url)}`, import.meta.url)),
+);
 
 /** Lines that were written by the time the telemetry is closed, on a clock that the test moves. */
 function record(t: TestContext, options: Omit<TelemetryOptions, 'to' | 'now'>) {
@@ -24,15 +30,13 @@ function record(t: TestContext, options: Omit<TelemetryOptions, 'to' | 'now'>) {
   });
   const clock = { nowMs: 1_000 };
   const telemetry = createTelemetry({ ...options, to, now: () => clock.nowMs });
+  const written = (): string[] => readFileSync(file, 'utf8').split('\n').slice(0, -1);
   const lines = async (count: number): Promise<string[]> => {
     await telemetry.close();
-    for (let tries = 0; ; tries++) {
-      const written = readFileSync(file, 'utf8').split('\n').slice(0, -1);
-      if (written.length >= count || tries === 2000) return written;
-      await sleep(5);
-    }
+    for (let tries = 0; written().length < count && tries < 2000; tries++) await sleep(5);
+    return written();
   };
-  return { telemetry, clock, lines };
+  return { telemetry, clock, lines, written };
 }
 
 test('a line is one JSON object with level, time, event, fields and message', async (t) => {
@@ -84,6 +88,34 @@ test('repeats are counted instead of written, and many of one code too', async (
   ]);
 });
 
+test('repeats are told when their time is over, though nothing is said after them', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { telemetry, clock, written } = record(t, { level: 'info', format: 'text' });
+  const pass = (ms: number): void => {
+    clock.nowMs += ms;
+    t.mock.timers.tick(ms);
+  };
+  telemetry.warn('early', 'the same');
+  telemetry.warn('early', 'the same');
+  pass(6000);
+  telemetry.warn('late', 'the same');
+  telemetry.warn('late', 'the same');
+  pass(4000);
+  pass(10_000);
+  t.mock.timers.reset();
+  await until(() => written().length === 4);
+  assert.deepEqual(
+    written().map((line) => line.replace(/^\S+ warn {2}/, '')),
+    [
+      'early: the same',
+      'late: the same',
+      'early: 1 more of early in 10 s',
+      'late: 1 more of late in 14 s',
+    ],
+  );
+  await telemetry.close();
+});
+
 test('nothing that comes from outside can steer the terminal or begin a line', async (t) => {
   const { telemetry, lines } = record(t, { level: 'info', format: 'text' });
   telemetry.info('fileOpened', 'file /tmp/\u001b[2Ja\nb\u009b', { topic: 'x\r\u202e' });
@@ -95,11 +127,8 @@ test('nothing that comes from outside can steer the terminal or begin a line', a
 });
 
 test('no line is lost when the process exits in the middle of things', async () => {
-  const file = fileURLToPath(
-    new URL(`../../src/shared/telemetry${extname(import.meta.url)}`, import.meta.url),
-  );
   const program = `
-    const { createTelemetry } = await import(${JSON.stringify(file)});
+    const { createTelemetry } = await import(${telemetryModule});
     const telemetry = createTelemetry({ level: 'info', format: 'json' });
     for (let i = 0; i < 2000; i++) telemetry.info('code' + i, 'x'.repeat(100));
     process.exit(3);`;
@@ -121,11 +150,8 @@ test('no line is lost when the process exits in the middle of things', async () 
 });
 
 test('a full disk under the log does not hold up the end', async () => {
-  const file = fileURLToPath(
-    new URL(`../../src/shared/telemetry${extname(import.meta.url)}`, import.meta.url),
-  );
   const program = `
-    const { createTelemetry } = await import(${JSON.stringify(file)});
+    const { createTelemetry } = await import(${telemetryModule});
     const telemetry = createTelemetry({ level: 'info', format: 'json' });
     telemetry.info('one', 'nobody will read this');
     await telemetry.close();
@@ -138,4 +164,58 @@ test('a full disk under the log does not hold up the end', async () => {
   const [code] = (await once(child, 'close')) as [number | null];
   closeSync(full);
   assert.equal(code, 3);
+});
+
+test('when a full disk has room again, what was said meanwhile is written and nothing is lost', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-telemetry-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'log');
+  const to = openSync('/dev/full', 'w');
+  const telemetry = createTelemetry({ level: 'info', format: 'text', to });
+  telemetry.info('one', 'said to a full disk');
+  await telemetry.close();
+  closeSync(to);
+  assert.equal(openSync(file, 'w'), to, 'the number that was free last is the next');
+  telemetry.info('two', 'said when there is room');
+  await until(() => readFileSync(file, 'utf8').includes('two: '));
+  await telemetry.close();
+  const codes = [...readFileSync(file, 'utf8').matchAll(/^\S+ info {2}(\w+):/gm)];
+  assert.deepEqual(
+    codes.map(([, code]) => code),
+    ['one', 'two'],
+  );
+  closeSync(to);
+});
+
+test('a reader that stands still holds up a close for a second, and learns later how many lines it lost', async () => {
+  const program = `
+    const { createTelemetry } = await import(${telemetryModule});
+    const telemetry = createTelemetry({ level: 'info', format: 'json' });
+    for (let i = 0; i < 3000; i++) telemetry.info('code' + i, 'x'.repeat(1000));
+    const beganMs = performance.now();
+    await telemetry.close();
+    process.stdout.write(String(performance.now() - beganMs));`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 20_000,
+    killSignal: 'SIGKILL',
+  });
+  const ended = once(child, 'close');
+  const [closedAfter] = (await once(child.stdout, 'data')) as [Buffer];
+  const closeMs = Number(closedAfter.toString());
+  assert.ok(closeMs > 900 && closeMs < 10_000, `${closeMs} ms`);
+
+  let said = '';
+  child.stderr.on('data', (bytes: Buffer) => (said += bytes.toString()));
+  assert.deepEqual(await ended, [0, null]);
+  const lines = said
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { event: string; message: string });
+  const { event, message } = lines.pop() ?? { event: '', message: '' };
+  assert.ok(lines.length > 900 && lines.length < 1500, `${lines.length} lines of about 1 KB`);
+  assert.deepEqual(
+    [event, message],
+    ['linesDropped', `${3000 - lines.length} lines were lost: nobody read them in time`],
+  );
 });
