@@ -51,6 +51,7 @@ test('run says once that a Node before 22 is old, and says nothing of a newer on
   ];
   for (const [node, expected] of cases) {
     const daemon = new Daemon(['run', '-c', file], { node });
+    t.after(() => daemon.signal('SIGKILL'));
     daemon.child.stdin?.end('one\n');
     assert.equal(await daemon.ended(), 0, daemon.output);
     const warnings = messagesOf('oldNode', daemon.output);
