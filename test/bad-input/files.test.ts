@@ -188,6 +188,19 @@ test('standard input that cannot be read ends produce and run with 74', async (t
   ]);
 });
 
+test('standard input that is a file which may only be written ends produce with 74', async (t) => {
+  const cluster = await embeddedCluster(t);
+  const scene = new Scene(t);
+  const file = scene.write('a.log', 'one\n');
+  const from = ['sh', '-c', `exec "$0" "$@" 0>> ${file}`] as const;
+  const produce = scene.start(['produce', '-b', cluster.bootstrap, '-t', 'logs'], [...from]);
+  assert.equal(await produce.ended(), 74);
+  assert.deepEqual(said(produce), [
+    'warn fileUnreadable: standard input cannot be read: EBADF: bad file descriptor, read. Fix: check the file and its file system.',
+    'error produced: 0 records delivered, then standard input could not be read',
+  ]);
+});
+
 test('a file that is deleted before its lines are delivered: the stop says what of it is lost', async (t) => {
   const scene = new Scene(t);
   const path = scene.write('app.log', 'one\ntwo\n');

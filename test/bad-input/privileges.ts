@@ -5,7 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 interface TestContext {
-  diagnostic(message: string): void;
+  skip(reason: string): void;
+}
+
+/** In CI (environment `CI` set) a test that cannot run fails. */
+function skip(t: TestContext, reason: string): void {
+  if (process.env['CI'] !== undefined) throw new Error(reason);
+  console.log(`skipped: ${reason}`);
+  t.skip(reason);
 }
 
 function works([program = '', ...args]: readonly string[]): boolean {
@@ -20,7 +27,7 @@ function works([program = '', ...args]: readonly string[]): boolean {
 /**
  * Runs a program without root's right to read and write everything; it stays the owner of what root owns, the checkout above all.
  *
- * @returns undefined where that is not possible, which is told
+ * @returns undefined where that is not possible: the test is skipped with the reason, or fails in CI; then return at once
  */
 export function boundByPermissions(t: TestContext): readonly string[] | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-forbidden-'));
@@ -30,7 +37,12 @@ export function boundByPermissions(t: TestContext): readonly string[] | undefine
   const ways = [[], ['setpriv', '--bounding-set=-dac_override,-dac_read_search']];
   const way = ways.find((via) => works([...via, 'true']) && !works([...via, 'cat', file]));
   rmSync(folder, { recursive: true });
-  if (way === undefined) t.diagnostic('not tested: nothing is forbidden to this user');
+  if (way === undefined) {
+    skip(
+      t,
+      'nothing is forbidden to this user: run as another than root, or where setpriv may drop rights (apt-get install util-linux)',
+    );
+  }
   return way;
 }
 
@@ -38,7 +50,7 @@ export function boundByPermissions(t: TestContext): readonly string[] | undefine
  * Runs a program with a small file system of its own mounted on the folder, filled to the last byte by a file called `ballast`. Seen from
  * outside below /proc/PID/root. It goes with the process.
  *
- * @returns undefined where mounting is not possible, which is told
+ * @returns undefined where mounting is not possible: the test is skipped with the reason, or fails in CI; then return at once
  */
 export function onFullDisk(t: TestContext, folder: string): readonly string[] | undefined {
   const script =
@@ -50,6 +62,10 @@ export function onFullDisk(t: TestContext, folder: string): readonly string[] | 
   ];
   const trial = ['sh', '-c', `mount -t tmpfs none '${folder}'`];
   const way = ways.find((via) => works([...via, ...trial]));
-  if (way === undefined) t.diagnostic('not tested: this user may mount no file system');
-  return way === undefined ? undefined : [...way, 'sh', '-c', script, 'sh'];
+  if (way !== undefined) return [...way, 'sh', '-c', script, 'sh'];
+  skip(
+    t,
+    'this user may mount no file system: run as root, or where unshare may make a user namespace',
+  );
+  return undefined;
 }

@@ -17,9 +17,13 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { InputNotice } from '../../src/input/input.ts';
+import { grantSocket } from '../../src/input/socket-path.ts';
 import { SetupError } from '../../src/shared/errors.ts';
 import { asNobody, eventually, temporaryDirectory, type TestGate } from './gate.ts';
-import { connect, listen, write } from './socket-scene.ts';
+import { connect, connectFault, gateOfStillClock, listen, write } from './socket-scene.ts';
+
+/** As the documentation says. */
+const LOOK_MS = 10_000;
 
 const isSetupError =
   (reason: string, message: RegExp) =>
@@ -52,6 +56,42 @@ test('a group that is not there is refused, and no socket is left behind', async
     ),
   );
   assert.ok(!existsSync(path));
+});
+
+test('nobody but this user can connect before the socket has its mode and group', async (t) => {
+  const modes: number[] = [];
+  const bind = Reflect.get(net.Server.prototype, 'listen') as (...args: unknown[]) => net.Server;
+  t.mock.method(net.Server.prototype, 'listen', function (this: net.Server, ...args: unknown[]) {
+    const server = Reflect.apply(bind, this, args);
+    modes.push(statSync((args[0] as net.ListenOptions).path ?? '').mode & 0o777);
+    return server;
+  });
+  const umask = process.umask(0o022);
+  t.after(() => process.umask(umask));
+  const { path } = await listen(t, { mode: 0o666 });
+  assert.deepEqual(modes, [0o600], 'as it is bound');
+  assert.equal(statSync(path).mode & 0o777, 0o666);
+  assert.equal(process.umask(0o022), 0o022, 'other files are made as before');
+});
+
+test('a group that this user may not give leaves the socket to this user alone', async (t) => {
+  const directory = temporaryDirectory(t);
+  chmodSync(directory, 0o777);
+  const path = join(directory, 's.sock');
+  await asNobody(() => {
+    // Whatever lies there: a listening socket would be gone with the refusal.
+    writeFileSync(path, '', { mode: 0o600 });
+    const message =
+      /^socket .*s\.sock cannot be given to group 54321 \(EPERM.*\)\. Fix: let this user be a member of the group, or start as root$/;
+    assert.throws(
+      () => {
+        grantSocket(path, 0o660, '54321');
+      },
+      isSetupError('noPermission', message),
+    );
+    assert.equal(statSync(path).mode & 0o777, 0o600);
+    return Promise.resolve();
+  });
 });
 
 test('a path that a running process listens on is refused, and left alone', async (t) => {
@@ -139,6 +179,21 @@ test('a socket whose file was removed listens again, and the connections that ar
   assert.ok(messages.includes(`listening on ${path} again`));
 });
 
+test('a socket whose file was removed is listening again after ten seconds', async (t) => {
+  const gate = await gateOfStillClock(t);
+  const { input, path } = await listen(t, {}, gate);
+  for (const round of [1, 2]) {
+    unlinkSync(path);
+    gate.clock.advance(LOOK_MS - 1);
+    await new Promise(setImmediate);
+    assert.equal(await connectFault(path), 'ENOENT');
+    gate.clock.advance(1);
+    await eventually('it is there again', () => existsSync(path));
+    assert.equal(await connectFault(path), undefined);
+    await eventually('and works', () => input.counters.connectionsClosed === round);
+  }
+});
+
 test('a socket that another has put in its place is told of, and stays when this one stops', async (t) => {
   const { gate, input, path } = await listen(t, { lookMs: 20 });
   unlinkSync(path);
@@ -162,26 +217,61 @@ test('a socket whose folder is away for a while, or a file for a while, listens 
   const folder = join(temporaryDirectory(t), 'run');
   mkdirSync(folder);
   const { gate, path } = await listen(t, { path: join(folder, 'in.sock'), lookMs: 20 });
-  rmSync(folder, { recursive: true });
-  await eventually('it is told', () => unreachable(gate).length === 1);
-  writeFileSync(folder, '');
-  await sleep(100);
-  rmSync(folder);
-  mkdirSync(folder);
-  await eventually('it is there again', () => existsSync(path));
-  assert.equal(unreachable(gate).length, 1, 'told once');
-  const client = await connect(path);
-  client.end('line\n');
-  await eventually('and works', () => gate.lines.length === 1);
+  for (const outage of [1, 2]) {
+    rmSync(folder, { recursive: true });
+    await eventually('it is told', () => unreachable(gate).length === outage);
+    writeFileSync(folder, '');
+    await sleep(100);
+    rmSync(folder);
+    mkdirSync(folder);
+    await eventually('it is there again', () => existsSync(path));
+    assert.equal(unreachable(gate).length, outage, 'each outage is told of once');
+    const client = await connect(path);
+    client.end('line\n');
+    await eventually('and works', () => gate.lines.length === outage);
+  }
 });
 
-test('a directory in the place of a socket, or a folder that cannot be entered, stops neither the daemon nor its stop', async (t) => {
-  const first = await listen(t, { lookMs: 20 });
-  unlinkSync(first.path);
-  mkdirSync(first.path);
-  await eventually('it is told', () => unreachable(first.gate).length === 1);
-  await first.input.stop();
-  assert.ok(lstatSync(first.path).isDirectory(), 'what another has put there stays');
+test('a directory in the place of a socket stops neither the daemon nor its stop', async (t) => {
+  const { gate, input, path } = await listen(t, { lookMs: 20 });
+  unlinkSync(path);
+  mkdirSync(path);
+  await eventually('it is told', () => unreachable(gate).length === 1);
+  await input.stop();
+  assert.ok(lstatSync(path).isDirectory(), 'what another has put there stays');
+});
+
+test('a folder that cannot be entered for a while stops neither the daemon nor its stop, and the socket is good afterwards', async (t) => {
+  const outer = temporaryDirectory(t);
+  chmodSync(outer, 0o777);
+  const folder = join(outer, 'run');
+  await asNobody(async () => {
+    mkdirSync(folder);
+    const gate = await gateOfStillClock(t);
+    const { input, path } = await listen(t, { path: join(folder, 'in.sock') }, gate);
+    const client = await connect(path);
+    chmodSync(folder, 0o000);
+    gate.clock.advance(LOOK_MS);
+    assert.equal(await connectFault(path), 'EACCES');
+    await write(client, 'one\n');
+    await eventually('who is connected is read', () => gate.lines.length === 1);
+    chmodSync(folder, 0o700);
+    gate.clock.advance(LOOK_MS);
+    assert.equal(await connectFault(path), undefined, 'it is the same socket');
+    chmodSync(folder, 0o000);
+    client.end('two\n');
+    await eventually('and to its end', () => input.counters.connectionsClosed === 2);
+    await input.stop();
+    chmodSync(folder, 0o700);
+    assert.deepEqual(gate.lines, ['one', 'two']);
+    assert.deepEqual(
+      gate.notices.map(({ message }) => message),
+      [`listening on ${path}`],
+    );
+    assert.equal(await connectFault(path), 'ECONNREFUSED', 'what could not be removed');
+    const next = await listen(t, { path });
+    await next.input.stop();
+  });
 });
 
 function unreachable(gate: TestGate): InputNotice[] {

@@ -6,11 +6,23 @@ import { UnixSocketInput } from '../../src/input/unix-socket.ts';
 import type { UnixSocketOptions } from '../../src/input/unix-socket.ts';
 import { createTestGate, routeSpec, temporaryDirectory } from './gate.ts';
 import type { TestGate } from './gate.ts';
+import { StillClock } from './still-clock.ts';
 
 export interface Setup {
   readonly gate: TestGate;
   readonly input: UnixSocketInput;
   readonly path: string;
+}
+
+/** The test moves the input's clock; chunks go by the machine's. */
+export async function gateOfStillClock(
+  t: TestContext,
+): Promise<TestGate & { readonly clock: StillClock }> {
+  const clock = new StillClock();
+  t.after(() => {
+    clock.moveAlong();
+  });
+  return Object.assign(await createTestGate(), { clock });
 }
 
 export async function listen(
@@ -38,4 +50,14 @@ export async function write(socket: net.Socket, bytes: string | Buffer): Promise
       resolve();
     });
   });
+}
+
+/** @returns what the system says to somebody who wants to connect; undefined when it lets him */
+export async function connectFault(path: string): Promise<string | undefined> {
+  const socket = net.connect({ path });
+  const error = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
+    socket.once('connect', () => resolve(undefined)).once('error', resolve);
+  });
+  socket.destroy();
+  return error?.code;
 }

@@ -97,3 +97,27 @@ test('a stop in the middle of a pipe hands on what was read', async (t) => {
   assert.deepEqual(gate.lines, ['a', 'begun']);
   assert.ok(isWholeAgain(gate));
 });
+
+test('a redirected file that cannot be read is told of, and counts as broken', async (t) => {
+  const path = join(temporaryDirectory(t), 'input');
+  writeFileSync(path, 'line\n');
+  const fd = openSync(path, 'a');
+  t.after(() => {
+    closeSync(fd);
+  });
+  const { gate, input } = await read(t, fd);
+  assert.ok(!input.isBroken);
+  await input.ended;
+  assert.ok(input.isBroken);
+  assert.deepEqual(gate.lines, []);
+  assert.deepEqual(gate.notices, [
+    {
+      event: 'fileUnreadable',
+      level: 'warning',
+      message:
+        'standard input cannot be read: EBADF: bad file descriptor, read. Fix: check the file and its file system.',
+    },
+  ]);
+  await input.stop();
+  assert.ok(isWholeAgain(gate));
+});

@@ -16,6 +16,8 @@ import {
 } from './gate.ts';
 import { connect, listen, write } from './socket-scene.ts';
 
+const BURST = 1001;
+
 test('this Node lets an accepted socket be read in place', async (t) => {
   const path = join(temporaryDirectory(t), 'probe.sock');
   const server = net.createServer({ pauseOnConnect: true }).listen(path);
@@ -166,14 +168,37 @@ test('begun lines of many connections stay within their memory: beyond it they a
   await eventually('every byte comes', () => gate.lines.join('').length === 20 * 901);
 });
 
-test('a burst of a thousand connections is taken', async (t) => {
+test('begun lines may hold an eighth of the arena, not all of it', async (t) => {
+  const gate = await createTestGate({ arenaBytes: 3 * 1024 * 1024 });
+  const route = routeSpec({ recordBytesMax: 65_536 });
+  const { input, path } = await listen(t, { route }, gate);
+  const clients = await Promise.all(Array.from({ length: 20 }, () => connect(path)));
+  const begun = 'p'.repeat(60_000);
+  await Promise.all(clients.map((socket) => write(socket, begun)));
+  const bytes = clients.length * begun.length;
+  const heldBytesMax = gate.arena.totalBytes / 8;
+  await eventually(
+    'what is more is a record',
+    () => bytes - input.counters.readBytes <= heldBytesMax,
+  );
+  for (const socket of clients) socket.end();
+  await eventually('every byte comes', () => gate.lines.join('').length === bytes);
+  assert.ok(input.counters.unterminatedLines > 0, 'and some were held');
+});
+
+test('a burst of more than a thousand connections is taken', async (t) => {
   const { gate, input, path } = await listen(t);
-  const clients = Array.from({ length: 1000 }, () => net.connect({ path }));
+  const clients = Array.from({ length: BURST }, () => net.connect({ path }));
   await Promise.all(clients.map((client) => once(client, 'connect')));
+  const { counters } = input;
+  await eventually(
+    'each is taken or refused',
+    () => counters.connectionsOpened + counters.connectionsRefused === BURST,
+  );
+  assert.equal(counters.connectionsRefused, 0);
   for (const [number, client] of clients.entries()) client.end(`${String(number)}\n`);
-  await eventually('all lines come', () => gate.lines.length === 1000);
-  assert.equal(input.counters.connectionsOpened, 1000);
-  await eventually('all connections close', () => input.counters.connectionsClosed === 1000);
+  await eventually('all lines come', () => gate.lines.length === BURST);
+  await eventually('all connections close', () => counters.connectionsClosed === BURST);
 });
 
 test('a client that connects while there is no room is not read before there is', async (t) => {

@@ -3,7 +3,11 @@ import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 
 /** Debian's packages, where they have another name than the program. */
-const packages: Readonly<Record<string, string>> = { nc: 'netcat-openbsd', script: 'bsdutils' };
+const packages: Readonly<Record<string, string>> = {
+  nc: 'netcat-openbsd',
+  script: 'bsdutils',
+  prlimit: 'util-linux',
+};
 
 /**
  * Says whether a program of the system can be run. Where it is missing the test fails in CI (environment `CI` set) and is
