@@ -153,6 +153,15 @@ test('what is not a socket is never removed; a missing directory and a long path
   );
 });
 
+test('a path of 107 bytes is taken, one of 108 is refused', async (t) => {
+  const directory = temporaryDirectory(t);
+  const longest = join(directory, 'x'.repeat(107 - Buffer.byteLength(directory) - 1));
+  await listen(t, { path: longest });
+  assert.equal(await connectFault(longest), undefined);
+  const message = /its path is 108 bytes long, and 107 are possible/;
+  await assert.rejects(listen(t, { path: `${longest}x` }), isSetupError('cannotCreate', message));
+});
+
 test('a directory that may not be written is named', async (t) => {
   const directory = join(temporaryDirectory(t), 'closed');
   mkdirSync(directory, { mode: 0o555 });
