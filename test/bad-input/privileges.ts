@@ -8,9 +8,8 @@ interface TestContext {
   skip(reason: string): void;
 }
 
-/** In CI (environment `CI` set) a test that cannot run fails. */
+/** In CI, too: a right that a machine does not give cannot be installed there, as a program can. */
 function skip(t: TestContext, reason: string): void {
-  if (process.env['CI'] !== undefined) throw new Error(reason);
   console.log(`skipped: ${reason}`);
   t.skip(reason);
 }
@@ -27,7 +26,7 @@ function works([program = '', ...args]: readonly string[]): boolean {
 /**
  * Runs a program without root's right to read and write everything; it stays the owner of what root owns, the checkout above all.
  *
- * @returns undefined where that is not possible: the test is skipped with the reason, or fails in CI; then return at once
+ * @returns undefined where that is not possible: the test is skipped with the reason; then return at once
  */
 export function boundByPermissions(t: TestContext): readonly string[] | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-forbidden-'));
@@ -50,7 +49,7 @@ export function boundByPermissions(t: TestContext): readonly string[] | undefine
  * Runs a program with a small file system of its own mounted on the folder, filled to the last byte by a file called `ballast`. Seen from
  * outside below /proc/PID/root. It goes with the process.
  *
- * @returns undefined where mounting is not possible: the test is skipped with the reason, or fails in CI; then return at once
+ * @returns undefined where mounting is not possible: the test is skipped with the reason; then return at once
  */
 export function onFullDisk(t: TestContext, folder: string): readonly string[] | undefined {
   const script =
