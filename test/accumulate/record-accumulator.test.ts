@@ -43,6 +43,24 @@ test('batches expire by their age, in any queue, but not when their source can r
   );
 });
 
+test('batches that expire one after the other are looked for at most every 50 ms', () => {
+  const accumulator = new RecordAccumulator(10_000);
+  for (const id of [1, 1.001, 1.049, 1.05]) accumulator.append(batch(id, 0));
+  assert.equal(accumulator.takeExpired(11_000, []).length, 1);
+  assert.equal(accumulator.nextExpiryMs, 11_050);
+  assert.equal(accumulator.takeExpired(11_050, []).length, 3);
+});
+
+test('when everything is taken out, nothing waits for its time', () => {
+  const accumulator = new RecordAccumulator(10_000);
+  accumulator.append(batch(1, 0));
+  assert.equal(accumulator.nextExpiryMs, 11_000);
+  accumulator.takeAll();
+  assert.equal(accumulator.nextExpiryMs, Infinity);
+  accumulator.append(batch(2, 0));
+  assert.equal(accumulator.nextExpiryMs, 12_000);
+});
+
 test('batches that wait elsewhere are watched and left where they are', () => {
   const accumulator = new RecordAccumulator(10_000);
   const elsewhere = batch(5, 0);

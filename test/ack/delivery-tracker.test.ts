@@ -38,7 +38,7 @@ test('what is refused or has expired counts as settled, each on its own counter'
   assert.deepEqual([ackedBytes, rejectedBytes, expiredBytes], [30, 10, 20]);
 });
 
-test('what was left out does not hold up what follows, nor run ahead of what precedes', () => {
+test('what was left out is counted, and does not hold up what follows, nor run ahead of what precedes', () => {
   const tracker = new DeliveryTracker();
   const source = watchedSource();
   tracker.skipped(range(source, 10, 20));
@@ -47,6 +47,8 @@ test('what was left out does not hold up what follows, nor run ahead of what pre
   tracker.acked([range(source, 0, 10)]);
   tracker.acked([range(source, 20, 30)]);
   assert.deepEqual(source.told, [20, 30]);
+  const { ackedBytes, skippedBytes } = tracker.counters;
+  assert.deepEqual([ackedBytes, skippedBytes], [20, 10]);
 });
 
 test('settling a byte twice, or one that was not sent, is a bug that is noticed', () => {

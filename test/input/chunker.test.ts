@@ -205,6 +205,21 @@ test('without room nothing is taken, and who waits is woken once, when there is 
   assert.equal(woken, 1);
 });
 
+test('who waits for room is woken when a batch is settled, also when no run comes back with it', async () => {
+  const { gate, chunkers, clock } = await createBench();
+  const batch = present(chunkers.shares.claim('logs', 4000, 'encodeOldest'), 'room');
+  gate.arena.free(batch);
+  let woken = 0;
+  chunkers.whenRoom(() => {
+    woken += 1;
+  });
+  clock.advance(1);
+  assert.equal(woken, 0);
+  chunkers.settled('logs', batch.bytes);
+  clock.advance(1);
+  assert.equal(woken, 1);
+});
+
 test('a topic with less than its share takes less than it wants, one with more waits', async () => {
   const { gate, chunkers, chunks } = await createBench();
   const chunker = present(chunkers.open(routeSpec()), 'room');
@@ -308,6 +323,26 @@ test('parts of a chunk give back every position once, an added newline included'
     ['b', 5, 9],
   ]);
   assert.deepEqual(flat(14, 21), [['b', 9, 15]]);
+});
+
+test('what follows a line that got its newline is a segment of its own: its positions do not shift by that byte', async () => {
+  const { chunkers, chunks } = await createBench();
+  const chunker = present(chunkers.open(routeSpec()), 'room');
+  const source = createSource('a');
+  chunker.commit(present(chunker.reserve(11), 'room'), source, 11, 0, 10);
+  chunker.commit(present(chunker.reserve(5), 'room'), source, 5, 10, 15);
+  chunkers.flush();
+  const { segments } = present(chunks[0], 'closed by the flush');
+  assert.deepEqual(
+    segments.map(({ chunkFrom, chunkTo }) => [chunkFrom, chunkTo]),
+    [
+      [0, 11],
+      [11, 16],
+    ],
+  );
+  assert.deepEqual(rangesOf(segments, 0, 11), [{ source, from: 0, to: 10 }]);
+  assert.deepEqual(rangesOf(segments, 11, 16), [{ source, from: 10, to: 15 }]);
+  assert.deepEqual(rangesOf(segments, 11, 13), [{ source, from: 10, to: 12 }]);
 });
 
 test('with the clock of the machine a chunk closes after its linger', async () => {

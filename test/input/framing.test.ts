@@ -74,6 +74,7 @@ test('the rest of a truncated line makes no record, though its cut fell on a car
   own.chunkers.flush();
   assert.deepEqual(own.lines, ['abc', 'next']);
   assert.equal(counters.longLines, 1);
+  assert.equal(counters.skippedBytes, 'defgh'.length + 'ijklm'.length + 'n\n'.length + 1);
   assert.equal(budget.usedBytes, 0);
 });
 
