@@ -326,10 +326,10 @@ test('without room nothing is read and nothing is lost, and reading goes on when
   }
 });
 
-for (const [longLines, expected] of [
-  ['split', ['before', 'y'.repeat(100_000), 'y'.repeat(100_000), 'y'.repeat(50_000), 'after']],
-  ['truncate', ['before', 'y'.repeat(100_000), 'after']],
-  ['drop', ['before', 'after']],
+for (const [longLines, skippedBytes, expected] of [
+  ['split', 0, ['before', 'y'.repeat(100_000), 'y'.repeat(100_000), 'y'.repeat(50_000), 'after']],
+  ['truncate', 150_001, ['before', 'y'.repeat(100_000), 'after']],
+  ['drop', 250_001, ['before', 'after']],
 ] as const) {
   test(`a line longer than any run is handled by \`${longLines}\` and reading goes on`, async (t) => {
     const path = join(temporaryDirectory(t), 'app.log');
@@ -341,6 +341,7 @@ for (const [longLines, expected] of [
     await eventually('the last line comes', () => gate.lines.at(-1) === 'after');
     assert.deepEqual(gate.lines, expected);
     assert.equal(tail.counters.longLines, longLines === 'split' ? 2 : 1);
+    assert.equal(tail.counters.skippedBytes, skippedBytes);
   });
 }
 
