@@ -11,7 +11,12 @@ import { projectRoot } from './support/project.ts';
 
 const folder = dirname(fileURLToPath(import.meta.url));
 const picks = process.argv.slice(2).filter((argument) => argument !== '--full');
-if (process.argv.includes('--full')) process.env['MILLRACE_FULL'] = '1';
+const isFull = process.argv.includes('--full');
+if (isFull) process.env['MILLRACE_FULL'] = '1';
+
+/** Of one file: one that hangs is a failure, and not a run without an end. */
+const MS_MAX = 10 * 60_000;
+const FULL_MS_MAX = 60 * 60_000;
 
 const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith(`.test${extname(import.meta.url)}`))
@@ -32,7 +37,7 @@ await runFiles(files.filter(alone), 1);
 
 async function runFiles(paths: string[], concurrency: number): Promise<void> {
   if (paths.length === 0) return;
-  const events = run({ files: paths, concurrency });
+  const events = run({ files: paths, concurrency, timeout: isFull ? FULL_MS_MAX : MS_MAX });
   events.on('test:fail', (event) => {
     if (event.todo === undefined || event.todo === false) process.exitCode = 1;
   });

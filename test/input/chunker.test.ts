@@ -6,47 +6,15 @@ import type { Chunk } from '../../src/input/chunk.ts';
 import type { Chunker } from '../../src/input/chunker.ts';
 import { Chunkers } from '../../src/input/chunkers.ts';
 import type { ChunkersOptions } from '../../src/input/chunkers.ts';
-import type { InputClock } from '../../src/input/clock.ts';
 import { encodeTrailer } from '../../src/input/route.ts';
 import type { Source } from '../../src/input/source.ts';
 import type { Run } from '../../src/ring/arena.ts';
 import { present } from '../../src/shared/assert.ts';
 import { createTestGate, routeSpec } from './gate.ts';
 import type { TestGate } from './gate.ts';
+import { StillClock } from './still-clock.ts';
 
 /** A clock that stands still until it is moved. */
-class StillClock implements InputClock {
-  ms = 0;
-  readonly #timers = new Set<{ readonly atMs: number; readonly wake: () => void }>();
-
-  nowMs(): number {
-    return this.ms;
-  }
-
-  wallMs(): number {
-    return 1_000_000 + this.ms;
-  }
-
-  after(delayMs: number, wake: () => void): () => void {
-    const timer = { atMs: this.ms + delayMs, wake };
-    this.#timers.add(timer);
-    return () => this.#timers.delete(timer);
-  }
-
-  soon(wake: () => void): void {
-    this.after(0, wake);
-  }
-
-  advance(ms: number): void {
-    this.ms += ms;
-    for (const timer of [...this.#timers]) {
-      if (timer.atMs > this.ms) continue;
-      this.#timers.delete(timer);
-      timer.wake();
-    }
-  }
-}
-
 interface Bench {
   readonly gate: TestGate;
   readonly clock: StillClock;
