@@ -52,6 +52,11 @@ test('what is not written has its default, and relative paths start at the folde
   assert.deepEqual(notes, []);
 });
 
+test('names and paths to exclude mean any folder, and the folder of the file', () => {
+  const [tail] = load(small.replace('topic:', 'exclude: ["*.gz", old/*.log], topic:')).inputs;
+  assert.deepEqual(tail?.kind === 'tail' && tail.exclude, ['/**/*.gz', join(folder, 'old/*.log')]);
+});
+
 test('memory grows with the workers, and lines and batches stay within a request', () => {
   assert.equal(load(`${small}workers: 1`).kafka.bufferMemory, 32 * 1024 * 1024);
   assert.equal(load(`${small}workers: 3`).kafka.bufferMemory, 48 * 1024 * 1024);
