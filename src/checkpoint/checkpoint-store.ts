@@ -228,7 +228,7 @@ async function load(options: CheckpointOptions, files: StateFiles): Promise<Load
   let newest: Loaded | undefined;
   const damages: string[] = [];
   for (const name of SLOTS) {
-    const bytes = await orSetupError(directory, files.read(name));
+    const bytes = await readSlot(files, directory, name);
     if (bytes === undefined) continue;
     const decoded = decodeGeneration(bytes);
     if (typeof decoded === 'string') damages.push(`${join(directory, name)}: ${decoded}`);
@@ -264,6 +264,23 @@ async function orSetupError<T>(directory: string, work: Promise<T>): Promise<T> 
     throw new SetupError(
       error.code === 'EACCES' || error.code === 'EPERM' ? 'noPermission' : 'cannotCreate',
       `cannot use state directory ${directory}: ${reasonOf(error)}. Fix: ${fixOf(error, directory)}`,
+      { cause },
+    );
+  }
+}
+
+async function readSlot(
+  files: StateFiles,
+  directory: string,
+  name: string,
+): Promise<Buffer | undefined> {
+  try {
+    return await files.read(name);
+  } catch (cause) {
+    const error = cause as NodeJS.ErrnoException;
+    throw new SetupError(
+      error.code === 'EACCES' || error.code === 'EPERM' ? 'noPermission' : 'cannotCreate',
+      `cannot read ${join(directory, name)}: ${reasonOf(error)}. Fix: make it a file that this user can read`,
       { cause },
     );
   }

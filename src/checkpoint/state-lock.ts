@@ -1,8 +1,9 @@
-import { lstatSync, rmSync, statSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SetupError } from '../shared/errors.ts';
+import { SocketFile } from '../shared/socket-file.ts';
 import { probeSocketOwner } from './socket-owner.ts';
 
 /** Held by the one daemon that may write a state directory; ends with the process, however that ends. */
@@ -71,10 +72,17 @@ async function replaceDead(path: string): Promise<net.Server | undefined> {
 }
 
 function lockHeldBy(server: net.Server, path: string): StateLock {
-  const inode = inodeOf(path);
+  const file = new SocketFile(path);
   return {
-    isLost: () => inodeOf(path) !== inode,
-    release: () => closed(server),
+    isLost: () => file.look() !== 'own',
+    release: () =>
+      new Promise((resolve) => {
+        file.sparing(() => {
+          server.close(() => {
+            resolve();
+          });
+        });
+      }),
   };
 }
 
@@ -109,8 +117,4 @@ function lockFault(path: string, error: NodeJS.ErrnoException): SetupError {
     `cannot create ${path}: ${error.message}: choose a state.dir that this user can write`,
     { cause: error },
   );
-}
-
-function inodeOf(path: string): bigint | undefined {
-  return lstatSync(path, { bigint: true, throwIfNoEntry: false })?.ino;
 }

@@ -1,7 +1,8 @@
 import net from 'node:net';
 import type { Run } from '../ring/arena.ts';
-import { SetupError } from '../shared/errors.ts';
 import { assert } from '../shared/assert.ts';
+import { SetupError } from '../shared/errors.ts';
+import { SocketFile } from '../shared/socket-file.ts';
 import type { Chunker } from './chunker.ts';
 import { createInputCounters } from './input.ts';
 import type { Input, InputCounters, InputGate } from './input.ts';
@@ -9,7 +10,6 @@ import { LineStream } from './line-stream.ts';
 import type { PartialBudget } from './line-stream.ts';
 import type { RouteSpec } from './route.ts';
 import { connectionRefusal, limitOfOpenFiles, RefusedConnections } from './refused-connections.ts';
-import { SocketFile } from './socket-file.ts';
 import { bindFault, clearSocketPath, grantSocket } from './socket-path.ts';
 import { canReadInPlace, descriptorOf, readAcceptedInPlace, readByCopy } from './zero-copy-read.ts';
 import type { ByteReader, ByteReaderHooks } from './zero-copy-read.ts';

@@ -84,8 +84,8 @@ test('a checkpoint that is there and cannot be read refuses the start', async (t
   mkdirSync(file);
   assert.deepEqual(await refusalOf(open(t, directory)), [
     'cannotCreate',
-    `cannot use state directory ${directory}: EISDIR: illegal operation on a directory, read. ` +
-      `Fix: check ${directory}, or set state.dir to another directory`,
+    `cannot read ${file}: EISDIR: illegal operation on a directory, read. ` +
+      'Fix: make it a file that this user can read',
   ]);
   assert.ok(!existsSync(join(directory, 'lock')), 'its lock is given back');
   renameSync(file, join(directory, 'aside'));
@@ -97,7 +97,7 @@ test('a checkpoint that is there and cannot be read refuses the start', async (t
     assert.equal(reason, 'noPermission');
     assert.match(
       message,
-      /^cannot use state directory .*: permission denied \(EACCES\)\. Fix: let /,
+      /^cannot read .*checkpoint\.0: permission denied \(EACCES\)\. Fix: make it a file /,
     );
   });
 });

@@ -1,7 +1,7 @@
 /** Who may write a state directory: one at a time, and nobody takes it from a process that lives. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { chmodSync, existsSync, lstatSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -88,4 +88,16 @@ test('a start gives its turn back, so that the next ones in the same process do 
   }
   // Each of the five later ones would wait 2000 ms for the turn of the first.
   assert.ok(performance.now() - before < 2000, `${String(performance.now() - before)} ms`);
+});
+
+test('a daemon whose lock was removed leaves the lock of the next one where it is', async (t) => {
+  const directory = temporaryDirectory(t);
+  const first = await lockStateDirectory(directory);
+  rmSync(join(directory, 'lock'));
+  assert.ok(first.isLost());
+  const second = await lockStateDirectory(directory);
+  t.after(() => second.release());
+  await first.release();
+  assert.ok(!second.isLost());
+  await assert.rejects(lockStateDirectory(directory), /is in use by another millrace/);
 });
