@@ -11,8 +11,8 @@ interface Asked {
 }
 
 /**
- * Of values. So much that a client's slow beginning is a small part, of the quickest one too: V8 compiles until some 2,000 requests have been
- * sent, and of short records a request holds ten thousand.
+ * Of values. So much that a client's slow beginning is a small part, of the quickest one too: V8 compiles what has run often, and of short
+ * records a request holds ten thousand (docs/decisions/producer-speed.md).
  */
 const BYTES = 1_000_000_000;
 /** A promise a record: slow enough. */
