@@ -1,4 +1,5 @@
 import type { ProduceOutcome } from '../ack/produce-outcome.ts';
+import { aboutRecord } from './about-record.ts';
 import type { Delivery, WrittenRecord } from './delivery.ts';
 import type { KafkaError } from './errors.ts';
 import { errorOf } from './outcome-error.ts';
@@ -68,7 +69,8 @@ export class RecordDelivery implements Delivery {
   }
 
   /** It was not sent, or was given up. */
-  fail(error: KafkaError, partition?: number | null): void {
+  fail(reason: KafkaError, partition?: number | null): void {
+    const error = aboutRecord(reason, this.topic, partition);
     this.#watch.failed(failedMetadata(this.topic, partition), error, this.headers);
     if (this.#callback !== null) callOwn(this.#callback, error, null);
   }
