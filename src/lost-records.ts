@@ -1,4 +1,5 @@
 import { counted } from './shared/counted.ts';
+import { Sums } from './shared/sums.ts';
 import type { Telemetry } from './shared/telemetry.ts';
 
 /** Why records are not in Kafka and will not be. */
@@ -16,32 +17,21 @@ const SUM_MS = 1000;
 
 /** Says which records are lost, and why: one line a second for each reason, not one for each batch. */
 export class LostRecords {
-  readonly #telemetry: Telemetry;
-  /** By code, topic and message. */
-  readonly #sums = new Map<string, { readonly loss: Loss; records: number }>();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #sums: Sums<Loss>;
 
   constructor(telemetry: Telemetry) {
-    this.#telemetry = telemetry;
+    this.#sums = new Sums(SUM_MS, SUM_MS, ({ code, topic, error, message }, records) => {
+      const text = `${counted(records, 'record')} for topic ${topic} lost: ${message}`;
+      telemetry.error(code, text, { topic, records, error });
+    });
   }
 
   add(loss: Loss, records: number): void {
-    const key = `${loss.code} ${loss.topic} ${loss.message}`;
-    const sum = this.#sums.get(key) ?? { loss, records: 0 };
-    sum.records += records;
-    this.#sums.set(key, sum);
-    this.#timer ??= setTimeout(() => this.say(), SUM_MS).unref();
+    this.#sums.add(`${loss.code} ${loss.topic} ${loss.message}`, loss, records);
   }
 
   /** What was added since the last time. */
   say(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    for (const { loss, records } of this.#sums.values()) {
-      const { code, topic, error, message } = loss;
-      const text = `${counted(records, 'record')} for topic ${topic} lost: ${message}`;
-      this.#telemetry.error(code, text, { topic, records, error });
-    }
-    this.#sums.clear();
+    this.#sums.say();
   }
 }

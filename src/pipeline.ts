@@ -18,7 +18,7 @@ import { Chunkers } from './input/chunkers.ts';
 import { systemClock } from './input/clock.ts';
 import type { Input, InputCounters, InputGate, InputNotice } from './input/input.ts';
 import type { SourceRange } from './input/source.ts';
-import { LongLinesTold, type LongLineRule } from './long-lines.ts';
+import { LongLinesTold } from './long-lines.ts';
 import { LostRecords } from './lost-records.ts';
 import type { Arena } from './ring/arena.ts';
 import { KafkaSender, type SealedProducerBatch } from './send/network-client.ts';
@@ -68,8 +68,6 @@ export class Pipeline {
   readonly #tracker: DeliveryTracker;
   readonly #lost: LostRecords;
   readonly #longLines: LongLinesTold;
-  /** For each input: its rule, and the cuts it made itself that were told. */
-  readonly #cuts: { readonly rule: LongLineRule; told: number }[];
   readonly #arena: Arena;
   /** The sender takes nothing more: what the workers still bring is left to the next start. */
   #isClosed = false;
@@ -89,7 +87,6 @@ export class Pipeline {
     this.#tracker = new DeliveryTracker();
     this.#lost = new LostRecords(telemetry);
     this.#longLines = new LongLinesTold(telemetry);
-    this.#cuts = config.inputs.map((input) => ({ rule: routeSpec(input), told: 0 }));
     this.#sender = new KafkaSender<Origin>({
       ...senderParts(config, parts, options.topicWaitMaxMs ?? Infinity, 'source'),
       onOutcome: (batch, outcome) => this.#settle(batch, outcome),
@@ -123,6 +120,7 @@ export class Pipeline {
       kernel,
       clock: systemClock,
       skipped: (range) => this.#tracker.skipped(range),
+      cutLine: (rule) => this.#longLines.add(rule, 1),
       report: (notice) => sayNotice(telemetry, notice),
     });
   }
@@ -153,7 +151,6 @@ export class Pipeline {
     const { abandonedCount } = await this.#sender.close(AbortSignal.abort());
     await this.#pool.close();
     this.#lost.say();
-    this.#noteCuts();
     this.#longLines.say();
     return isDrained && abandonedCount === 0;
   }
@@ -214,7 +211,6 @@ export class Pipeline {
     this.#counters.emptyLines += part.emptyCount;
     this.#counters.longLines += part.longCount;
     this.#longLines.add(chunk.route, part.longCount);
-    this.#noteCuts();
     if (sealed === undefined) {
       for (const range of ranges) this.#tracker.skipped(range);
     } else {
@@ -244,15 +240,6 @@ export class Pipeline {
     if (!part.last) return;
     this.#counters.chunksEncoded += 1;
     this.#chunkers.encoded(chunk);
-  }
-
-  /** Of lines so long that the inputs cut them themselves. */
-  #noteCuts(): void {
-    for (const [index, cuts] of this.#cuts.entries()) {
-      const { longLines } = this.#inputs[index]?.counters ?? { longLines: 0 };
-      this.#longLines.add(cuts.rule, longLines - cuts.told);
-      cuts.told = longLines;
-    }
   }
 
   /** What became of a batch, or of a piece of one. */

@@ -22,12 +22,12 @@ interface Progress {
 
 /**
  * Stage 6 of 7. Turns answers that come in any order into the contiguous prefix of each source that is settled, and tells the source.
+ * From: the outcomes of batches. To: the sources, whose positions go into the checkpoint. Bounds: what the sources have read.
  *
  *     position  0 ......... settledTo ........................ sentTo
  *                 settled    |  open  | settled, behind a gap |
  *
  * A range that is refused for good or that has expired is settled too: going back to it would end the same way.
- * From: the outcomes of batches. To: the sources, whose positions go into the checkpoint. Bounds: what the sources have read.
  * Each range costs one look-up when it is sent and one when it is settled. A source that is dropped takes its entry with it.
  */
 export class DeliveryTracker {

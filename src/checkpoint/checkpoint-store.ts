@@ -75,7 +75,10 @@ export class CheckpointStore {
    */
   static async open(options: CheckpointOptions): Promise<CheckpointStore> {
     const files = options.files ?? stateFilesIn(options.directory);
-    await orSetupError(options.directory, files.makeDirectory());
+    await orSetupError(files.makeDirectory(), (error) => {
+      const { directory } = options;
+      return `cannot use state directory ${directory}: ${reasonOf(error)}. Fix: ${fixOf(error, directory)}`;
+    });
     const lock = await lockStateDirectory(options.directory);
     try {
       return new CheckpointStore(options, files, lock, await load(options, files));
@@ -228,7 +231,10 @@ async function load(options: CheckpointOptions, files: StateFiles): Promise<Load
   let newest: Loaded | undefined;
   const damages: string[] = [];
   for (const name of SLOTS) {
-    const bytes = await readSlot(files, directory, name);
+    const bytes = await orSetupError(files.read(name), (error) => {
+      const fix = 'Fix: make it a file that this user can read';
+      return `cannot read ${join(directory, name)}: ${reasonOf(error)}. ${fix}`;
+    });
     if (bytes === undefined) continue;
     const decoded = decodeGeneration(bytes);
     if (typeof decoded === 'string') damages.push(`${join(directory, name)}: ${decoded}`);
@@ -256,31 +262,17 @@ function damagedBeyondUse(directory: string, damaged: string): SetupError {
   );
 }
 
-async function orSetupError<T>(directory: string, work: Promise<T>): Promise<T> {
+async function orSetupError<T>(
+  work: Promise<T>,
+  describe: (error: NodeJS.ErrnoException) => string,
+): Promise<T> {
   try {
     return await work;
   } catch (cause) {
     const error = cause as NodeJS.ErrnoException;
     throw new SetupError(
       error.code === 'EACCES' || error.code === 'EPERM' ? 'noPermission' : 'cannotCreate',
-      `cannot use state directory ${directory}: ${reasonOf(error)}. Fix: ${fixOf(error, directory)}`,
-      { cause },
-    );
-  }
-}
-
-async function readSlot(
-  files: StateFiles,
-  directory: string,
-  name: string,
-): Promise<Buffer | undefined> {
-  try {
-    return await files.read(name);
-  } catch (cause) {
-    const error = cause as NodeJS.ErrnoException;
-    throw new SetupError(
-      error.code === 'EACCES' || error.code === 'EPERM' ? 'noPermission' : 'cannotCreate',
-      `cannot read ${join(directory, name)}: ${reasonOf(error)}. Fix: make it a file that this user can read`,
+      describe(error),
       { cause },
     );
   }

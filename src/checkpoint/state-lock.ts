@@ -75,14 +75,7 @@ function lockHeldBy(server: net.Server, path: string): StateLock {
   const file = new SocketFile(path);
   return {
     isLost: () => file.look() !== 'own',
-    release: () =>
-      new Promise((resolve) => {
-        file.sparing(() => {
-          server.close(() => {
-            resolve();
-          });
-        });
-      }),
+    release: () => file.sparing(() => closed(server)),
   };
 }
 

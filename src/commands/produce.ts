@@ -31,23 +31,19 @@ export async function produce(args: ProduceArgs): Promise<ExitReason> {
   try {
     const inputs = (gate: InputGate): Input[] => [inputOf(config, gate, args.files)];
     const patience = { topicWaitMaxMs: TOPIC_WAIT_MS, endsWhenGivenUp: true };
-    const verb = config.kafka.acks === 0 ? 'sent, with acks=0' : 'delivered';
-    return conclude(verb, await ship({ config, telemetry, inputs, ...patience }), telemetry);
+    return conclude(await ship({ config, telemetry, inputs, ...patience }), telemetry);
   } finally {
     await telemetry.close();
   }
 }
 
 function conclude(
-  verb: string,
-  { isCut, isComplete, broken, counters }: Shipped,
+  { isCut, isComplete, broken, counters, verb, fields }: Shipped,
   telemetry: Telemetry,
 ): ExitReason {
   const { recordsAcked, recordsRejected, recordsExpired } = counters;
   const lost = recordsRejected + recordsExpired;
   const delivered = `${counted(recordsAcked, 'record')} ${verb}`;
-  const { longLines, emptyLines } = counters;
-  const fields = { recordsAcked, recordsRejected, recordsExpired, longLines, emptyLines };
   if (lost > 0) {
     const rest = isCut ? ', the rest of the input was not read' : '';
     const text = `${delivered}, ${lost} refused or given up${rest}`;

@@ -43,7 +43,7 @@ export async function run(args: RunArgs): Promise<ExitReason> {
 
 function conclude(
   config: Config,
-  { isComplete, broken, lost, counters }: Shipped,
+  { isComplete, broken, lost, counters, verb, fields }: Shipped,
   telemetry: Telemetry,
 ): ExitReason {
   const { recordsAcked, recordsRejected, recordsExpired, lagBytes } = counters;
@@ -59,10 +59,7 @@ function conclude(
     ...broken.map((input) => `but ${input} could not be read further`),
     ...lostOf(lost).map((text) => `but ${text}`),
   ];
-  const verb = config.kafka.acks === 0 ? 'sent, with acks=0' : 'delivered';
   const text = [`everything that was read is ${verb}`, ...buts].join(', ');
-  const { longLines, emptyLines } = counters;
-  const fields = { recordsAcked, recordsRejected, recordsExpired, longLines, emptyLines };
   if (buts.length === 0) telemetry.info('stopped', text, fields);
   else telemetry.warn('stopped', text, fields);
   if (recordsRejected > 0) return 'dataError';

@@ -33,6 +33,10 @@ export interface Shipped {
   /** What nobody can read again and is not delivered, each for a message. */
   readonly lost: readonly string[];
   readonly counters: Counters;
+  /** What may be said of the records that Kafka took: with acks=0 nobody knows more than that they went out. */
+  readonly verb: 'delivered' | 'sent, with acks=0';
+  /** Of the last line of the log. */
+  readonly fields: Readonly<Record<string, number>>;
 }
 
 /**
@@ -72,7 +76,11 @@ export async function ship(options: ShipOptions): Promise<Shipped> {
     const isComplete = await Promise.race([pipeline.stop(giveUp), failed]);
     const lost = pipeline.undelivered();
     const { broken } = pipeline;
-    return { isCut, isComplete, broken, lost, counters: pipeline.counters() };
+    const counters = pipeline.counters();
+    const { recordsAcked, recordsRejected, recordsExpired, longLines, emptyLines } = counters;
+    const fields = { recordsAcked, recordsRejected, recordsExpired, longLines, emptyLines };
+    const verb = config.kafka.acks === 0 ? 'sent, with acks=0' : 'delivered';
+    return { isCut, isComplete, broken, lost, counters, verb, fields };
   } catch (error) {
     await pipeline.stop(Promise.resolve());
     throw error;

@@ -54,10 +54,13 @@ export class FileOpener {
     for (const key of this.#ignored.keys()) if (!isThere(key)) this.#ignored.delete(key);
   }
 
-  /** Remembers a file that is compressed. @returns whether it is */
-  ignoreCompressed(path: string, fd: number): boolean {
+  /** Remembers an open file as one that is compressed, if it is. */
+  ignoreCompressed(path: string, fd: number): void {
     const compression = compressionOf(readPrefix(fd));
-    if (compression === undefined) return false;
+    if (compression !== undefined) this.#ignore(path, fd, compression);
+  }
+
+  #ignore(path: string, fd: number, compression: string): void {
     const stats = fstatSync(fd, { bigint: true });
     const identity = identityOf(stats);
     const key = identityKey(identity);
@@ -67,13 +70,12 @@ export class FileOpener {
       size: Number(stats.size),
       modifiedMs: Number(stats.mtimeMs),
     });
-    if (known?.birthNs === identity.birthNs) return true;
+    if (known?.birthNs === identity.birthNs) return;
     this.#options.gate.report({
       event: 'fileIgnored',
       level: 'info',
       message: `${path} is not read: it is compressed (${compression}), as rotated files are that were read before`,
     });
-    return true;
   }
 
   /**
@@ -94,7 +96,7 @@ export class FileOpener {
 
   #begin(path: string, opened: OpenedFile, atEnd: boolean): TailedFile | undefined {
     const { gate, counters, positions, route } = this.#options;
-    const framer = new LineFramer(gate.memory, route(path), counters);
+    const framer = new LineFramer(gate, route(path), counters);
     const start = this.#recallStart(path, opened) ?? this.#freshStart(path, opened, atEnd, framer);
     if (start === undefined) return undefined;
     counters.filesOpened += 1;
@@ -143,10 +145,12 @@ export class FileOpener {
     atEnd: boolean,
     framer: LineFramer,
   ): FileStart | undefined {
-    if (this.#options.require && compressionOf(readPrefix(opened.fd)) !== undefined) {
-      throw fileFault(COMPRESSED);
+    const compression = compressionOf(readPrefix(opened.fd));
+    if (compression !== undefined) {
+      if (this.#options.require) throw fileFault(COMPRESSED);
+      this.#ignore(path, opened.fd, compression);
+      return undefined;
     }
-    if (this.ignoreCompressed(path, opened.fd)) return undefined;
     if (!atEnd) return fileBeginning;
     const lineEnd = lineEndBefore(opened.fd, opened.size, framer.frameBytesMax);
     const position = lineEnd ?? opened.size;

@@ -1,6 +1,6 @@
 import type { SharedMemory } from '../ring/shared-memory.ts';
-import type { InputCounters } from './input.ts';
-import type { LongLines } from './route.ts';
+import type { InputCounters, InputGate } from './input.ts';
+import type { LongLineRule } from './route.ts';
 
 /** What to do with the next bytes of a stream. */
 export type Cut =
@@ -55,20 +55,20 @@ export class LineFramer {
   /** One line with its newline is at most this long; a longer one is cut. */
   readonly frameBytesMax: number;
   readonly #memory: SharedMemory;
-  readonly #longLines: LongLines;
-  readonly #recordBytesMax: number;
+  readonly #cutLine: InputGate['cutLine'];
+  readonly #rule: LongLineRule;
   readonly #counters: InputCounters;
   #place: LinePlace = 'line';
 
   constructor(
-    memory: SharedMemory,
-    route: { readonly longLines: LongLines; readonly recordBytesMax: number },
+    { memory, cutLine }: Pick<InputGate, 'memory' | 'cutLine'>,
+    rule: LongLineRule,
     counters: InputCounters,
   ) {
     this.#memory = memory;
-    this.#longLines = route.longLines;
-    this.#recordBytesMax = route.recordBytesMax;
-    this.frameBytesMax = route.recordBytesMax + 1;
+    this.#cutLine = cutLine;
+    this.#rule = rule;
+    this.frameBytesMax = rule.recordBytesMax + 1;
     this.#counters = counters;
   }
 
@@ -119,13 +119,15 @@ export class LineFramer {
   }
 
   #cutLongLine(address: number, length: number): Cut {
+    const { longLines, recordBytesMax } = this.#rule;
     this.#counters.longLines += 1;
-    if (this.#longLines === 'drop') {
+    this.#cutLine(this.#rule);
+    if (longLines === 'drop') {
       this.#place = 'skippedRest';
       return { kind: 'skip', bytes: length };
     }
-    this.#place = this.#longLines === 'split' ? 'splitRest' : 'skippedRest';
-    const bytes = Math.min(this.#recordBytesMax, length);
+    this.#place = longLines === 'split' ? 'splitRest' : 'skippedRest';
+    const bytes = Math.min(recordBytesMax, length);
     return { kind: 'take', bytes: this.#withoutLastReturn(address, bytes), addNewline: true };
   }
 

@@ -120,7 +120,7 @@ function parseGlob(pattern: string): GlobPattern {
   };
 }
 
-/** `\\[` stands for a bracket. */
+/** `\[` stands for a bracket. */
 function unescaped(path: string): string {
   return path.replace(/\\([*?[\]{}()!+@])/g, '$1');
 }

@@ -3,6 +3,7 @@ import type { SharedMemory } from '../ring/shared-memory.ts';
 import type { Arena } from '../ring/arena.ts';
 import type { Chunkers } from './chunkers.ts';
 import type { InputClock } from './clock.ts';
+import type { LongLineRule } from './route.ts';
 import type { SourceRange } from './source.ts';
 
 /**
@@ -36,6 +37,8 @@ export interface InputGate {
   readonly clock: InputClock;
   /** These bytes were left out on purpose: nobody will acknowledge them. */
   readonly skipped: (range: SourceRange) => void;
+  /** A line was cut here, because it is longer than what is read at a time. */
+  readonly cutLine: (rule: LongLineRule) => void;
   readonly report: (notice: InputNotice) => void;
 }
 

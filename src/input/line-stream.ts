@@ -37,7 +37,7 @@ export class LineStream {
   constructor(options: LineStreamOptions) {
     this.#options = options;
     const { gate, chunker, counters, source } = options;
-    this.#framer = new LineFramer(gate.memory, chunker.route, counters);
+    this.#framer = new LineFramer(gate, chunker.route, counters);
     this.#position = source.startPosition;
   }
 

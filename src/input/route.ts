@@ -22,6 +22,9 @@ export interface RouteSpec {
   readonly isReplayable?: boolean;
 }
 
+/** What becomes of long lines, and of whose. */
+export type LongLineRule = Pick<RouteSpec, 'topic' | 'longLines' | 'recordBytesMax'>;
+
 /** What decides how bytes become records. Sources with an equal specification share one route and its chunks. */
 export interface Route extends RouteSpec {
   readonly id: number;

@@ -110,7 +110,7 @@ export class StandardInput implements Input {
       identity: identityOf(stats),
       path: 'standard input',
       realPath: 'standard input',
-      framer: new LineFramer(this.#gate.memory, this.#options.route, this.counters),
+      framer: new LineFramer(this.#gate, this.#options.route, this.counters),
       start,
       onSettled: () => undefined,
     });

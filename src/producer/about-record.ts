@@ -19,8 +19,9 @@ export function aboutRecord(
   partition?: number | null,
 ): KafkaError {
   const { fate = 'notSent', kafkaName, message, next, cause } = error;
-  const isWhole = error.topic !== undefined && error.partition !== undefined;
-  if (isWhole && error.fate !== undefined) return error;
+  if ([error.topic, error.partition, error.fate].every((known) => known !== undefined)) {
+    return error;
+  }
   const about = {
     topic: error.topic ?? (topic === '' ? undefined : topic),
     partition: error.partition ?? partition ?? UNASSIGNED_PARTITION,

@@ -1,3 +1,7 @@
+/**
+ * Stage 2 of 7. Descriptors of chunks go from main to a worker, and what became of them comes back: one ring each way, one writer and one reader.
+ * From: the encoder pool. To: the worker's loop. Bounds: SLOT_COUNT; a full ring is said, and never waited for.
+ */
 import { assert } from '../shared/assert.ts';
 import {
   HEAD_OFFSET,
@@ -8,11 +12,6 @@ import {
   WAITING_OFFSET,
 } from './ring-layout.ts';
 import type { SharedMemory } from './shared-memory.ts';
-
-/**
- * Stage 2 of 7. Descriptors of chunks go from main to a worker, and what became of them comes back: one ring each way, one writer and one reader.
- * From: the encoder pool. To: the worker's loop. Bounds: SLOT_COUNT; a full ring is said, and never waited for.
- */
 
 /** The words of one ring as `Atomics` wants them. */
 interface RingWords {

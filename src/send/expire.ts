@@ -75,13 +75,15 @@ function partitionOfBatch(state: SenderState, batch: ProducerBatch): PartitionSt
   return state.topics.get(batch.topic)?.partitions[batch.partition];
 }
 
-function timeOut(state: SenderState, batch: ProducerBatch, nowMs: number): void {
-  const topic = state.topics.get(batch.topic);
+function whyLate(state: SenderState, batch: ProducerBatch): string {
   const partition = partitionOfBatch(state, batch);
-  let why = whyNoMetadata(state);
-  if (partition !== undefined) why = whyWaiting(state, partition);
-  else if (topic !== undefined) why = whyKeyless(state, topic);
-  const message = `delivery.timeout.ms passed while it waited: ${why}`;
+  if (partition !== undefined) return whyWaiting(state, partition);
+  const topic = state.topics.get(batch.topic);
+  return topic === undefined ? whyNoMetadata(state) : whyKeyless(state, topic);
+}
+
+function timeOut(state: SenderState, batch: ProducerBatch, nowMs: number): void {
+  const message = `delivery.timeout.ms passed while it waited: ${whyLate(state, batch)}`;
   if (batch.maybeAppended) {
     const { name } = errors.REQUEST_TIMED_OUT;
     complete(state, batch, {

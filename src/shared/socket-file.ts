@@ -25,10 +25,11 @@ export class SocketFile {
   }
 
   /** Runs `close`, with which Node removes whatever is at the path: what another process has put there stays. */
-  sparing(close: () => void): void {
+  sparing<T>(close: () => T): T {
     const putBack = this.look() === 'another' ? putAside(this.#path) : undefined;
-    close();
+    const closed = close();
     putBack?.();
+    return closed;
   }
 }
 

@@ -236,3 +236,13 @@ test('a line that is longer than what is read at a time is told of once, too', a
   assert.equal(lines.length, 2);
   assert.match(lines[0] ?? '', /^warn longLines: 1 line for topic logs longer .*: left out\./);
 });
+
+test('a source of which every line is left out says so while it runs, and not only at the end', async (t) => {
+  const cluster = await embeddedCluster(t);
+  const scene = new Scene(t);
+  const path = scene.write('app.log', `${'x'.repeat(9_000_000)}\n`);
+  const inputs = [{ tail: { paths: [path], topic: 'logs', 'long.lines': 'drop' } }];
+  const daemon = scene.run({ bootstrap: cluster.bootstrap, inputs });
+  await daemon.says(/1 line for topic logs longer than max\.line\.bytes \(\d+\): left out/);
+  assert.equal(await daemon.stop(), 0);
+});

@@ -114,11 +114,11 @@ test('what the common programs compress is known by its first bytes, a line that
   }
 });
 
-const { memory } = await createTestGate();
+const gate = await createTestGate();
 
 /** A file of which two reads are taken: the first ends at 1000 in the given place, the second at 1500 behind a line. */
 function readTwice(place: 'splitRest' | 'skippedRest'): TailedFile {
-  const framer = new LineFramer(memory, routeSpec(), createInputCounters());
+  const framer = new LineFramer(gate, routeSpec(), createInputCounters());
   const file = new TailedFile({
     ...{ fd: -1, identity: { device: '1', inode: '1', birthNs: '1' }, path: 'a', realPath: 'a' },
     ...{ framer, start: fileBeginning, onSettled: () => undefined },

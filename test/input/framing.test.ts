@@ -40,19 +40,19 @@ test('leading NUL bytes are counted', () => {
 
 test('a split does not end in a carriage return that the added newline would strip', () => {
   const counters = createInputCounters();
-  const framer = new LineFramer(gate.memory, { longLines: 'split', recordBytesMax: 4 }, counters);
+  const framer = new LineFramer(gate, routeSpec({ recordBytesMax: 4 }), counters);
   const cut = framer.cut(scratch.address, lay('abc\rdef'));
   assert.deepEqual(cut, { kind: 'take', bytes: 3, addNewline: true });
 });
 
 test('a line of exactly so many pieces makes no empty record', () => {
   const counters = createInputCounters();
-  const framer = new LineFramer(gate.memory, { longLines: 'split', recordBytesMax: 4 }, counters);
+  const framer = new LineFramer(gate, routeSpec({ recordBytesMax: 4 }), counters);
   const address = scratch.address;
   lay('abcdefgh\nx\n');
   assert.deepEqual(framer.cut(address, 5), { kind: 'take', bytes: 4, addNewline: true });
   assert.deepEqual(framer.cut(address + 4, 5), { kind: 'take', bytes: 5, addNewline: false });
-  const again = new LineFramer(gate.memory, { longLines: 'split', recordBytesMax: 4 }, counters);
+  const again = new LineFramer(gate, routeSpec({ recordBytesMax: 4 }), counters);
   assert.deepEqual(again.cut(address, 8), { kind: 'take', bytes: 4, addNewline: true });
   assert.deepEqual(again.cut(address + 4, 4), { kind: 'more' });
   assert.equal(again.place, 'splitRest');

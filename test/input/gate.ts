@@ -81,6 +81,7 @@ export async function createTestGate(options: TestGateOptions = {}): Promise<Tes
     skipped: (range) => {
       tracker.skipped(range);
     },
+    cutLine: () => undefined,
     report: (notice) => {
       notices.push(notice);
     },

@@ -10,7 +10,7 @@ import { TailedFile, fileBeginning } from '../../src/input/tailed-file.ts';
 import { present } from '../../src/shared/assert.ts';
 import { createTestGate, routeSpec } from './gate.ts';
 
-const { memory } = await createTestGate();
+const gate = await createTestGate();
 
 function createFile(name: string): TailedFile {
   return new TailedFile({
@@ -18,7 +18,7 @@ function createFile(name: string): TailedFile {
     identity: { device: '1', inode: name, birthNs: '1' },
     path: name,
     realPath: name,
-    framer: new LineFramer(memory, routeSpec(), createInputCounters()),
+    framer: new LineFramer(gate, routeSpec(), createInputCounters()),
     start: fileBeginning,
     onSettled: () => undefined,
   });

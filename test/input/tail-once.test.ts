@@ -1,25 +1,10 @@
 import assert from 'node:assert/strict';
-import { closeSync, openSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Tail } from '../../src/input/tail.ts';
 import { createTestGate, routeSpec, temporaryDirectory, untilNothingIsRead } from './gate.ts';
-
-/** From now on each read of the file fails. */
-function breakReads(path: string): void {
-  const fd = readdirSync('/proc/self/fd').find((name) => leadsTo(name) === path);
-  assert.ok(fd !== undefined, `${path} is open`);
-  closeSync(Number(fd));
-  assert.equal(openSync(path, 'a'), Number(fd), 'who reads it has opened it for writing now');
-}
-
-function leadsTo(fd: string): string | undefined {
-  try {
-    return readlinkSync(`/proc/self/fd/${fd}`);
-  } catch {
-    return undefined;
-  }
-}
+import { descriptorOf, reopenAs } from './open-files.ts';
 
 test('a file that is read once and cannot be read to its end is told, and is not taken for a success', async (t) => {
   const folder = temporaryDirectory(t);
@@ -35,7 +20,8 @@ test('a file that is read once and cannot be read to its end is told, and is not
   await tail.start();
   await untilNothingIsRead(gate);
   assert.equal(tail.isBroken, false);
-  breakReads(path);
+  // For writing only: each read of it is refused (EBADF).
+  reopenAs(descriptorOf(folder, 'big.log'), path, 'a');
   gate.deliver();
   await tail.ended;
   await tail.stop();
