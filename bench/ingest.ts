@@ -5,7 +5,7 @@ import { benchCluster, type BenchCluster } from './bench-cluster.ts';
 import { contenders, type Codec, type Contender } from './contenders.ts';
 import { writeLines } from './log-file.ts';
 import { measure, type Cost } from './measure.ts';
-import { rounds, type BenchOptions } from './rounds.ts';
+import { ready, rounds, type BenchOptions } from './rounds.ts';
 
 export interface Cell {
   readonly lineBytes: number;
@@ -29,7 +29,7 @@ interface Input {
 
 /** Same file, same broker, same codec for every contender. */
 export async function ingest(options: BenchOptions<Cell>): Promise<Sample[]> {
-  const field = ready(options);
+  const field = ready(contenders, options);
   const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
   const cluster = await benchCluster();
   const samples: Sample[] = [];
@@ -66,16 +66,6 @@ async function one(
   });
   const bytes = statSync(file).size;
   return { ...cost, contender: contender.name, cell: { ...cell, bytes }, records, stored };
-}
-
-/** The contenders that were asked for and can run here; who cannot is told of. */
-function ready({ only, report }: BenchOptions<Cell>): Contender[] {
-  return contenders.filter(({ name, prepare }) => {
-    if (only.length > 0 && !only.includes(name)) return false;
-    const obstacle = prepare?.();
-    if (obstacle !== undefined) report(`${name} does not take part: ${obstacle}`);
-    return obstacle === undefined;
-  });
 }
 
 function fit(field: readonly Contender[], lines: number): Contender[] {

@@ -1,5 +1,8 @@
+import { LINGER_MS } from './load-shape.ts';
 import { javaCommand, javaSettings, peerCommand } from './peer-command.ts';
+import { buildNodeRdkafka, rdkafkaPerformance } from './peers/node-rdkafka.ts';
 import {
+  loadStyles,
   warmUpRecords,
   type LoadCell,
   type LoadFigures,
@@ -17,10 +20,12 @@ export interface LoadJob {
 /** A program that sends records made up by itself, with acks=all and idempotence, and ends. */
 export interface LoadContender {
   readonly name: string;
+  /** Makes it ready. Returns why it cannot take part on this machine. */
+  readonly prepare?: () => string | undefined;
   /** It can do no others. */
   readonly styles: readonly LoadStyle[];
   readonly command: (job: LoadJob) => string[];
-  /** Where a call a record is a request a record: the most that are sent so, or a run would take minutes. */
+  /** Where a call a record is a request a record: the most that are sent with a promise or callback, or a run would take minutes. */
   readonly promisesMax?: number;
   /** What the run cost, from what the program printed and what was measured from outside. */
   readonly figures: (printed: string, cost: Cost) => LoadFigures;
@@ -32,11 +37,10 @@ function program(
   name: string,
   file: string,
   styles: readonly LoadStyle[],
-  promisesMax?: number,
+  more: Pick<LoadContender, 'promisesMax' | 'prepare'> = {},
 ): LoadContender {
   return {
-    ...{ name, styles },
-    ...(promisesMax === undefined ? {} : { promisesMax }),
+    ...{ name, styles, ...more },
     command: ({ bootstrap, topic, cell: { codec, style, isKeyed, valueBytes, records } }) =>
       peerCommand(
         `producer-${file}`,
@@ -55,24 +59,40 @@ function figuresIn(printed: string): LoadFigures {
   return JSON.parse(line, (_, value: unknown) => (value === null ? NaN : value)) as LoadFigures;
 }
 
+/** Start and compiler are in the figures. */
+const fromOutside: Pick<LoadContender, 'figures' | 'warmUp'> = {
+  figures: (_printed, { wallSeconds, cpuSeconds, peakBytes }) => ({
+    ...{ wallSeconds, cpuSeconds, peakBytes },
+    ...{ latencyMs: NaN, latencyP99Ms: NaN },
+  }),
+  warmUp: () => 0,
+};
+
 export const loadContenders: readonly LoadContender[] = [
-  program('millrace', 'millrace', ['batch', 'promise', 'fire', 'single']),
-  program('@platformatic/kafka', 'platformatic', ['batch', 'promise', 'fire', 'single'], 20_000),
-  program('kafkajs', 'kafkajs', ['batch', 'promise', 'single'], 20_000),
+  program('millrace', 'millrace', loadStyles),
+  program('@platformatic/kafka', 'platformatic', loadStyles, { promisesMax: 20_000 }),
+  program('kafkajs', 'kafkajs', ['batch', 'promise', 'single'], { promisesMax: 20_000 }),
+  program('node-rdkafka', 'node-rdkafka', loadStyles, { prepare: buildNodeRdkafka }),
   {
-    // Its start and its compiler are in its figures: they are measured from outside.
+    name: 'rdkafka_performance',
+    prepare: buildNodeRdkafka,
+    styles: ['callback'],
+    command: ({ bootstrap, topic, cell: { codec, valueBytes, records } }) => [
+      ...[rdkafkaPerformance, '-P', '-q', '-b', bootstrap, '-t', topic, '-z', codec, '-a', '-1'],
+      ...['-s', String(valueBytes), '-c', String(records), '-X', 'enable.idempotence=true'],
+      ...['-X', `linger.ms=${LINGER_MS}`],
+    ],
+    ...fromOutside,
+  },
+  {
     name: 'java',
-    styles: ['fire'],
+    styles: ['callback'],
     command: ({ bootstrap, topic, classpath, cell: { codec, valueBytes, records } }) => [
       ...javaCommand(classpath, 'ProducerPerformance', '--topic', topic, '--throughput', '-1'),
       ...['--num-records', String(records), '--record-size', String(valueBytes)],
       ...['--producer-props', `bootstrap.servers=${bootstrap}`, `compression.type=${codec}`],
       ...javaSettings,
     ],
-    figures: (_printed, { wallSeconds, cpuSeconds, peakBytes }) => ({
-      ...{ wallSeconds, cpuSeconds, peakBytes },
-      ...{ latencyMs: NaN, latencyP99Ms: NaN },
-    }),
-    warmUp: () => 0,
+    ...fromOutside,
   },
 ];

@@ -4,15 +4,17 @@ import type { Codec } from './contenders.ts';
 /**
  * - `batch`: a call with about 900,000 bytes of records, awaited before the next, so that lingering for more is no use: linger.ms=0;
  * - `promise`: a call and a promise a record, a thousand of them open;
- * - `fire`: a call a record, nothing to wait for but memory;
+ * - `callback`: a call and a callback a record, nothing to wait for but memory; a client that needs an answer to go on has a thousand open;
+ * - `fire`: a call a record without a callback, likewise;
  * - `single`: a call a record, awaited before the next, with linger.ms=0: its latency is the figure.
  */
-export const loadStyles = ['batch', 'promise', 'fire', 'single'] as const;
+export const loadStyles = ['batch', 'callback', 'promise', 'fire', 'single'] as const;
 export type LoadStyle = (typeof loadStyles)[number];
 
 /** Of the records that are measured, so many come first. One at a time takes V8 some 20,000 requests until it compiles no more. */
 const WARM_UP: Readonly<Record<LoadStyle, number>> = {
   batch: 0.1,
+  callback: 0.1,
   promise: 0.1,
   fire: 0.1,
   single: 1,

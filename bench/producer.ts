@@ -2,7 +2,7 @@ import { benchCluster, type BenchCluster } from './bench-cluster.ts';
 import { measure } from './measure.ts';
 import { loadContenders, type LoadContender } from './producer-contenders.ts';
 import type { LoadCell, LoadFigures } from './producer-load-style.ts';
-import { rounds, type BenchOptions } from './rounds.ts';
+import { ready, rounds, type BenchOptions } from './rounds.ts';
 
 export interface LoadSample extends LoadFigures {
   readonly contender: string;
@@ -16,17 +16,14 @@ export interface LoadSample extends LoadFigures {
 
 /** The same records for every client into one broker. */
 export async function producerBench(options: BenchOptions<LoadCell>): Promise<LoadSample[]> {
-  const { cells, only, runs, report } = options;
+  const { cells, runs, report } = options;
+  const field = ready(loadContenders, options);
   const cluster = await benchCluster();
   const samples: LoadSample[] = [];
   try {
     for (const cell of cells) {
-      const fit = loadContenders.filter(
-        ({ name, styles }) =>
-          (only.length === 0 || only.includes(name)) && styles.includes(cell.style),
-      );
       const made = await rounds(
-        fit,
+        field.filter(({ styles }) => styles.includes(cell.style)),
         runs,
         (contender) => one(cluster, contender, cell),
         (sample, run) => report(line(sample, run)),
@@ -44,8 +41,8 @@ async function one(
   { name, command, figures, warmUp, promisesMax = Infinity }: LoadContender,
   wanted: LoadCell,
 ): Promise<LoadSample> {
-  const records =
-    wanted.style === 'promise' ? Math.min(promisesMax, wanted.records) : wanted.records;
+  const answers = wanted.style === 'promise' || wanted.style === 'callback';
+  const records = answers ? Math.min(promisesMax, wanted.records) : wanted.records;
   const cell = { ...wanted, records };
   const { result: cost, stored } = await onFreshTopic((topic) =>
     measure(command({ bootstrap, topic, cell, classpath })),

@@ -7,6 +7,24 @@ export interface BenchOptions<C> {
   readonly report: (line: string) => void;
 }
 
+interface Contending {
+  readonly name: string;
+  readonly prepare?: () => string | undefined;
+}
+
+/** The contenders that were asked for and can run here; who cannot is told of. */
+export function ready<C extends Contending>(
+  contenders: readonly C[],
+  { only, report }: Pick<BenchOptions<unknown>, 'only' | 'report'>,
+): C[] {
+  return contenders.filter(({ name, prepare }) => {
+    if (only.length > 0 && !only.includes(name)) return false;
+    const obstacle = prepare?.();
+    if (obstacle !== undefined) report(`${name} does not take part: ${obstacle}`);
+    return obstacle === undefined;
+  });
+}
+
 /**
  * Measures one contender after the other, the whole round again `runs` times, beginning with another one each time. A round before them warms
  * page cache and broker; it is reported as number 0 and is not in what is returned.

@@ -31,15 +31,20 @@ export interface LoadClient {
   readonly batch?: (records: readonly LoadRecord[]) => Promise<unknown>;
   /** Resolves when it is acknowledged. */
   readonly send?: (record: LoadRecord) => Promise<unknown>;
-  /** Without a promise; what comes back is waited for before the next one. */
+  /** Calls `told` when it is acknowledged; what comes back is waited for before the next one. */
+  readonly callback?: (record: LoadRecord, told: Told) => Promise<unknown> | undefined;
+  /** Without a promise or a callback; what comes back is waited for before the next one. */
   readonly fire?: (record: LoadRecord) => Promise<unknown> | undefined;
   /** Resolves when everything fired is acknowledged. */
   readonly flush?: () => Promise<unknown>;
   readonly close: () => Promise<unknown>;
 }
 
-/** Promises that are open at a time. */
-const WINDOW = 1000;
+/** What a client says of a record: why it failed, or nothing. */
+export type Told = (error?: Error | null) => void;
+
+/** Records that are open at a time where each is a request. */
+export const WINDOW = 1000;
 const VALUES = 1000;
 
 /** Runs the load that the command line names, and prints its figures as one line of JSON. */
@@ -96,6 +101,16 @@ async function carry(
       }
       return [];
     }
+    case 'callback': {
+      const callback = present(client.callback, why);
+      const { told, all } = counting(count);
+      for (let left = count; left > 0; left -= 1) {
+        const room = callback(next(), told);
+        if (room !== undefined) await room;
+      }
+      await Promise.all([flush?.(), all]);
+      return [];
+    }
     case 'fire': {
       const fire = present(client.fire, why);
       for (let left = count; left > 0; left -= 1) {
@@ -116,6 +131,20 @@ async function carry(
       return latencies;
     }
   }
+}
+
+/** @returns a callback for each of so many records, and when all of them were told; rejected when one of them failed */
+function counting(count: number): { readonly told: Told; readonly all: Promise<void> } {
+  let left = count;
+  let told: Told = () => undefined;
+  const all = new Promise<void>((resolve, reject) => {
+    told = (error) => {
+      left -= 1;
+      if (error instanceof Error) reject(error);
+      else if (left === 0) resolve();
+    };
+  });
+  return { told, all };
 }
 
 function several(next: () => LoadRecord, count: number): LoadRecord[] {

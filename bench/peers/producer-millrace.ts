@@ -13,14 +13,21 @@ await runLoad(async ({ bootstrap, topic, codec, style }) => {
     'linger.ms': style === 'single' || style === 'batch' ? 0 : LINGER_MS,
   });
   await producer.partitionsFor(topic);
-  let fired = 0;
+  let given = 0;
+  const room = (): Promise<void> | undefined => {
+    given += 1;
+    return given % DRAIN_EVERY === 0 ? producer.drain() : undefined;
+  };
   return {
     batch: (records) => producer.sendAll(records),
     send: (record) => producer.send(record),
+    callback: (record, told) => {
+      producer.send(record, told);
+      return room();
+    },
     fire: (record) => {
       producer.send(record, null);
-      fired += 1;
-      return fired % DRAIN_EVERY === 0 ? producer.drain() : undefined;
+      return room();
     },
     flush: () => producer.flush(),
     close: () => producer.close(),

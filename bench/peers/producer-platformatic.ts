@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { LINGER_MS, PARTITIONS, recordsInCall } from '../load-shape.ts';
 import { platformaticProducer } from './platformatic-producer.ts';
-import { runLoad, type LoadRecord } from './producer-load.ts';
+import { runLoad, WINDOW, type LoadRecord } from './producer-load.ts';
 
 /** A message as it takes it. */
 interface Message {
@@ -24,6 +24,8 @@ await runLoad(async ({ bootstrap, codec, valueBytes }) => {
   const stream = producer.asStream({ batchSize: size, batchTime: LINGER_MS, highWaterMark: size });
   let fired = 0;
   let acked = 0;
+  let open = 0;
+  let hasRoom: (() => void) | undefined;
   stream.on('flush', ({ count }: { count: number }) => (acked += count));
   return {
     batch: (records) => {
@@ -31,6 +33,15 @@ await runLoad(async ({ bootstrap, codec, valueBytes }) => {
       return producer.send({ messages: records.map((record) => message(record, partition)) });
     },
     send: (record) => producer.send({ messages: [message(record, turn(1))] }),
+    callback: (record, told) => {
+      open += 1;
+      producer.send({ messages: [message(record, turn(1))] }, (error) => {
+        open -= 1;
+        hasRoom?.();
+        told(error);
+      });
+      return open < WINDOW ? undefined : new Promise<void>((resolve) => (hasRoom = resolve));
+    },
     fire: (record) => {
       fired += 1;
       return stream.write(message(record, turn(size))) ? undefined : once(stream, 'drain');
