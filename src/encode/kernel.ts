@@ -23,7 +23,7 @@ export const encodeInfo = {
 export type KernelVariant = 'release' | 'debug';
 
 /**
- * Compresses from `source` to `target`, writes nothing beyond `targetEnd`, reads up to 31 bytes beyond the source.
+ * Compresses from `source` to `target`, writes nothing beyond `targetEnd`, reads up to 63 bytes beyond the source.
  *
  * @param scratch `MATCH_SCRATCH_BYTES`
  * @returns bytes written; 0 when there is no room

@@ -11,6 +11,7 @@ import { later } from '../shared/later.ts';
 import { CallDelivery } from './call-delivery.ts';
 import type { Delivery } from './delivery.ts';
 import type { KafkaError } from './errors.ts';
+import { HeardDelivery } from './heard-delivery.ts';
 import {
   abandonedError,
   asKafkaError,
@@ -90,6 +91,7 @@ export class RecordIntake<K, V> {
   readonly #door: RecordDoor<K, V>;
   readonly #watch: DeliveryWatch;
   readonly #unheard: UnheardDelivery;
+  readonly #heard: HeardDelivery;
   readonly #limits: RecordLimits;
   readonly #maxBlockRecords: number;
   readonly #serializing: Serializing;
@@ -152,6 +154,7 @@ export class RecordIntake<K, V> {
       },
     };
     this.#unheard = new UnheardDelivery(this.#watch);
+    this.#heard = new HeardDelivery(this.#watch);
   }
 
   get counts(): IntakeCounts {
@@ -173,11 +176,13 @@ export class RecordIntake<K, V> {
     const record = this.#interceptors.isEmpty ? given : this.#interceptors.onSend(given);
     const timestampMs = (record as Partial<typeof record> | null)?.timestamp ?? Date.now();
     if (this.#isOrdinary(record)) {
-      const delivery =
-        callback === null
-          ? this.#unheard
-          : new RecordDelivery(record.topic, [], timestampMs, this.#watch, callback);
-      if (this.#takeQuickly(record, timestampMs, delivery, 0)) return;
+      if (callback === null) {
+        if (this.#takeQuickly(record, timestampMs, this.#unheard, 0)) return;
+      } else {
+        const slot = this.#heard.begin(callback);
+        if (this.#takeQuickly(record, timestampMs, this.#heard, slot)) return;
+        this.#heard.cancel(slot);
+      }
     }
     let headers: Headers = [];
     try {

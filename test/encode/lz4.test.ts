@@ -174,6 +174,22 @@ test('a frame is written exactly where there is room for it', async () => {
   }
 });
 
+test('what the blocks before are like changes how far matches are compared at once, and nothing that is written', async () => {
+  const at = await kernelMemory('release', 32);
+  const pair = 131_072;
+  for (const seed of [19, 20, 21]) {
+    const input = repetitive(seededBelow(seed), pair);
+    const behind = [Buffer.alloc(pair), randomBytes(seededBelow(seed), pair, 256)].map((before) => {
+      const whole = Buffer.concat([before, input]);
+      const compressed = frame(at, whole, 4 << 20);
+      assert.ok(compressed && lz4.decompressFrameSync(compressed).equals(whole), `seed ${seed}`);
+      return blocksOf(compressed).slice(2);
+    });
+    assert.equal(behind[0]?.length, 2);
+    assert.deepEqual(behind[0], behind[1], `seed ${seed}`);
+  }
+});
+
 test('noise costs four bytes a block', async () => {
   const at = await kernelMemory('release', 32);
   const noise = randomBytes(seededBelow(11), 200_000, 256);

@@ -1,8 +1,8 @@
 // What LZ4 and Snappy share: the search for what was there before, in two blocks at once, a match of the one and a match of the other in turns.
 //
 // What a match costs is mostly waiting. Where the next search begins is known only when the last match has ended, and how many bytes lie
-// between two matches and how many are alike cannot be guessed. So a step looks at four places, compares 32 bytes, and has branches only for
-// what is rare; alone that would be slower, but of two lanes one always has something to do (docs/decisions/two-lanes.md).
+// between two matches and how many are alike cannot be guessed. So a step looks at four places, compares 32 or 64 bytes, and has branches only
+// for what is rare; alone that would be slower, but of two lanes one always has something to do (docs/decisions/two-lanes.md).
 
 /** Compressed by itself, so that two bytes of offset reach its beginning. */
 const BLOCK_BYTES: usize = 65536;
@@ -17,6 +17,10 @@ const PLACES: usize = 4;
 /** LZ4's rule: no match begins later, counted from the end of its block. */
 const SEARCH_MARGIN: usize = 12;
 export const MATCH_MIN: usize = 4;
+
+/** Where blocks shrink to less than four thirteenths, many matches are longer than 32 bytes: 64 are compared then. */
+const WIDE_SHRUNK: usize = 4;
+const WIDE_WHOLE: usize = 13;
 
 const LANE_FIELDS_BYTES: usize = 64;
 const LANE_TABLE_BYTES: usize = 2 << HASH_BITS_MAX;
@@ -61,7 +65,7 @@ export class Lane {
 }
 
 /**
- * Compresses `length` bytes from `source` to `target`, block by block. Reads up to 31 bytes beyond the source, writes nothing beyond
+ * Compresses `length` bytes from `source` to `target`, block by block. Reads up to 63 bytes beyond the source, writes nothing beyond
  * `targetEnd`.
  *
  * @param lastLiterals bytes at the end of each block that no match may cover
@@ -80,17 +84,16 @@ export function compress<L extends Lane>(
   // An even number of blocks of the same length, but for one that is alone.
   const pairs = (length + 2 * BLOCK_BYTES - 1) / (2 * BLOCK_BYTES);
   const blockBytes = length <= BLOCK_BYTES ? length : (length + 2 * pairs - 1) / (2 * pairs);
+  let isWide = false;
   while (source < end) {
     const first = startLane<L>(scratch, source, min(blockBytes, end - source), lastLiterals);
     source = first.sourceEnd;
     const second = startLane<L>(scratch + LANE_BYTES, source, min(blockBytes, end - source), lastLiterals);
     source = second.sourceEnd;
-    while (<u32>(first.next <= first.searchEnd) & <u32>(second.next <= second.searchEnd)) {
-      step<L>(first);
-      step<L>(second);
-    }
-    runToEnd<L>(first);
-    runToEnd<L>(second);
+    if (isWide) runPair<L>(first, second, true);
+    else runPair<L>(first, second, false);
+    const bodyBytes = first.out - first.body + (second.out - second.body);
+    isWide = bodyBytes * WIDE_WHOLE < (second.sourceEnd - first.source) * WIDE_SHRUNK;
     target = first.finish(target, targetEnd);
     if (target == 0) return 0;
     if (second.source < second.sourceEnd) target = second.finish(target, targetEnd);
@@ -120,14 +123,29 @@ function startLane<L extends Lane>(address: usize, source: usize, length: usize,
   return lane;
 }
 
-function runToEnd<L extends Lane>(lane: L): void {
-  while (lane.next <= lane.searchEnd) step<L>(lane);
-}
-
-/** Puts the first match that begins at one of the next four places, or goes on behind them: in longer steps the longer nothing is found. */
 // @ts-ignore: decorator
 @inline
-function step<L extends Lane>(lane: L): void {
+function runPair<L extends Lane>(first: L, second: L, isWide: bool): void {
+  while (<u32>(first.next <= first.searchEnd) & <u32>(second.next <= second.searchEnd)) {
+    step<L>(first, isWide);
+    step<L>(second, isWide);
+  }
+  runToEnd<L>(first);
+  runToEnd<L>(second);
+}
+
+function runToEnd<L extends Lane>(lane: L): void {
+  while (lane.next <= lane.searchEnd) step<L>(lane, false);
+}
+
+/**
+ * Puts the first match that begins at one of the next four places, or goes on behind them: in longer steps the longer nothing is found.
+ *
+ * @param isWide a constant where it is called, so that there is a loop for each
+ */
+// @ts-ignore: decorator
+@inline
+function step<L extends Lane>(lane: L, isWide: bool): void {
   const at = lane.next;
   const source = lane.source;
   const table = lane.table;
@@ -164,10 +182,8 @@ function step<L extends Lane>(lane: L): void {
 
   const found = at + <usize>ctz(hits);
   const match = select<usize>(match0, select<usize>(match1, select<usize>(match2, match3, hit2), hit1), hit0);
-  const differing = differing32(found + MATCH_MIN, match + MATCH_MIN);
-  let end = found + MATCH_MIN + <usize>ctz(differing);
-  if (differing == 0) end = longMatchEnd(found + MATCH_MIN + 32, match + MATCH_MIN + 32, lane.matchEnd);
-  end = min(end, lane.matchEnd);
+  const limit = lane.matchEnd;
+  const end = min(matchEnd(found + MATCH_MIN, match + MATCH_MIN, limit, isWide), limit);
   lane.put(found, match, end);
   lane.next = end;
   lane.anchor = end;
@@ -179,6 +195,18 @@ function slotOf(table: usize, word: u64, shift: u64): usize {
   return table + (<usize>((word * HASH_FACTOR) >> shift) << 1);
 }
 
+/** How far the bytes at both places are the same; what is found beyond `limit` does not count. */
+// @ts-ignore: decorator
+@inline
+function matchEnd(at: usize, match: usize, limit: usize, isWide: bool): usize {
+  if (isWide) {
+    const differing = <u64>differing32(at, match) | (<u64>differing32(at + 32, match + 32) << 32);
+    return differing != 0 ? at + <usize>ctz(differing) : longMatchEnd(at + 64, match + 64, limit);
+  }
+  const differing = differing32(at, match);
+  return differing != 0 ? at + <usize>ctz(differing) : longMatchEnd(at + 32, match + 32, limit);
+}
+
 /** Bit n says that byte n of 32 differs. */
 // @ts-ignore: decorator
 @inline
@@ -188,7 +216,7 @@ function differing32(at: usize, match: usize): u32 {
   return ~(low | (high << 16));
 }
 
-/** Goes on where 32 bytes were not enough. */
+/** Goes on where so many bytes were not enough. */
 function longMatchEnd(at: usize, match: usize, limit: usize): usize {
   while (at < limit) {
     const differing = differing32(at, match);

@@ -83,7 +83,7 @@ class Lz4Lane extends Lane {
 }
 
 /**
- * Compresses `length` bytes from `source` to one LZ4 frame at `target`. Reads up to 31 bytes beyond the source, writes nothing
+ * Compresses `length` bytes from `source` to one LZ4 frame at `target`. Reads up to 63 bytes beyond the source, writes nothing
  * beyond `targetEnd`. `scratch` is MATCH_SCRATCH_BYTES.
  *
  * @returns bytes of the frame; 0 when there is no room for it

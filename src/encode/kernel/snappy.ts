@@ -83,7 +83,7 @@ class SnappyLane extends Lane {
 }
 
 /**
- * Compresses `length` bytes from `source` to one raw Snappy block at `target`. Reads up to 31 bytes beyond the source, writes
+ * Compresses `length` bytes from `source` to one raw Snappy block at `target`. Reads up to 63 bytes beyond the source, writes
  * nothing beyond `targetEnd`. `scratch` is MATCH_SCRATCH_BYTES.
  *
  * @returns bytes of the block; 0 when there is no room for it

@@ -1,0 +1,79 @@
+import type { ProduceOutcome } from '../ack/produce-outcome.ts';
+import type { Delivery, WrittenRecord } from './delivery.ts';
+import { errorOf } from './outcome-error.ts';
+import { callOwn } from './own-code.ts';
+import { failedMetadata, metadataOf, noHeaders, type DeliveryCallback } from './record.ts';
+import type { DeliveryWatch } from './record-delivery.ts';
+
+/** Slots are kept for the next burst, up to so many: of a longer one, they go when all of its records have their end. */
+const KEPT_SLOTS_MAX = 16_384;
+
+/** All records of which somebody hears by a callback: one for all of them, and a slot for each until its end. */
+export class HeardDelivery implements Delivery {
+  readonly #watch: DeliveryWatch;
+  #callbacks: (DeliveryCallback | undefined)[] = [];
+  #timestampsMs: number[] = [];
+  #keyBytes: number[] = [];
+  #valueBytes: number[] = [];
+  /** What was used last lies in the nearest cache. */
+  #free: number[] = [];
+
+  constructor(watch: DeliveryWatch) {
+    this.#watch = watch;
+  }
+
+  /** @returns the slot of a record that may be written now */
+  begin(callback: DeliveryCallback): number {
+    const slot = this.#free.pop() ?? this.#callbacks.length;
+    this.#callbacks[slot] = callback;
+    return slot;
+  }
+
+  /** The record of the slot was not written. */
+  cancel(slot: number): void {
+    this.#callbacks[slot] = undefined;
+    this.#free.push(slot);
+  }
+
+  written(slot: number, record: WrittenRecord, keyBytes: number, valueBytes: number): void {
+    this.#timestampsMs[slot] = record.timestampMs;
+    this.#keyBytes[slot] = keyBytes;
+    this.#valueBytes[slot] = valueBytes;
+  }
+
+  settle(slots: readonly number[], from: number, to: number, outcome: ProduceOutcome): void {
+    if (outcome.type === 'acked') this.#watch.counted(to - from);
+    for (let index = from; index < to; index += 1) this.#tell(slots[index] ?? 0, index, outcome);
+    this.#shrink();
+  }
+
+  #tell(slot: number, index: number, outcome: ProduceOutcome): void {
+    const callback = this.#callbacks[slot];
+    const about = {
+      timestamp: this.#timestampsMs[slot] ?? NaN,
+      serializedKeySize: this.#keyBytes[slot] ?? -1,
+      serializedValueSize: this.#valueBytes[slot] ?? -1,
+    };
+    // Before the callback, which may send more.
+    this.cancel(slot);
+    if (callback === undefined) return;
+    if (outcome.type === 'acked') {
+      callOwn(callback, null, metadataOf(outcome, index, about));
+      return;
+    }
+    const { topic, partition } = outcome;
+    const error = errorOf(outcome, topic, partition, index);
+    this.#watch.failed(failedMetadata(topic, partition), error, noHeaders);
+    callOwn(callback, error, null);
+  }
+
+  #shrink(): void {
+    const slots = this.#callbacks.length;
+    if (slots <= KEPT_SLOTS_MAX || this.#free.length < slots) return;
+    this.#callbacks = [];
+    this.#timestampsMs = [];
+    this.#keyBytes = [];
+    this.#valueBytes = [];
+    this.#free = [];
+  }
+}
