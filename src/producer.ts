@@ -15,6 +15,7 @@ import { IllegalArgumentError, IllegalStateError, KafkaError } from './producer/
 import { kafkaError } from './producer/outcome-error.ts';
 import {
   EventListeners,
+  noticeTelemetry,
   type EventListener,
   type ProducerEvents,
   type ProducerNotice,
@@ -34,7 +35,7 @@ import type {
 import { Transactions } from './producer/transactions.ts';
 import { aborted } from './shared/aborted.ts';
 import type { ProducerMetricName } from './shared/producer-metrics.ts';
-import type { LineFields, Telemetry } from './shared/telemetry.ts';
+import type { LineFields } from './shared/telemetry.ts';
 
 /** Longer than a timer can be is for ever. */
 const TIMER_MS_MAX = 2 ** 31;
@@ -129,8 +130,9 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
   }
 
   /**
-   * Sends all, in their order. Those without a timestamp get that of the call. The promise is kept when all are acknowledged, and rejected with
-   * the first failure when all have their end.
+   * Sends all, in their order. Those without a timestamp get that of the call. Of more than `max.block.records` that have to wait the rest is read
+   * later: until the promise is settled the list is the producer's. It is kept when all are acknowledged, and rejected with the first failure when
+   * all have their end.
    */
   sendAll(records: Iterable<ProducerRecord<K, V>>): Promise<RecordMetadata[]> {
     // One promise for all of them: a promise for each would cost more than the record does.
@@ -195,8 +197,8 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
    *
    * @throws {KafkaError} as a rejection; its `next` says what to do
    */
-  async initTransactions(): Promise<void> {
-    await this.#transactional('initTransactions').init();
+  initTransactions(): Promise<void> {
+    return this.#call('initTransactions', (transactions) => transactions.init());
   }
 
   /** From here to its end all records belong to one transaction. @throws {KafkaError} */
@@ -211,11 +213,13 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
    * @param group its id, or better all of its metadata, so that a member that was put out of the group cannot commit
    * @throws {KafkaError} as a rejection; its `next` says what to do
    */
-  async sendOffsetsToTransaction(
+  sendOffsetsToTransaction(
     offsets: Iterable<TopicPartitionOffset>,
     group: string | ConsumerGroupMetadata,
   ): Promise<void> {
-    await this.#transactional('sendOffsetsToTransaction').sendOffsets(offsets, group);
+    return this.#call('sendOffsetsToTransaction', (transactions) =>
+      transactions.sendOffsets(offsets, group),
+    );
   }
 
   /**
@@ -224,8 +228,8 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
    *
    * @throws {KafkaError} as a rejection: the error of the first record that failed, too; its `next` says what to do
    */
-  async commitTransaction(): Promise<void> {
-    await this.#transactional('commitTransaction').commit();
+  commitTransaction(): Promise<void> {
+    return this.#call('commitTransaction', (transactions) => transactions.commit());
   }
 
   /**
@@ -234,13 +238,13 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
    *
    * @throws {KafkaError} as a rejection; its `next` says what to do
    */
-  async abortTransaction(): Promise<void> {
-    await this.#transactional('abortTransaction').abort();
+  abortTransaction(): Promise<void> {
+    return this.#call('abortTransaction', (transactions) => transactions.abort());
   }
 
   /** Partitions of a topic, from 0. Waits for at most max.block.ms until the topic is known. @throws {KafkaError} */
-  async partitionsFor(topic: string): Promise<number> {
-    return await this.#intake.partitionsFor(topic);
+  partitionsFor(topic: string): Promise<number> {
+    return this.#events.heard(this.#intake.partitionsFor(topic));
   }
 
   /**
@@ -248,8 +252,9 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
    *
    * @throws {KafkaError} as a rejection: a TimeoutError after `timeoutMs`, as where no broker takes metrics; IllegalStateError without enable.metrics.push
    */
-  async clientInstanceId(timeoutMs: number): Promise<string> {
-    return await awaitClientInstanceId(this.#starting, this.#pushesMetrics, timeoutMs);
+  clientInstanceId(timeoutMs: number): Promise<string> {
+    const id = awaitClientInstanceId(this.#starting, this.#pushesMetrics, timeoutMs);
+    return this.#events.heard(id);
   }
 
   metrics(): ProducerMetrics {
@@ -332,6 +337,12 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
     });
   }
 
+  #call(name: string, run: (transactions: Transactions) => Promise<void>): Promise<void> {
+    // Async, so that a call out of place is a rejection.
+    const call = async (): Promise<void> => run(this.#transactional(name));
+    return this.#events.heard(call());
+  }
+
   #transactional(call: string): Transactions {
     if (this.#transactions !== undefined) return this.#transactions;
     throw new IllegalStateError(`${call} needs transactional.id: give the producer one`, {
@@ -348,7 +359,9 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
     try {
       this.#engine = await ProducerEngine.create({
         config,
-        telemetry: this.#telemetry(),
+        telemetry: noticeTelemetry((...notice) => {
+          this.#notice(...notice);
+        }),
         onRoom: () => {
           this.#intake.changed();
         },
@@ -370,18 +383,6 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
     for (const note of config.notes) this.#notice('info', 'configNote', note, {});
     this.#intake.changed();
     return this.#engine;
-  }
-
-  #telemetry(): Telemetry {
-    const say =
-      (level: ProducerNotice['level']): Telemetry['info'] =>
-      (code, message, fields = {}) => {
-        this.#notice(level, code, message, fields);
-      };
-    return {
-      ...{ info: say('info'), warn: say('warn'), error: say('error') },
-      close: () => Promise.resolve(),
-    };
   }
 
   #notice(level: ProducerNotice['level'], code: string, message: string, fields: LineFields): void {

@@ -1,6 +1,6 @@
 import type { Acked, ProduceOutcome } from '../ack/produce-outcome.ts';
 import type { Delivery, WrittenRecord } from './delivery.ts';
-import type { KafkaError } from './errors.ts';
+import { TimeoutError, type KafkaError } from './errors.ts';
 import { metadataOf, type DeliveryCallback, type RecordMetadata } from './record.ts';
 import type { DeliveryWatch } from './record-delivery.ts';
 import { tellWatch } from './unheard-delivery.ts';
@@ -33,6 +33,11 @@ export class CallDelivery implements Delivery {
     this.#keyBytes = new Array<number>(foretold);
     this.#valueBytes = new Array<number>(foretold);
     this.#ends = new Array<RecordMetadata | undefined>(foretold);
+  }
+
+  /** Whether one of them has waited for its topic or for memory as long as it may. */
+  get isLate(): boolean {
+    return this.failure instanceof TimeoutError && this.failure.fate === 'notSent';
   }
 
   /** By slot. Whole when all have their end and there is no failure. */

@@ -75,7 +75,10 @@ export function errorOf(
   index?: number,
 ): KafkaError {
   const place = partition < 0 ? topic : `${topic}-${partition}`;
-  const message = `${place}: ${outcome.message}`;
+  // What ended the producer names its place itself: this one, or another.
+  const message = outcome.message.startsWith(`${place}: `)
+    ? outcome.message
+    : `${place}: ${outcome.message}`;
   const fate = outcome.written === 'no' ? 'notSent' : 'possiblyWritten';
   const about = { topic, partition, fate } as const;
   switch (outcome.type) {

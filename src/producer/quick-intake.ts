@@ -10,7 +10,7 @@ import type { PlacedRecord } from './open-batches.ts';
 import type { ChoosePartition, TopicPartitions } from './partitioners.ts';
 import { isCount, noHeaders, type ProducerRecord } from './record.ts';
 import { checkSize, type RecordLimits } from './record-size.ts';
-import type { Serialized, Serializer } from './serializers.ts';
+import { isOurs, type Serialized, type Serializer } from './serializers.ts';
 
 /** What the quick way needs of the engine. */
 export interface QuickEngine {
@@ -26,6 +26,10 @@ export interface QuickIntakeOptions<K, V> {
   /** Looks at nothing but the record, its key and how many partitions there are. */
   readonly choose: ChoosePartition<K, V>;
   readonly limits: RecordLimits;
+  /** Undefined until it has started. */
+  readonly engine: () => QuickEngine | undefined;
+  /** Why a record goes the other way, where it is told why. */
+  readonly obstacle: () => unknown;
 }
 
 /** Used again for each record: who is given it keeps nothing of it. */
@@ -45,6 +49,15 @@ class PartitionCount implements TopicPartitions {
   readonly available: readonly number[] = [];
 }
 
+/** @returns undefined where a serializer is the application's */
+export function createQuickIntake<K, V>(
+  options: QuickIntakeOptions<K, V>,
+): QuickIntake<K, V> | undefined {
+  const { keySerializer, valueSerializer } = options;
+  const isOwn = !isOurs(keySerializer) || !isOurs(valueSerializer);
+  return isOwn ? undefined : new QuickIntake(options);
+}
+
 export class QuickIntake<K, V> {
   readonly #options: QuickIntakeOptions<K, V>;
   readonly #placed = new Placed();
@@ -58,10 +71,12 @@ export class QuickIntake<K, V> {
   take(
     record: ProducerRecord<K, V>,
     timestampMs: number,
-    engine: QuickEngine,
     delivery: Delivery,
     slot: number,
   ): boolean {
+    if (this.#options.obstacle() !== undefined) return false;
+    const engine = this.#options.engine();
+    if (engine === undefined) return false;
     const { topic, partition, timestamp } = record;
     if (record.headers !== undefined) return false;
     if (partition !== undefined && !isCount(partition)) return false;

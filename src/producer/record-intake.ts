@@ -9,7 +9,7 @@ import { UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
 import type { TopicView } from '../send/topic-view.ts';
 import { later } from '../shared/later.ts';
 import { CallDelivery } from './call-delivery.ts';
-import type { Delivery } from './delivery.ts';
+import { CallTaker } from './call-taker.ts';
 import type { KafkaError } from './errors.ts';
 import { HeardDelivery } from './heard-delivery.ts';
 import {
@@ -26,7 +26,7 @@ import { createPartitioner, type ChoosePartition } from './partitioners.ts';
 import { partitionsFor } from './partitions-for.ts';
 import { PreparedRecord, type RecordDoor } from './prepared-record.ts';
 import type { ProducerOwnSettings } from './producer-config.ts';
-import { QuickIntake, type QuickEngine } from './quick-intake.ts';
+import { createQuickIntake, type QuickEngine, type QuickIntake } from './quick-intake.ts';
 import {
   checkRecord,
   headersOf,
@@ -38,7 +38,7 @@ import {
 } from './record.ts';
 import { RecordDelivery, type DeliveryWatch } from './record-delivery.ts';
 import { checkSize, type RecordLimits } from './record-size.ts';
-import { isOurs, serialize, serializers, type Serialized, type Serializer } from './serializers.ts';
+import { serialize, serializers, type Serialized, type Serializer } from './serializers.ts';
 import { Serializing } from './serializing.ts';
 import { refusalOf } from './topic-refusal.ts';
 import { UnheardDelivery } from './unheard-delivery.ts';
@@ -95,6 +95,7 @@ export class RecordIntake<K, V> {
   readonly #limits: RecordLimits;
   readonly #maxBlockRecords: number;
   readonly #serializing: Serializing;
+  readonly #calls: CallTaker;
   readonly #line: WaitingLine;
   /** Who asks for partitions: no record. */
   readonly #questions: WaitingLine;
@@ -122,7 +123,15 @@ export class RecordIntake<K, V> {
     );
     const { maxRequestSize, bufferMemory } = kafka;
     this.#limits = { maxRequestSize, bufferMemory };
-    this.#quick = this.#createQuick(options);
+    const { engine, fatal, transactions } = options;
+    const isOwn = settings['partitioner.class'] !== undefined || !this.#interceptors.isEmpty;
+    this.#quick = isOwn
+      ? undefined
+      : createQuickIntake({
+          ...{ keySerializer: this.#keySerializer, valueSerializer: this.#valueSerializer },
+          ...{ choose: this.#choose, limits: this.#limits, engine },
+          obstacle: () => transactions?.obstacle() ?? fatal(),
+        });
     this.#maxBlockRecords = kafka.maxBlockRecords;
     this.#serializing = new Serializing({
       waitMsMax: kafka.maxBlockMs,
@@ -132,6 +141,10 @@ export class RecordIntake<K, V> {
     const waits = { waitMsMax: kafka.maxBlockMs, nowMs: () => performance.now(), after: later };
     this.#line = new WaitingLine(waits);
     this.#questions = new WaitingLine(waits);
+    this.#calls = new CallTaker({
+      isFull: () => this.#waitingCount >= this.#maxBlockRecords,
+      passed: () => this.#waitersPassed(),
+    });
     // Once, and not for each record.
     this.#door = {
       attempt: (prepared) => this.#attempt(prepared),
@@ -172,21 +185,31 @@ export class RecordIntake<K, V> {
    * @param callback called once, at the record's end; null: nobody waits for it
    */
   take(given: ProducerRecord<K, V>, callback: DeliveryCallback | null): void {
+    this.#take(given, callback, this.#refusal());
+  }
+
+  #refusal(): KafkaError | undefined {
+    return this.#isClosed ? closedError() : this.#options.transactions?.refusal();
+  }
+
+  #take(
+    given: ProducerRecord<K, V>,
+    callback: DeliveryCallback | null,
+    refusal: KafkaError | undefined,
+  ): void {
     this.#sent += 1;
     const record = this.#interceptors.isEmpty ? given : this.#interceptors.onSend(given);
     const timestampMs = (record as Partial<typeof record> | null)?.timestamp ?? Date.now();
-    if (this.#isOrdinary(record)) {
-      if (callback === null) {
-        if (this.#takeQuickly(record, timestampMs, this.#unheard, 0)) return;
-      } else {
-        const slot = this.#heard.begin(callback);
-        if (this.#takeQuickly(record, timestampMs, this.#heard, slot)) return;
-        this.#heard.cancel(slot);
-      }
+    const quick = refusal === undefined ? this.#quickFor(record) : undefined;
+    if (quick !== undefined && callback === null) {
+      if (quick.take(record, timestampMs, this.#unheard, 0)) return;
+    } else if (quick !== undefined && callback !== null) {
+      const slot = this.#heard.begin(callback);
+      if (quick.take(record, timestampMs, this.#heard, slot)) return;
+      this.#heard.cancel(slot);
     }
     let headers: Headers = [];
     try {
-      const refusal = this.#isClosed ? closedError() : this.#options.transactions?.refusal();
       if (refusal !== undefined) throw refusal;
       checkRecord(record);
       this.#checkTopic(record.topic);
@@ -207,67 +230,33 @@ export class RecordIntake<K, V> {
   }
 
   /**
-   * Takes all, in their order. Their time, where they have none of their own, is that of the call.
+   * Takes all, in their order. Their time, where they have none of their own, is that of the call. What is taken later, because too many
+   * wait, is taken whatever has been called meanwhile.
    *
-   * @returns when all have their end
+   * @returns when all have their end; rejected when `records` throws
    */
   takeAll(records: Iterable<ProducerRecord<K, V>>): Promise<CallDelivery> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       const nowMs = Date.now();
       const foretold = Array.isArray(records) ? records.length : 0;
       const call = new CallDelivery(this.#watch, foretold, () => {
         resolve(call);
       });
-      for (const record of records) this.#takeOne(record, call, nowMs);
-      call.taken();
+      const refusal = this.#refusal();
+      const takeOne = (record: ProducerRecord<K, V>): void => {
+        const slot = call.begin();
+        const quick = refusal === undefined ? this.#quickFor(record) : undefined;
+        if (quick?.take(record, record.timestamp ?? nowMs, call, slot) === true) this.#sent += 1;
+        else this.#take(record, call.callback(slot), refusal);
+      };
+      this.#calls.take(records, call, takeOne).catch(reject);
     });
   }
 
-  #takeOne(record: ProducerRecord<K, V>, call: CallDelivery, nowMs: number): void {
-    const slot = call.begin();
-    const isTaken =
-      this.#isOrdinary(record) && this.#takeQuickly(record, record.timestamp ?? nowMs, call, slot);
-    if (isTaken) this.#sent += 1;
-    else this.take(record, call.callback(slot));
-  }
-
-  #createQuick({ settings }: RecordIntakeOptions<K, V>): QuickIntake<K, V> | undefined {
-    const isOwn = !isOurs(this.#keySerializer) || !isOurs(this.#valueSerializer);
-    if (isOwn || settings['partitioner.class'] !== undefined || !this.#interceptors.isEmpty) {
-      return undefined;
-    }
-    return new QuickIntake({
-      keySerializer: this.#keySerializer,
-      valueSerializer: this.#valueSerializer,
-      choose: this.#choose,
-      limits: this.#limits,
-    });
-  }
-
-  /** Nothing is before it. */
-  #isOrdinary(record: ProducerRecord<K, V>): boolean {
-    if (this.#quick === undefined || this.#isClosed) return false;
-    if (this.#waitingCount > 0) return false;
-    // Callers without types send anything.
-    const given: unknown = record;
-    return typeof given === 'object' && given !== null;
-  }
-
-  #takeQuickly(
-    record: ProducerRecord<K, V>,
-    timestampMs: number,
-    delivery: Delivery,
-    slot: number,
-  ): boolean {
-    const { transactions, engine } = this.#options;
-    if (
-      (transactions?.refusal() ?? transactions?.obstacle() ?? this.#options.fatal()) !== undefined
-    ) {
-      return false;
-    }
-    const started = engine();
-    if (started === undefined || this.#quick === undefined) return false;
-    return this.#quick.take(record, timestampMs, started, delivery, slot);
+  /** The quick way, if nothing is before it. Callers without types send anything. */
+  #quickFor(record: unknown): QuickIntake<K, V> | undefined {
+    if (this.#isAbandoned || this.#waitingCount > 0) return undefined;
+    return typeof record === 'object' && record !== null ? this.#quick : undefined;
   }
 
   get #waitingCount(): number {
@@ -304,6 +293,11 @@ export class RecordIntake<K, V> {
 
   /** Resolves when what was taken until now is in batches, or has failed. */
   async passed(): Promise<void> {
+    await this.#calls.passed();
+    await this.#waitersPassed();
+  }
+
+  async #waitersPassed(): Promise<void> {
     await this.#serializing.passed();
     await this.#line.passed();
   }

@@ -31,9 +31,18 @@ export const nowhere: WhereWritten = { baseOffset: -1n, logAppendTimeMs: -1, dup
 /** No broker has said anything about the refusal. */
 export const silent = { errorMessage: undefined, recordFaults: [] } as const;
 
-/** What is to be done about an error: whoever waits for an outcome hears of a missing permission at once, as of any refusal. */
-export function actionOf({ config }: SenderState, { action }: KafkaError): ProduceAction {
-  return action === 'park' && config.outcomesFor === 'caller' ? 'fail' : action;
+/**
+ * What is to be done about an error of a batch that belongs to no transaction. A source, whose bytes can be read again, is held up by a missing
+ * permission, and by what only ends when somebody does something about it. A caller hears of it as of any refusal, and the producer goes on
+ * wherever Kafka's does: without a producer id after every error, with one unless the id is worth nothing any more
+ * (TransactionManager.maybeTransitionToErrorState; UNSUPPORTED_VERSION and a shared id are the end there, too).
+ */
+export function actionOf({ config }: SenderState, error: KafkaError): ProduceAction {
+  const { action } = error;
+  if (config.outcomesFor === 'source') return action;
+  if (action === 'park' || action === 'abort') return 'fail';
+  const goesOn = !config.enableIdempotence || error === errors.INVALID_REQUEST;
+  return action === 'fatal' && goesOn ? 'fail' : action;
 }
 
 /** It is in the log. */
@@ -198,7 +207,9 @@ export function giveUp(state: SenderState, batch: ProducerBatch, error: KafkaErr
 
 export function fatalMessage(batch: ProducerBatch, error: KafkaError): string {
   const place = `${batch.topic}-${String(batch.partition)}`;
-  if (error === errors.INVALID_PRODUCER_EPOCH) return `${place}: ${sharedMessage(batch)}`;
+  if (error === errors.INVALID_PRODUCER_EPOCH && batch.producerId >= 0n) {
+    return `${place}: ${sharedMessage(batch)}`;
+  }
   return `${place}: ${inWords(error)}`;
 }
 

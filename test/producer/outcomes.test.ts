@@ -309,6 +309,15 @@ test('what is given up at a close, or with a producer that is fenced, is told of
   assert.ok(fenced instanceof ProducerFencedError && fenced.fate === 'notSent');
   const shutOut = errorOf({ ...abandoned, error: 'CLUSTER_AUTHORIZATION_FAILED' }, 'logs', 0);
   assert.ok(shutOut instanceof ClusterAuthorizationError);
+  const says = [0, 1].map((partition) => {
+    const message = 'logs-0: no permission for the cluster';
+    return errorOf({ ...abandoned, error: undefined, message, partition }, 'logs', partition)
+      .message;
+  });
+  assert.deepEqual(says, [
+    'logs-0: no permission for the cluster',
+    'logs-1: logs-0: no permission for the cluster',
+  ]);
 });
 
 test('how long brokers throttled is a figure: the average over the answers to Produce, and the longest', async (t) => {

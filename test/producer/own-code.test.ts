@@ -73,9 +73,11 @@ test('a callback that is no function is refused at once', async (t) => {
   });
 });
 
-test('a rejection of sendAll or sendFrom that nobody handles ends nothing', async (t) => {
+test('a rejection that nobody handles is an event, whatever the call, and ends nothing', async (t) => {
   const producer = newProducer(t, await oneTopic(t));
   const failed: string[] = [];
+  const calls: string[] = [];
+  producer.on('callFailed', ({ message }) => calls.push(message));
   producer.on('recordFailed', ({ name }) => failed.push(name));
   const unhandled: unknown[] = [];
   const hear = (reason: unknown): unknown => unhandled.push(reason);
@@ -84,9 +86,14 @@ test('a rejection of sendAll or sendFrom that nobody handles ends nothing', asyn
   const bad = { topic: 'no/name', value: '' };
   void producer.sendAll([bad]);
   void producer.sendFrom(Readable.from([bad]));
+  void producer.commitTransaction();
+  void producer.partitionsFor('no/name');
+  void producer.clientInstanceId(-1);
   await sleep(50);
   assert.deepEqual(unhandled, []);
   assert.deepEqual(failed, ['InvalidTopicError', 'InvalidTopicError']);
+  assert.equal(calls.length, 3);
+  assert.match(calls.join(), /commitTransaction needs transactional\.id/);
 });
 
 test('a record for a partition that is not there holds up no other, and fails with how many there are', async (t) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import type { EmbeddedCluster } from '../../src/broker/embedded-broker.ts';
 import { answerPartition, once } from '../../src/broker/faults.ts';
+import { TimeoutError } from '../../src/index.ts';
 import { embeddedCluster } from '../support/embedded-cluster.ts';
 import { failure, newProducer } from './scene.ts';
 
@@ -89,4 +90,49 @@ test('what is refused by the brokers is told of once, with the records around it
   assert.equal(error.name, 'InvalidRecordError');
   assert.equal(failed.length, 5);
   assert.equal(producer.metrics().recordsFailed, 5);
+});
+
+test('a call with more records than may wait takes the others when those have gone on, and flush and close wait for them', async (t) => {
+  const cluster = await oneTopic(t);
+  const producer = newProducer(t, cluster, { 'max.block.records': 10 });
+  const values = Array.from({ length: 95 }, (_, number) => String(number));
+  // Nothing is known of the topic yet: all but ten would be refused.
+  const sent = producer.sendAll(values.map((value) => ({ topic: 'logs', value, partition: 0 })));
+  await producer.flush();
+  assert.equal(producer.metrics().recordsAcked, 95);
+  assert.deepEqual(
+    (await sent).map(({ offset }) => offset),
+    values.map((value) => BigInt(value)),
+  );
+  const late = newProducer(t, cluster, { 'max.block.records': 10 });
+  const last = late.sendAll(values.map((value) => ({ topic: 'logs', value, partition: 0 })));
+  await late.close();
+  assert.equal((await last).at(-1)?.offset, 189n);
+});
+
+test('a call for a topic that never comes fails after max.block.ms, not after that for each ten records', async (t) => {
+  const cluster = await embeddedCluster(t, { topics: { logs: 1 }, autoCreate: false });
+  const producer = newProducer(t, cluster, { 'max.block.records': 10, 'max.block.ms': 300 });
+  const startedMs = performance.now();
+  const error = await failure(
+    producer.sendAll(Array.from({ length: 1000 }, () => ({ topic: 'nowhere', value: 'x' }))),
+  );
+  assert.ok(error instanceof TimeoutError && error.fate === 'notSent', error.message);
+  assert.match(error.message, /nowhere/);
+  assert.equal(producer.metrics().recordsFailed, 1000);
+  assert.ok(performance.now() - startedMs < 3000);
+  assert.equal((await producer.send({ topic: 'logs', value: 'goes on' })).offset, 0n);
+});
+
+test('a call whose records throw is rejected with what they throw; those before are written', async (t) => {
+  const cluster = await oneTopic(t);
+  const producer = newProducer(t, cluster);
+  const fault = new Error('no more records');
+  const records = function* (): Generator<{ topic: string; value: string }> {
+    yield { topic: 'logs', value: 'first' };
+    throw fault;
+  };
+  await assert.rejects(producer.sendAll(records()), fault);
+  await producer.flush();
+  assert.equal(producer.metrics().recordsAcked, 1);
 });

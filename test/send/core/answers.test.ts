@@ -109,6 +109,36 @@ test("a rejection carries the broker's own words, and the records it names with 
   world.verify();
 });
 
+test('for a caller an answer ends the producer where it ends the one of Kafka, and its batch alone elsewhere', () => {
+  const ends: KafkaErrorName[] = [
+    ...(['CLUSTER_AUTHORIZATION_FAILED', 'UNSUPPORTED_VERSION', 'PRODUCER_FENCED'] as const),
+    ...(['INVALID_PRODUCER_ID_MAPPING', 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED'] as const),
+    // Java goes on, with a new epoch: against one who does the same with the same id, for ever.
+    'INVALID_PRODUCER_EPOCH',
+  ];
+  const goOn: KafkaErrorName[] = ['INVALID_REQUEST', 'INVALID_TXN_STATE', 'TRANSACTION_ABORTABLE'];
+  for (const enableIdempotence of [true, false]) {
+    for (const name of [...ends, ...goOn]) {
+      const world = SimulatedWorld.warm({ config: { outcomesFor: 'caller', enableIdempotence } });
+      const refusals = [name];
+      world.faults.refusal = () => refusals.shift();
+      const refused = world.send('logs', 0);
+      world.run(2000);
+      if (enableIdempotence && ends.includes(name)) {
+        assert.equal(world.said('fatal')[0]?.error, name);
+        continue;
+      }
+      const outcome = world.outcome(refused);
+      assert.ok(outcome.type === 'rejected' && outcome.error === name, name);
+      assert.deepEqual(world.said('fatal'), []);
+      const next = world.send('logs', 0);
+      world.settle();
+      assert.equal(world.outcome(next).type, 'acked', name);
+      world.verify();
+    }
+  }
+});
+
 test('a fatal answer ends what is in flight elsewhere, and an answer that comes after the end is harmless', () => {
   const world = SimulatedWorld.warm({ nodes: 2, partitions: 2 });
   const before = world.produced().length;
