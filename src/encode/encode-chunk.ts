@@ -27,8 +27,11 @@ const PROBE_BYTES = 32 * 1024;
 /** The foretold size is this much too small at most, on logs; a chunk that misses by more leaves a small last part. */
 const ESTIMATE_MARGIN = 1.03;
 
-/** How much of a foretold ratio is relied on when the payload before compression is longer than a batch may be. */
-const RATIO_CAUTION = 0.85;
+/**
+ * How much of a foretold ratio is relied on when the payload before compression is longer than a batch may be: lines of one program vary by a few
+ * hundredths. By less, what would have been one batch is two halves, which cost 4 % more (docs/decisions/cpu-per-gigabyte.md).
+ */
+const RATIO_CAUTION = 0.92;
 
 /** Codecs that need no library on the way out. */
 const kernelCodecs = new Map<number, 'lz4Frame' | 'snappyBlock'>([

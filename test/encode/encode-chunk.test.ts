@@ -224,6 +224,19 @@ test('a chunk a little longer than a batch is cut into even parts, not into a ba
   }
 });
 
+test('a chunk of lines like those before, which fills a batch nearly, is one batch', () => {
+  // What the inputs read at a time, and a batch may have by default.
+  const lines = logLines({ bytes: 2_900_000, lineBytes: 228, seed: 4 });
+  for (const codec of ['lz4', 'snappy'] as const) {
+    const encoder = encoderOf(codec, layoutMemory(MEMORY_BYTES, 1, 1_000_000).scratch[0]?.bytes);
+    const task = taskOf(codec, lines);
+    for (let chunk = 0; chunk < 5; chunk += 1) encoder.encode(task);
+    const { consumedBytes, batchBytes } = encoder.encode(task);
+    assert.equal(consumedBytes, lines.length, `${codec}: ${batchBytes} bytes`);
+    assert.ok(batchBytes > 0.75 * BATCH_BYTES_MAX, `${codec}: ${batchBytes} bytes`);
+  }
+});
+
 test('nothing but empty lines makes no batch, and all of them are counted', () => {
   for (const codec of everyCodec) {
     const encoder = encoderOf(codec);
