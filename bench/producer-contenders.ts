@@ -3,7 +3,6 @@ import { javaCommand, javaSettings, peerCommand } from './peer-command.ts';
 import { buildNodeRdkafka, rdkafkaPerformance } from './peers/node-rdkafka.ts';
 import {
   loadStyles,
-  warmUpRecords,
   type LoadCell,
   type LoadFigures,
   type LoadStyle,
@@ -29,8 +28,8 @@ export interface LoadContender {
   readonly promisesMax?: number;
   /** What the run cost, from what the program printed and what was measured from outside. */
   readonly figures: (printed: string, cost: Cost) => LoadFigures;
-  /** Records that it sends more than it is asked for, before it measures. */
-  readonly warmUp: (style: LoadStyle, records: number) => number;
+  /** It sends as many records as it is asked for, and then measures as many. */
+  readonly warmsUp: boolean;
 }
 
 function program(
@@ -48,7 +47,7 @@ function program(
         ...[String(valueBytes), String(records)],
       ),
     figures: figuresIn,
-    warmUp: warmUpRecords,
+    warmsUp: true,
   };
 }
 
@@ -60,12 +59,12 @@ function figuresIn(printed: string): LoadFigures {
 }
 
 /** Start and compiler are in the figures. */
-const fromOutside: Pick<LoadContender, 'figures' | 'warmUp'> = {
+const fromOutside: Pick<LoadContender, 'figures' | 'warmsUp'> = {
   figures: (_printed, { wallSeconds, cpuSeconds, peakBytes }) => ({
     ...{ wallSeconds, cpuSeconds, peakBytes },
     ...{ latencyMs: NaN, latencyP99Ms: NaN },
   }),
-  warmUp: () => 0,
+  warmsUp: false,
 };
 
 export const loadContenders: readonly LoadContender[] = [

@@ -11,20 +11,6 @@ import type { Codec } from './contenders.ts';
 export const loadStyles = ['batch', 'callback', 'promise', 'fire', 'single'] as const;
 export type LoadStyle = (typeof loadStyles)[number];
 
-/** Of the records that are measured, so many come first. One at a time takes V8 some 20,000 requests until it compiles no more. */
-const WARM_UP: Readonly<Record<LoadStyle, number>> = {
-  batch: 0.1,
-  callback: 0.1,
-  promise: 0.1,
-  fire: 0.1,
-  single: 1,
-};
-
-/** Records that a program sends before those that are measured. */
-export function warmUpRecords(style: LoadStyle, records: number): number {
-  return Math.ceil(records * WARM_UP[style]);
-}
-
 /** Records of one shape, sent in one style. */
 export interface LoadCell {
   readonly valueBytes: number;

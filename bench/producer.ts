@@ -38,7 +38,7 @@ export async function producerBench(options: BenchOptions<LoadCell>): Promise<Lo
 
 async function one(
   { bootstrap, classpath, onFreshTopic }: BenchCluster,
-  { name, command, figures, warmUp, promisesMax = Infinity }: LoadContender,
+  { name, command, figures, warmsUp, promisesMax = Infinity }: LoadContender,
   wanted: LoadCell,
 ): Promise<LoadSample> {
   const answers = wanted.style === 'promise' || wanted.style === 'callback';
@@ -52,7 +52,7 @@ async function one(
     contender: name,
     cell: wanted,
     records,
-    sent: records + warmUp(wanted.style, records),
+    sent: warmsUp ? 2 * records : records,
     stored,
   };
 }

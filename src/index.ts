@@ -19,6 +19,7 @@ export type {
   ProducerRecord,
   RecordMetadata,
 } from './producer/record.ts';
+export type { RecordMetadataList } from './producer/record-metadata-list.ts';
 export type {
   ConsumerGroupMetadata,
   TopicPartitionOffset,

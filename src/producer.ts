@@ -27,6 +27,7 @@ import {
   type ProducerRecord,
   type RecordMetadata,
 } from './producer/record.ts';
+import type { RecordMetadataList } from './producer/record-metadata-list.ts';
 import { recordWritable, type WritableOptions } from './producer/record-writable.ts';
 import type {
   ConsumerGroupMetadata,
@@ -131,14 +132,14 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
 
   /**
    * Sends all, in their order. Those without a timestamp get that of the call. Of more than `max.block.records` that have to wait the rest is read
-   * later: until the promise is settled the list is the producer's. It is kept when all are acknowledged, and rejected with the first failure when
-   * all have their end.
+   * later: until the promise is settled the list is the producer's. It is kept, with the places of all in their order, when all are acknowledged,
+   * and rejected with the first failure when all have their end.
    */
-  sendAll(records: Iterable<ProducerRecord<K, V>>): Promise<RecordMetadata[]> {
+  sendAll(records: Iterable<ProducerRecord<K, V>>): Promise<RecordMetadataList> {
     // One promise for all of them: a promise for each would cost more than the record does.
-    const sent = this.#intake.takeAll(records).then(({ failure, ends }) => {
-      if (failure !== undefined) throw failure;
-      return ends;
+    const sent = this.#intake.takeAll(records).then((call) => {
+      if (call.failure !== undefined) throw call.failure;
+      return call.places;
     });
     sent.catch(ignore);
     return sent;

@@ -31,6 +31,7 @@ export const RECORD_OVERHEAD_BYTES =
 /** No more than this do key, value and headers take, with their lengths; cheap, and up to three times too much for text. */
 export function partsBytesMax(key: RecordPart, value: RecordPart, headers: RecordHeaders): number {
   let bytes = partBytesMax(key) + partBytesMax(value) + VARINT_BYTES_MAX;
+  if (headers.length === 0) return bytes;
   for (const [name, content] of headers) bytes += partBytesMax(name) + partBytesMax(content);
   return bytes;
 }
@@ -96,6 +97,55 @@ export class RecordWriter {
     value: RecordPart,
     headers: RecordHeaders,
   ): number {
+    const isText = typeof key === 'string' || typeof value === 'string';
+    const isLate = timestampDelta !== (timestampDelta | 0);
+    return isText || isLate || headers.length > 0
+      ? this.#writeAny(at, offsetDelta, timestampDelta, key, value, headers)
+      : this.#writeBytes(at, offsetDelta, timestampDelta, key, value);
+  }
+
+  /** What most records are: of known length, so that everything is written once and in its order. */
+  #writeBytes(
+    at: number,
+    offsetDelta: number,
+    timestampDelta: number,
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+  ): number {
+    const memory = this.#memory;
+    const keySize = key === null ? -1 : key.byteLength;
+    const valueSize = value === null ? -1 : value.byteLength;
+    let bodyBytes = ATTRIBUTES_BYTES + varintBytes(timestampDelta) + varintBytes(offsetDelta) + 1;
+    bodyBytes += key === null ? NULL_BYTES : varintBytes(keySize) + keySize;
+    bodyBytes += value === null ? NULL_BYTES : varintBytes(valueSize) + valueSize;
+    let to = putVarint(memory, at, bodyBytes);
+    memory[to] = 0;
+    to = putVarint(memory, to + ATTRIBUTES_BYTES, timestampDelta);
+    to = putVarint(memory, to, offsetDelta);
+    to = putVarint(memory, to, keySize);
+    if (key !== null) {
+      copyInto(memory, key, to);
+      to += keySize;
+    }
+    to = putVarint(memory, to, valueSize);
+    if (value !== null) {
+      copyInto(memory, value, to);
+      to += valueSize;
+    }
+    memory[to] = 0;
+    this.keySize = keySize;
+    this.valueSize = valueSize;
+    return to + 1 - at;
+  }
+
+  #writeAny(
+    at: number,
+    offsetDelta: number,
+    timestampDelta: number,
+    key: RecordPart,
+    value: RecordPart,
+    headers: RecordHeaders,
+  ): number {
     const guess = varintBytes(bodyBytesGuess(key, value, headers));
     let end = this.#writeBody(at + guess, offsetDelta, timestampDelta, key, value, headers);
     const bytes = varintBytes(end - at - guess);
@@ -153,14 +203,7 @@ export class RecordWriter {
   }
 
   #writeVarint(at: number, value: number): number {
-    let rest = zigzag(value);
-    let to = at;
-    while (rest >= 0x80) {
-      this.#memory[to++] = (rest & 0x7f) | 0x80;
-      rest >>>= 7;
-    }
-    this.#memory[to++] = rest;
-    return to;
+    return putVarint(this.#memory, at, value);
   }
 
   #writeVarlong(at: number, value: number): number {
@@ -175,6 +218,17 @@ export class RecordWriter {
     this.#memory[to++] = Number(rest);
     return to;
   }
+}
+
+function putVarint(memory: Buffer, at: number, value: number): number {
+  let rest = zigzag(value);
+  let to = at;
+  while (rest >= 0x80) {
+    memory[to++] = (rest & 0x7f) | 0x80;
+    rest >>>= 7;
+  }
+  memory[to++] = rest;
+  return to;
 }
 
 /** Of a zigzag varint. */
@@ -205,6 +259,7 @@ function zigzagLong(value: number): bigint {
 /** As if all text were ASCII; the deltas count for a byte each. */
 function bodyBytesGuess(key: RecordPart, value: RecordPart, headers: RecordHeaders): number {
   let bytes = ATTRIBUTES_BYTES + 2 + partBytesGuess(key) + partBytesGuess(value) + 1;
+  if (headers.length === 0) return bytes;
   for (const [name, content] of headers) bytes += partBytesGuess(name) + partBytesGuess(content);
   return bytes;
 }

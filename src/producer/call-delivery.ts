@@ -1,8 +1,10 @@
 import type { Acked, ProduceOutcome } from '../ack/produce-outcome.ts';
+import { present } from '../shared/assert.ts';
 import type { Delivery, WrittenRecord } from './delivery.ts';
 import { TimeoutError, type KafkaError } from './errors.ts';
 import { metadataOf, type DeliveryCallback, type RecordMetadata } from './record.ts';
 import type { DeliveryWatch } from './record-delivery.ts';
+import { RecordMetadataList } from './record-metadata-list.ts';
 import { tellWatch } from './unheard-delivery.ts';
 
 /**
@@ -15,7 +17,10 @@ export class CallDelivery implements Delivery {
   readonly #timestampsMs: number[];
   readonly #keyBytes: number[];
   readonly #valueBytes: number[];
-  readonly #ends: (RecordMetadata | undefined)[];
+  /** By slot: where the record is, or how its batch ended. */
+  readonly #ends: (RecordMetadata | Acked | undefined)[];
+  /** In its batch. */
+  readonly #places: number[];
   #count = 0;
   /** The first. */
   failure: KafkaError | undefined;
@@ -32,7 +37,8 @@ export class CallDelivery implements Delivery {
     this.#timestampsMs = new Array<number>(foretold);
     this.#keyBytes = new Array<number>(foretold);
     this.#valueBytes = new Array<number>(foretold);
-    this.#ends = new Array<RecordMetadata | undefined>(foretold);
+    this.#ends = new Array<RecordMetadata | Acked | undefined>(foretold);
+    this.#places = new Array<number>(foretold);
   }
 
   /** Whether one of them has waited for its topic or for memory as long as it may. */
@@ -40,9 +46,19 @@ export class CallDelivery implements Delivery {
     return this.failure instanceof TimeoutError && this.failure.fate === 'notSent';
   }
 
-  /** By slot. Whole when all have their end and there is no failure. */
-  get ends(): RecordMetadata[] {
-    return this.#ends as RecordMetadata[];
+  /** To be asked when all have their end and there is no failure. */
+  get places(): RecordMetadataList {
+    return new RecordMetadataList(this.#count, (slot) => this.#metadata(slot));
+  }
+
+  #metadata(slot: number): RecordMetadata {
+    const end = present(this.#ends[slot], 'a record without a failure has a place');
+    if (!('type' in end)) return end;
+    return metadataOf(end, this.#places[slot] ?? 0, {
+      timestamp: this.#timestampsMs[slot] ?? NaN,
+      serializedKeySize: this.#keyBytes[slot] ?? -1,
+      serializedValueSize: this.#valueBytes[slot] ?? -1,
+    });
   }
 
   /** @returns the slot of the next record */
@@ -55,7 +71,6 @@ export class CallDelivery implements Delivery {
 
   /** No more records come. */
   taken(): void {
-    this.#ends.length = this.#count;
     this.#ended(1);
   }
 
@@ -84,11 +99,8 @@ export class CallDelivery implements Delivery {
   #note(slots: readonly number[], from: number, to: number, outcome: Acked): void {
     for (let index = from; index < to; index += 1) {
       const slot = slots[index] ?? 0;
-      this.#ends[slot] = metadataOf(outcome, index, {
-        timestamp: this.#timestampsMs[slot] ?? NaN,
-        serializedKeySize: this.#keyBytes[slot] ?? -1,
-        serializedValueSize: this.#valueBytes[slot] ?? -1,
-      });
+      this.#ends[slot] = outcome;
+      this.#places[slot] = index;
     }
   }
 

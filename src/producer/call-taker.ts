@@ -40,13 +40,26 @@ export class CallTaker {
     await Promise.allSettled(this.#takings);
   }
 
+  /** As long as no record has to wait. By index: an iterator takes V8 twice as long. @returns those that are left */
+  #takeList<Given>(records: readonly Given[], takeOne: (record: Given) => void): readonly Given[] {
+    const { isFull } = this.#options;
+    let taken = 0;
+    while (taken < records.length && !isFull()) {
+      takeOne(records[taken] as Given);
+      taken += 1;
+    }
+    return records.slice(taken);
+  }
+
   async #takeEach<Given>(
     records: Iterable<Given>,
     call: CallDelivery,
     takeOne: (record: Given) => void,
   ): Promise<void> {
     const { isFull, passed } = this.#options;
-    for (const record of records) {
+    const isList = Array.isArray(records);
+    const rest = isList ? this.#takeList<Given>(records, takeOne) : records;
+    for (const record of rest) {
       // One that has waited for max.block.ms in vain: the others would, too, thousands after thousands.
       while (isFull() && !call.isLate) await passed();
       takeOne(record);

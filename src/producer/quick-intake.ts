@@ -9,7 +9,7 @@ import type { Delivery } from './delivery.ts';
 import type { PlacedRecord } from './open-batches.ts';
 import type { ChoosePartition, TopicPartitions } from './partitioners.ts';
 import { isCount, noHeaders, type ProducerRecord } from './record.ts';
-import { checkSize, type RecordLimits } from './record-size.ts';
+import { bytesMaxOfAny, recordBytesMax, type RecordLimits } from './record-size.ts';
 import { isOurs, type Serialized, type Serializer } from './serializers.ts';
 
 /** What the quick way needs of the engine. */
@@ -62,9 +62,11 @@ export class QuickIntake<K, V> {
   readonly #options: QuickIntakeOptions<K, V>;
   readonly #placed = new Placed();
   readonly #partitions = new PartitionCount();
+  readonly #bytesMax: number;
 
   constructor(options: QuickIntakeOptions<K, V>) {
     this.#options = options;
+    this.#bytesMax = bytesMaxOfAny(options.limits);
   }
 
   /** @returns whether the record is in a batch; if not, nothing has happened */
@@ -100,15 +102,15 @@ export class QuickIntake<K, V> {
 
   /** A fault is found again by the intake, which tells of it. */
   #serialize(record: ProducerRecord<K, V>, placed: Placed): boolean {
-    const { keySerializer, valueSerializer, limits } = this.#options;
+    const { keySerializer, valueSerializer } = this.#options;
     const { topic } = record;
     try {
       const key = serialized(keySerializer, record.key, topic);
       const value = serialized(valueSerializer, record.value, topic);
-      placed.bytesMax = checkSize(topic, key, value, noHeaders, limits);
+      placed.bytesMax = recordBytesMax(key, value, noHeaders);
       placed.key = key;
       placed.value = value;
-      return true;
+      return placed.bytesMax <= this.#bytesMax;
     } catch {
       return false;
     }

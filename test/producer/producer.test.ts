@@ -99,7 +99,7 @@ test('keys decide as in Java, records without one go anywhere', async (t) => {
   const keyed = await producer.sendAll(
     Array.from({ length: 200 }, (_, index) => ({ topic: 'logs', key: `key ${index}`, value: '' })),
   );
-  keyed.forEach(({ partition }, index) => {
+  [...keyed].forEach(({ partition }, index) => {
     assert.equal(partition, partitionForKey(`key ${index}`, 4));
   });
   const { partition } = await producer.send({ topic: 'logs', value: 'no key' });

@@ -28,7 +28,7 @@ test('records in and out of the ordinary keep their order in a call, and each is
   for (const from of [0, 60]) {
     const ends = await producer.sendAll(records);
     assert.equal(ends.length, records.length);
-    ends.forEach((end, number) => {
+    [...ends].forEach((end, number) => {
       const { key, value, timestamp } = {
         key: undefined,
         timestamp: undefined,
