@@ -1,6 +1,6 @@
 import type { Acked, ProduceOutcome } from '../ack/produce-outcome.ts';
 import { present } from '../shared/assert.ts';
-import type { Delivery, WrittenRecord } from './delivery.ts';
+import type { Delivery, Slots, WrittenRecord } from './delivery.ts';
 import { TimeoutError, type KafkaError } from './errors.ts';
 import { metadataOf, type DeliveryCallback, type RecordMetadata } from './record.ts';
 import type { DeliveryWatch } from './record-delivery.ts';
@@ -89,18 +89,18 @@ export class CallDelivery implements Delivery {
     this.#valueBytes[slot] = valueBytes;
   }
 
-  settle(slots: readonly number[], from: number, to: number, outcome: ProduceOutcome): void {
+  settle(slots: Slots, from: number, to: number, outcome: ProduceOutcome): void {
     const error = tellWatch(this.#watch, from, to, outcome);
     this.failure ??= error;
     if (outcome.type === 'acked') this.#note(slots, from, to, outcome);
     this.#ended(to - from);
   }
 
-  #note(slots: readonly number[], from: number, to: number, outcome: Acked): void {
-    for (let index = from; index < to; index += 1) {
-      const slot = slots[index] ?? 0;
+  #note(slots: Slots, from: number, to: number, outcome: Acked): void {
+    for (let place = from; place < to; place += 1) {
+      const slot = slots.at(place);
       this.#ends[slot] = outcome;
-      this.#places[slot] = index;
+      this.#places[slot] = place;
     }
   }
 

@@ -1,5 +1,5 @@
 import type { ProduceOutcome } from '../ack/produce-outcome.ts';
-import type { Delivery, WrittenRecord } from './delivery.ts';
+import type { Delivery, Slots, WrittenRecord } from './delivery.ts';
 import { errorOf } from './outcome-error.ts';
 import { callOwn } from './own-code.ts';
 import { failedMetadata, metadataOf, noHeaders, type DeliveryCallback } from './record.ts';
@@ -11,7 +11,8 @@ const KEPT_SLOTS_MAX = 16_384;
 /** All records of which somebody hears by a callback: one for all of them, and a slot for each until its end. */
 export class HeardDelivery implements Delivery {
   readonly #watch: DeliveryWatch;
-  #callbacks: (DeliveryCallback | undefined)[] = [];
+  /** Slot 0 is nobody's. */
+  #callbacks: (DeliveryCallback | undefined)[] = [undefined];
   #timestampsMs: number[] = [];
   #keyBytes: number[] = [];
   #valueBytes: number[] = [];
@@ -41,9 +42,11 @@ export class HeardDelivery implements Delivery {
     this.#valueBytes[slot] = valueBytes;
   }
 
-  settle(slots: readonly number[], from: number, to: number, outcome: ProduceOutcome): void {
+  settle(slots: Slots, from: number, to: number, outcome: ProduceOutcome): void {
     if (outcome.type === 'acked') this.#watch.counted(to - from);
-    for (let index = from; index < to; index += 1) this.#tell(slots[index] ?? 0, index, outcome);
+    for (let place = from; place < to; place += 1) this.#tell(slots.at(place), place, outcome);
+    // Backwards: who takes them again gets them in ascending order, which needs no list (`Deliveries`).
+    for (let place = to - 1; place >= from; place -= 1) this.#free.push(slots.at(place));
     this.#shrink();
   }
 
@@ -54,8 +57,7 @@ export class HeardDelivery implements Delivery {
       serializedKeySize: this.#keyBytes[slot] ?? -1,
       serializedValueSize: this.#valueBytes[slot] ?? -1,
     };
-    // Before the callback, which may send more.
-    this.cancel(slot);
+    this.#callbacks[slot] = undefined;
     if (callback === undefined) return;
     if (outcome.type === 'acked') {
       callOwn(callback, null, metadataOf(outcome, index, about));
@@ -69,8 +71,8 @@ export class HeardDelivery implements Delivery {
 
   #shrink(): void {
     const slots = this.#callbacks.length;
-    if (slots <= KEPT_SLOTS_MAX || this.#free.length < slots) return;
-    this.#callbacks = [];
+    if (slots <= KEPT_SLOTS_MAX || this.#free.length + 1 < slots) return;
+    this.#callbacks = [undefined];
     this.#timestampsMs = [];
     this.#keyBytes = [];
     this.#valueBytes = [];

@@ -199,8 +199,8 @@ export class OpenBatches {
     batch.bytes += bytes;
     delivery.written(slot, record, writer.keySize, writer.valueSize);
     batch.deliveries.push(delivery, slot);
-    batch.maxTimestampMs = Math.max(batch.maxTimestampMs, timestampMs);
-    this.#last = batch;
+    if (timestampMs > batch.maxTimestampMs) batch.maxTimestampMs = timestampMs;
+    if (this.#last !== batch) this.#last = batch;
     if (batch.bytes >= this.#options.batchBytes) this.#close(batch);
   }
 

@@ -1,6 +1,6 @@
 import type { ProduceOutcome } from '../ack/produce-outcome.ts';
 import { aboutRecord } from './about-record.ts';
-import type { Delivery, WrittenRecord } from './delivery.ts';
+import type { Delivery, Slots, WrittenRecord } from './delivery.ts';
 import type { KafkaError } from './errors.ts';
 import { errorOf } from './outcome-error.ts';
 import { callOwn } from './own-code.ts';
@@ -52,7 +52,7 @@ export class RecordDelivery implements Delivery {
     this.#valueBytes = valueBytes;
   }
 
-  settle(_slots: readonly number[], index: number, _to: number, outcome: ProduceOutcome): void {
+  settle(_slots: Slots, index: number, _to: number, outcome: ProduceOutcome): void {
     if (outcome.type !== 'acked') {
       this.fail(errorOf(outcome, this.topic, outcome.partition, index), outcome.partition);
       return;

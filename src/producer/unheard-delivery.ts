@@ -1,5 +1,5 @@
 import type { ProduceOutcome } from '../ack/produce-outcome.ts';
-import type { Delivery } from './delivery.ts';
+import type { Delivery, Slots } from './delivery.ts';
 import type { KafkaError } from './errors.ts';
 import { errorOf } from './outcome-error.ts';
 import { failedMetadata, noHeaders } from './record.ts';
@@ -17,7 +17,7 @@ export class UnheardDelivery implements Delivery {
     // Nobody asks where they are.
   }
 
-  settle(_slots: readonly number[], from: number, to: number, outcome: ProduceOutcome): void {
+  settle(_slots: Slots, from: number, to: number, outcome: ProduceOutcome): void {
     tellWatch(this.#watch, from, to, outcome);
   }
 }
