@@ -26,4 +26,5 @@ export type {
 } from './producer/transaction-offsets.ts';
 export { serializers, type Serializer, type TypeOf } from './producer/serializers.ts';
 export { ConfigError, SetupError, type ConfigFault } from './shared/errors.ts';
+export type { KafkaNode, PartitionInfo } from './send/topic-view.ts';
 export type { ProducerEvents, ProducerNotice } from './producer/producer-events.ts';

@@ -34,6 +34,7 @@ import type {
   TopicPartitionOffset,
 } from './producer/transaction-offsets.ts';
 import { Transactions } from './producer/transactions.ts';
+import type { PartitionInfo } from './send/topic-view.ts';
 import { aborted } from './shared/aborted.ts';
 import type { ProducerMetricName } from './shared/producer-metrics.ts';
 import type { LineFields } from './shared/telemetry.ts';
@@ -243,8 +244,8 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
     return this.#call('abortTransaction', (transactions) => transactions.abort());
   }
 
-  /** Partitions of a topic, from 0. Waits for at most max.block.ms until the topic is known. @throws {KafkaError} */
-  partitionsFor(topic: string): Promise<number> {
+  /** The partitions of a topic, by number. Waits for at most max.block.ms until it is known. @throws {KafkaError} as a rejection */
+  partitionsFor(topic: string): Promise<PartitionInfo[]> {
     return this.#events.heard(this.#intake.partitionsFor(topic));
   }
 

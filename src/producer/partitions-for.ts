@@ -1,4 +1,4 @@
-import type { TopicView } from '../send/topic-view.ts';
+import type { PartitionInfo, TopicView } from '../send/topic-view.ts';
 import type { KafkaError } from './errors.ts';
 import { refusalOf, type PermissionWait } from './topic-refusal.ts';
 import type { WaitEnd, WaitingLine } from './waiting-line.ts';
@@ -11,11 +11,14 @@ export interface TopicQuestion {
   readonly late: (reason: WaitEnd) => KafkaError;
 }
 
-/** How many partitions a topic has: waits in the line as a record does. @throws {KafkaError} as a rejection */
-export function partitionsFor(line: WaitingLine, question: TopicQuestion): Promise<number> {
+/** The partitions of a topic: waits in the line as a record does. @throws {KafkaError} as a rejection */
+export function partitionsFor(
+  line: WaitingLine,
+  question: TopicQuestion,
+): Promise<PartitionInfo[]> {
   const { topic, end, known, late } = question;
   const permission: PermissionWait = { answersBefore: undefined };
-  return new Promise<number>((resolve, reject) => {
+  return new Promise<PartitionInfo[]>((resolve, reject) => {
     line.enter({
       ...{ topic, partition: undefined, lane: undefined, deadlineMs: Infinity, order: 0 },
       keep: () => undefined,
@@ -24,7 +27,7 @@ export function partitionsFor(line: WaitingLine, question: TopicQuestion): Promi
         const refusal = end() ?? refusalOf(topic, view, permission);
         if (refusal !== undefined) reject(refusal);
         else if (view === undefined || view.partitionCount === 0) return 'noTopic';
-        else resolve(view.partitionCount);
+        else resolve(view.partitions());
         return 'done';
       },
       expire: (reason) => {

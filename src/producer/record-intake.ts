@@ -6,7 +6,7 @@ import { isPromise } from 'node:util/types';
 import type { LibraryConfig } from '../../config/library-keys.ts';
 import type { KafkaConfig } from '../../config/schema.ts';
 import { UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
-import type { TopicView } from '../send/topic-view.ts';
+import type { PartitionInfo, TopicView } from '../send/topic-view.ts';
 import { later } from '../shared/later.ts';
 import { CallDelivery } from './call-delivery.ts';
 import { CallTaker } from './call-taker.ts';
@@ -326,7 +326,7 @@ export class RecordIntake<K, V> {
   }
 
   /** @throws {KafkaError} */
-  async partitionsFor(topic: string): Promise<number> {
+  async partitionsFor(topic: string): Promise<PartitionInfo[]> {
     if (this.#isClosed) throw closedError();
     this.#checkTopic(topic);
     return await partitionsFor(this.#questions, {

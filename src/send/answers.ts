@@ -135,6 +135,11 @@ export function metadataAnswered(
               partition: partition.partitionIndex,
               leaderId: partition.leaderId,
               leaderEpoch: partition.leaderEpoch,
+              replicas: {
+                all: partition.replicaNodes,
+                inSync: partition.isrNodes,
+                offline: partition.offlineReplicas,
+              },
             })),
           },
     ),

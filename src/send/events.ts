@@ -153,6 +153,15 @@ export interface PartitionMetadata {
   readonly leaderId: number;
   /** -1 where the version has none. */
   readonly leaderEpoch: number;
+  /** Left out: nothing new. */
+  readonly replicas?: PartitionReplicas;
+}
+
+/** Ids of the brokers that have a partition: nothing is decided by them, applications ask. */
+export interface PartitionReplicas {
+  readonly all: readonly number[];
+  readonly inSync: readonly number[];
+  readonly offline: readonly number[];
 }
 
 export interface ProducerIdAnswered extends Answer {

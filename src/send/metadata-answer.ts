@@ -146,8 +146,15 @@ function takeTopic(
   // Partitions are never taken away from a topic; an answer with fewer comes from a broker that lags behind.
   topic.partitionCount = Math.max(topic.partitionCount, answer.partitions.length);
   let whole = answer.partitions.length > 0 || !isBusy(topic);
-  for (const { errorCode, partition: index, leaderId, leaderEpoch } of answer.partitions) {
+  for (const {
+    errorCode,
+    partition: index,
+    leaderId,
+    leaderEpoch,
+    replicas,
+  } of answer.partitions) {
     const partition = partitionOf(state, topic, index);
+    partition.replicas = replicas ?? partition.replicas;
     const led = leaderId >= 0 && errorOf(errorCode) !== errors.LEADER_NOT_AVAILABLE;
     if (led) setLeader(state, partition, leaderId, leaderEpoch, nowMs);
     else if (leaderEpoch >= partition.leaderEpoch) loseLeader(state, partition);

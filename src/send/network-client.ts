@@ -126,7 +126,7 @@ export class KafkaSender<Ranges = unknown> {
     const wallMs = options.wallMs ?? (() => Date.now());
     const emit = (event: SenderEvent): void => this.#take(event);
     this.#state = createSender(config, random);
-    this.#views = new TopicViews(this.#state.topics);
+    this.#views = new TopicViews(this.#state);
     this.#memory = new BatchMemory(memory, arena);
     this.#splits = new BatchSplits({ ...options, emit, takeBatchId: () => this.takeBatchId() });
     this.#channels = new NodeChannels({

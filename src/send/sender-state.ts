@@ -4,7 +4,7 @@ import type { ProducerBatch } from '../accumulate/producer-batch.ts';
 import { RecordAccumulator } from '../accumulate/record-accumulator.ts';
 import { assert } from '../shared/assert.ts';
 import { backoffMs } from './backoff.ts';
-import type { SenderEffect } from './events.ts';
+import type { PartitionReplicas, SenderEffect } from './events.ts';
 import type { InFlightRequest } from './in-flight-requests.ts';
 import { PartitionIdentity, ProducerIds } from './producer-state.ts';
 import type { ConnectFailure, SenderReport, TopicProblem } from './reports.ts';
@@ -118,6 +118,7 @@ export interface PartitionState {
   readonly partition: number;
   leaderId: number;
   leaderEpoch: number;
+  replicas: PartitionReplicas;
   readonly queue: BatchQueue;
   /** Sent and unanswered, in the order of sending. */
   readonly inFlight: ProducerBatch[];
@@ -275,6 +276,8 @@ export function topicOf(state: SenderState, topic: string): TopicState {
   return created;
 }
 
+const NO_REPLICAS: PartitionReplicas = { all: [], inSync: [], offline: [] };
+
 export function partitionOf(
   state: SenderState,
   topic: TopicState,
@@ -287,6 +290,7 @@ export function partitionOf(
     partition,
     leaderId: NO_NODE,
     leaderEpoch: NO_LEADER_EPOCH,
+    replicas: NO_REPLICAS,
     queue: state.accumulator.queue(topic.topic, partition),
     inFlight: [],
     retries: [],

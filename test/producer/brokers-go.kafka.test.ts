@@ -1,7 +1,7 @@
 /** A producer while the brokers of a real cluster are stopped, killed, and too few; then its word is held against what kcat reads. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { TimeoutError } from '../../src/index.ts';
+import { TimeoutError, type KafkaNode } from '../../src/index.ts';
 import { startKafka, type KafkaCluster } from '../support/kafka-cluster.ts';
 import { nothingWrong, SentRecords } from '../support/sent-records.ts';
 import { until } from '../support/until.ts';
@@ -56,6 +56,12 @@ test('too few replicas: records wait and are written when the brokers are back, 
   await kafka.signal(3, 'SIGKILL');
   for (const sent of [waits, timesOut]) sent.send(300, keyedAndKeyless);
   await until(async () => (await kafka.underMinIsr()) >= 6);
+  for (const { partition, leader, ...told } of await newProducer(t, kafka).partitionsFor('waits')) {
+    assert.deepEqual(idsOf(told.replicas), assignment[partition]);
+    assert.deepEqual([...idsOf(told.inSyncReplicas)].sort(), [1, 2]);
+    assert.deepEqual(idsOf(told.offlineReplicas), [3]);
+    assert.ok(leader !== null && leader.id < 3, 'one that is there leads');
+  }
   const refused = timesOut.count;
   timesOut.send(300, keyedAndKeyless);
   const sinceMs = performance.now();
@@ -137,3 +143,7 @@ test('an unclean leader: only what it acknowledged alone is lost, and that is sa
   assert.deepEqual(safe.errors, []);
   assert.deepEqual(await safe.verdict(), nothingWrong, 'what two had is there');
 });
+
+function idsOf(nodes: readonly KafkaNode[]): number[] {
+  return nodes.map(({ id }) => id);
+}

@@ -239,9 +239,24 @@ test('a stream is sent as fast as there is memory', async (t) => {
   assert.equal(count(cluster, 'logs'), 500);
 });
 
-test('partitionsFor waits until the topic is known', async (t) => {
-  const producer = newProducer(t, await oneTopic(t, 7));
-  assert.equal(await producer.partitionsFor('logs'), 7);
+test('partitionsFor waits until the topic is known, and names the brokers of each partition', async (t) => {
+  const cluster = await embeddedCluster(t, { nodes: 3, topics: { logs: 7 } });
+  const producer = newProducer(t, cluster);
+  const partitions = await producer.partitionsFor('logs');
+  const nodes = new Map(
+    cluster.nodes.map(({ id, host, port }) => [id, { id, host, port, rack: null }]),
+  );
+  assert.deepEqual(
+    partitions.map(({ topic, partition }) => `${topic}-${partition}`),
+    Array.from({ length: 7 }, (_, partition) => `logs-${partition}`),
+  );
+  for (const { leader, replicas, inSyncReplicas, offlineReplicas } of partitions) {
+    assert.ok(leader !== null && replicas.length > 0);
+    assert.deepEqual(offlineReplicas, []);
+    assert.deepEqual(inSyncReplicas, replicas);
+    for (const node of [leader, ...replicas]) assert.deepEqual(node, nodes.get(node.id));
+  }
+  assert.ok(new Set(partitions.map(({ leader }) => leader?.id)).size > 1, 'not all by one');
 });
 
 test('no client instance id from brokers that take no metrics, without enable.metrics.push, or for a negative time', async (t) => {
