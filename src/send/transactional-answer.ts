@@ -51,6 +51,8 @@ export function takeTransactional(
     case 'fatal':
       // Another epoch is known: the coordinator, which is asked next, knows whether that is the end.
       if (error === errors.INVALID_PRODUCER_EPOCH) break;
+      // The batch alone is wrong, and the producer is worth what it was (TransactionManager.maybeTransitionToErrorState).
+      if (error === errors.INVALID_REQUEST) break;
       insertRetry(partition, batch);
       stopForGood(state, error.name, fatalMessage(batch, error));
       return;
