@@ -34,6 +34,7 @@ import type {
 } from './producer/transaction-offsets.ts';
 import { Transactions } from './producer/transactions.ts';
 import { aborted } from './shared/aborted.ts';
+import { machineClock } from './shared/clock.ts';
 import type { ProducerMetricName } from './shared/producer-metrics.ts';
 import type { LineFields } from './shared/telemetry.ts';
 
@@ -73,6 +74,7 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
       transactions: this.#transactions,
       kafka: engineConfig.kafka,
       settings: own,
+      clock: machineClock,
       engine: () => this.#engine,
       fatal: () => this.#fatal,
       unreachable: () => this.#unreachable,

@@ -7,7 +7,7 @@ import type { LibraryConfig } from '../../config/library-keys.ts';
 import type { KafkaConfig } from '../../config/schema.ts';
 import { UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
 import type { TopicView } from '../send/topic-view.ts';
-import { later } from '../shared/later.ts';
+import type { Clock } from '../shared/clock.ts';
 import { CallDelivery } from './call-delivery.ts';
 import { CallTaker } from './call-taker.ts';
 import type { KafkaError } from './errors.ts';
@@ -61,6 +61,7 @@ export interface TransactionGate {
 export interface RecordIntakeOptions<K, V> {
   readonly kafka: Pick<KafkaConfig, 'maxRequestSize' | 'bufferMemory'> & LibraryConfig;
   readonly settings: ProducerOwnSettings<K, V>;
+  readonly clock: Clock;
   /** Undefined until it has started. */
   readonly engine: () => IntakeEngine | undefined;
   /** Why nothing can be sent any more. */
@@ -108,7 +109,7 @@ export class RecordIntake<K, V> {
 
   constructor(options: RecordIntakeOptions<K, V>) {
     this.#options = options;
-    const { settings, kafka } = options;
+    const { settings, kafka, clock } = options;
     // Where none is given, K and V are text or bytes.
     const textOrBytes = serializers.textOrBytes as Serializer<unknown>;
     this.#keySerializer = settings['key.serializer'] ?? textOrBytes;
@@ -135,10 +136,10 @@ export class RecordIntake<K, V> {
     this.#maxBlockRecords = kafka.maxBlockRecords;
     this.#serializing = new Serializing({
       waitMsMax: kafka.maxBlockMs,
-      after: later,
+      after: clock.after,
       late: (topic) => slowError(topic, kafka.maxBlockMs),
     });
-    const waits = { waitMsMax: kafka.maxBlockMs, nowMs: () => performance.now(), after: later };
+    const waits = { waitMsMax: kafka.maxBlockMs, nowMs: clock.nowMs, after: clock.after };
     this.#line = new WaitingLine(waits);
     this.#questions = new WaitingLine(waits);
     this.#calls = new CallTaker({
@@ -199,7 +200,7 @@ export class RecordIntake<K, V> {
   ): void {
     this.#sent += 1;
     const record = this.#interceptors.isEmpty ? given : this.#interceptors.onSend(given);
-    const timestampMs = (record as Partial<typeof record> | null)?.timestamp ?? Date.now();
+    const timestampMs = (record as Partial<typeof record> | null)?.timestamp ?? this.#options.clock.wallMs();
     const quick = refusal === undefined ? this.#quickFor(record) : undefined;
     if (quick !== undefined && callback === null) {
       if (quick.take(record, timestampMs, this.#unheard, 0)) return;
@@ -237,7 +238,7 @@ export class RecordIntake<K, V> {
    */
   takeAll(records: Iterable<ProducerRecord<K, V>>): Promise<CallDelivery> {
     return new Promise((resolve, reject) => {
-      const nowMs = Date.now();
+      const nowMs = this.#options.clock.wallMs();
       const foretold = Array.isArray(records) ? records.length : 0;
       const call = new CallDelivery(this.#watch, foretold, () => {
         resolve(call);
