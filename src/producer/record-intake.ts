@@ -109,7 +109,7 @@ export class RecordIntake<K, V> {
 
   constructor(options: RecordIntakeOptions<K, V>) {
     this.#options = options;
-    const { settings, kafka, clock } = options;
+    const { settings, kafka, clock, engine, fatal, transactions } = options;
     // Where none is given, K and V are text or bytes.
     const textOrBytes = serializers.textOrBytes as Serializer<unknown>;
     this.#keySerializer = settings['key.serializer'] ?? textOrBytes;
@@ -122,9 +122,7 @@ export class RecordIntake<K, V> {
       settings['interceptor.classes'] ?? [],
       options.onInterceptorFault,
     );
-    const { maxRequestSize, bufferMemory } = kafka;
-    this.#limits = { maxRequestSize, bufferMemory };
-    const { engine, fatal, transactions } = options;
+    this.#limits = kafka;
     const isOwn = settings['partitioner.class'] !== undefined || !this.#interceptors.isEmpty;
     this.#quick = isOwn
       ? undefined
@@ -200,7 +198,8 @@ export class RecordIntake<K, V> {
   ): void {
     this.#sent += 1;
     const record = this.#interceptors.isEmpty ? given : this.#interceptors.onSend(given);
-    const timestampMs = (record as Partial<typeof record> | null)?.timestamp ?? this.#options.clock.wallMs();
+    const timestampMs =
+      (record as Partial<typeof record> | null)?.timestamp ?? this.#options.clock.wallMs();
     const quick = refusal === undefined ? this.#quickFor(record) : undefined;
     if (quick !== undefined && callback === null) {
       if (quick.take(record, timestampMs, this.#unheard, 0)) return;
@@ -214,6 +213,7 @@ export class RecordIntake<K, V> {
       if (refusal !== undefined) throw refusal;
       checkRecord(record);
       this.#checkTopic(record.topic);
+      if (this.#isAbandoned) throw abandonedError(record.topic);
       headers = headersOf(record);
       const { topic } = record;
       const key = serialize(this.#keySerializer, record.key, 'key', topic, headers);
