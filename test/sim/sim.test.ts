@@ -14,23 +14,25 @@ const SEEDS = Number(process.env['MILLRACE_SEEDS'] ?? 1000);
 const CALLER_SEEDS = Math.ceil(SEEDS / 3);
 const FIRST_SEED = Number(process.env['MILLRACE_FIRST_SEED'] ?? 1);
 
-function campaign(outcomesFor: SenderConfig['outcomesFor'], seeds: number): void {
+async function campaign(outcomesFor: SenderConfig['outcomesFor'], seeds: number): Promise<void> {
   const faults: string[] = [];
-  const totals = runCampaign({
+  const totals = await runCampaign({
     ...{ first: FIRST_SEED, seeds, stride: 1, stopsAtFault: true, outcomesFor },
     onSeed: () => undefined,
-    onFault: (result) => faults.push(explain(result, undefined, outcomesFor)),
+    onFault: async (result) => {
+      faults.push(await explain(result, undefined, outcomesFor));
+    },
   });
   assert.deepEqual(faults, []);
   assert.ok(totals.records >= seeds * 10_000, 'each seed has its records');
 }
 
-test(`nothing is lost, doubled, out of order, stuck or leaked in ${SEEDS} seeds of 10,000 records`, () => {
-  campaign('source', SEEDS);
+test(`nothing is lost, doubled, out of order, stuck or leaked in ${SEEDS} seeds of 10,000 records`, async () => {
+  await campaign('source', SEEDS);
 });
 
-test(`nor in ${CALLER_SEEDS} seeds of the library, where every outcome comes by delivery.timeout.ms`, () => {
-  campaign('caller', CALLER_SEEDS);
+test(`nor in ${CALLER_SEEDS} seeds of the library, where every outcome comes by delivery.timeout.ms`, async () => {
+  await campaign('caller', CALLER_SEEDS);
 });
 
 test('a seed tells the same story each time', () => {
