@@ -77,10 +77,10 @@ export class LibraryApplication {
     else this.#loop(chance.below(BURST));
   }
 
-  /** @param isSmall no broker finds it too large */
-  send(place: Place, way: Exclude<Way, 'call'>, isSmall = false): SentRecord {
+  /** @param padding so much, instead of what is drawn */
+  send(place: Place, way: Exclude<Way, 'call'>, padding?: number): SentRecord {
     const { producer, chance } = this.#options;
-    const record = this.#take(place, way, isSmall);
+    const record = this.#take(place, way, padding);
     const { value } = record;
     const bytes = chance.random() < 0.3 ? Buffer.from(value) : undefined;
     const given = { ...givenOf(record), value: bytes ?? value };
@@ -208,13 +208,13 @@ export class LibraryApplication {
     sent.then(settled, settled);
   }
 
-  #take({ topic, partition, key }: Place, way: Way, isSmall = false): SentRecord {
+  #take({ topic, partition, key }: Place, way: Way, padding?: number): SentRecord {
     const { ledger, chance, knobs } = this.#options;
     const { random, below } = chance;
     const timestamp = random() < 0.1 ? below(1_800_000_000) : undefined;
-    const isLong = !isSmall && random() < 0.02;
-    const padding = isLong ? below(4000) : below(knobs.paddingMax);
-    return ledger.take({ topic, partition, key: key ?? null, timestamp, way }, padding);
+    const drawn = random() < 0.02 ? below(4000) : below(knobs.paddingMax);
+    const given = { topic, partition, key: key ?? null, timestamp, way };
+    return ledger.take(given, padding ?? drawn);
   }
 
   #told(record: SentRecord, error: KafkaError | null, metadata: RecordMetadata | null): void {

@@ -40,6 +40,7 @@ export function libraryPlan(drawn: Plan, { random, below }: Chance): Plan {
     batchBytesMax: isSmall ? 1500 + below(4000) : Infinity,
     quietMs: 0,
     abandons: false,
+    hasStuckPartition: !plan.isCalm && random() < 0.4,
   };
 }
 

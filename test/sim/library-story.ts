@@ -30,8 +30,9 @@ const ACTIONS = 24;
 /** The producer is made while the first records are sent. */
 const START_MS = 5;
 const SETTLE_MS = 120_000;
-/** What is sent to a place that takes nothing, so that memory and line have something of it. */
+/** What is sent to a place that takes nothing, until memory is full of it or as many wait as shall. */
 const STUCK_RECORDS = 200;
+const STUCK_BYTES = 2000;
 
 interface LibraryScene extends Scene {
   readonly knobs: LibraryKnobs;
@@ -194,11 +195,11 @@ async function lastRound(scene: LibraryScene): Promise<void> {
   if (stuckPartition !== undefined) stuckPlaces.push(stuckPartition);
   for (let n = 0; n < STUCK_RECORDS; n += 1) {
     if (producer.intake.counts.recordsWaiting >= Math.min(spare / 2, 20)) break;
-    application.send(chance.pick(stuckPlaces), 'callback');
+    application.send(chance.pick(stuckPlaces), 'callback', STUCK_BYTES);
   }
   const sent =
     spare > 0
-      ? places.map((place) => application.send(place, chance.pick(['callback', 'promise']), true))
+      ? places.map((place) => application.send(place, chance.pick(['callback', 'promise']), 0))
       : [];
   const waitMs = knobs.maxBlockMs + knobs.deliveryTimeoutMs;
   await run(scene, waitMs + 1000, () => sent.every(({ end }) => end !== undefined));
