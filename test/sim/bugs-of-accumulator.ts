@@ -107,12 +107,4 @@ export const bugsOfAccumulator: readonly Mutation[] = [
     replace:
       '((this.#sent += 1), quick?.take(record, record.timestamp ?? nowMs, call, slot)) === true) return;\n        else',
   },
-  {
-    name: 'splits-wait-for-each-other',
-    ticket: 'found by this simulator',
-    bug: 'a piece without memory of its own that has to be cut again stands in line behind those that wait for it to be gone',
-    file: 'src/send/batch-splits.ts',
-    find: '    if (this.#outside.has(batch)) {',
-    replace: '    if (this.#outside.has(batch) && pieceBytesMax < 0) {',
-  },
 ];

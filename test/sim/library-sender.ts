@@ -191,32 +191,20 @@ export class LibrarySender implements EngineSender {
 
   #run(effect: SenderEffect): void {
     const { ledger, touched } = this.#options;
-    switch (effect.type) {
-      case 'outcome':
-        touched();
-        ledger.settled(effect.batch, effect.outcome, this.#pieces.has(effect.batch));
-        this.#links.onOutcome(effect.batch as Batch, effect.outcome);
-        return;
-      case 'release':
-        touched();
-        this.#splits.forget(effect.batch);
-        return;
-      case 'flushed':
-        touched();
-        this.#flushes.get(effect.flush)?.();
-        this.#flushes.delete(effect.flush);
-        return;
-      case 'closed':
-        touched();
-        this.#onClosed?.();
-        return;
-      case 'report':
-        if (effect.report.kind === 'fatal') {
-          this.#links.onFatal(effect.report.error, effect.report.message);
-        }
-        return;
-      default:
-        if (effect.type === 'splitBatch') touched();
+    // Whatever it is, somebody may wait for what comes of it.
+    touched();
+    if (effect.type === 'outcome') {
+      ledger.settled(effect.batch, effect.outcome, this.#pieces.has(effect.batch));
+      this.#links.onOutcome(effect.batch as Batch, effect.outcome);
+    } else if (effect.type === 'release') {
+      this.#splits.forget(effect.batch);
+    } else if (effect.type === 'flushed') {
+      this.#flushes.get(effect.flush)?.();
+      this.#flushes.delete(effect.flush);
+    } else if (effect.type === 'closed') {
+      this.#onClosed?.();
+    } else if (effect.type === 'report' && effect.report.kind === 'fatal') {
+      this.#links.onFatal(effect.report.error, effect.report.message);
     }
   }
 }

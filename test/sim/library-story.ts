@@ -40,8 +40,8 @@ interface LibraryScene extends Scene {
   readonly producer: LibraryProducer;
   readonly application: LibraryApplication;
   readonly trace: Trace;
-  /** Something has happened that a promise may wait for. */
-  isTouched: boolean;
+  /** Times that something has happened that a promise may wait for. */
+  touches: number;
   /** What a promise was rejected with that never may be. */
   fault: { readonly error: unknown } | undefined;
 }
@@ -68,7 +68,7 @@ function sceneOf(seed: number, traced: string | undefined): LibraryScene {
     isRoundRobin: knobs.isRoundRobin,
   });
   const touched = (): void => {
-    scene.isTouched = true;
+    scene.touches += 1;
   };
   const after = (ms: number, then: () => void): void => {
     world.after(ms, () => {
@@ -96,7 +96,7 @@ function sceneOf(seed: number, traced: string | undefined): LibraryScene {
   const scene: LibraryScene = {
     ...{ world, chance, plan, slow: new Set(), fullDisks: new Set(), ignorant: new Set() },
     ...{ refused: new Set(), distrusted: new Set(), stuck: undefined, lateUntilMs: -Infinity },
-    ...{ knobs, ledger, producer, application, trace, isTouched: false, fault: undefined },
+    ...{ knobs, ledger, producer, application, trace, touches: 0, fault: undefined },
   };
   for (let n = 0; n < ACTIONS; n += 1) {
     after(chance.random() * CHAOS_MS, () => {
@@ -181,11 +181,12 @@ async function lastRound(scene: LibraryScene): Promise<void> {
     waiting(world.state).filter(({ topic, partition }) => {
       return partition < 0 || world.cluster.topics.get(topic)?.partitions[partition] !== stuck;
     });
-  const isOver = await run(
-    scene,
-    SETTLE_MS,
-    () => ledger.untold + application.openCalls === 0 && !world.isStalled && others().length === 0,
-  );
+  const isFree = (): boolean => {
+    const { recordsWaiting } = producer.intake.counts;
+    if (ledger.untold + application.openCalls + recordsWaiting > 0 || world.isStalled) return false;
+    return others().length === 0;
+  };
+  const isOver = await run(scene, SETTLE_MS, isFree);
   demand(isOver, 'hung', () => `beside what is stuck: ${openOf(scene)}; ${waits(scene)}`);
   application.answersBack = false;
   const places = placesOf(scene);
@@ -218,7 +219,8 @@ function placesOf({ world, stuck }: LibraryScene): Place[] {
   const places: Place[] = [];
   for (const [topic, { partitions }] of world.cluster.topics) {
     if (topic === LATE_TOPIC) continue;
-    places.push({ topic });
+    // Of those for any partition some may have been given to the one that is stuck since, and hold what their lane may hold.
+    if (!partitions.some((one) => one === stuck)) places.push({ topic });
     partitions.forEach((one, partition) => {
       if (one !== stuck) places.push({ topic, partition });
     });
@@ -249,12 +251,13 @@ async function run(
   const { world } = scene;
   const endMs = world.nowMs + forMs;
   for (;;) {
-    scene.isTouched = false;
+    const { touches } = scene;
     await turn();
     if (scene.fault !== undefined) throw scene.fault.error;
     if (isDone()) return true;
-    if (world.nowMs >= endMs && !scene.isTouched) return false;
-    world.run(endMs - world.nowMs, () => scene.isTouched);
+    if (world.nowMs >= endMs && scene.touches === touches) return false;
+    const seen = scene.touches;
+    world.run(endMs - world.nowMs, () => scene.touches > seen);
   }
 }
 

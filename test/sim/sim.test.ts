@@ -8,6 +8,7 @@ import { explain, runCampaign } from './campaign.ts';
 import { runChild } from './child.ts';
 import { knownBugs } from './known-bugs.ts';
 import { editsOf, mutate } from './mutation.ts';
+import { runLibrary } from './library-story.ts';
 import { runSeed } from './story.ts';
 
 const SEEDS = Number(process.env['MILLRACE_SEEDS'] ?? 1000);
@@ -35,10 +36,14 @@ test(`nor in ${CALLER_SEEDS} seeds of the library, where every outcome comes by 
   await campaign('caller', CALLER_SEEDS);
 });
 
-test('a seed tells the same story each time', () => {
+test('a seed tells the same story each time', async () => {
   const [once, again] = [runSeed(11, 'keyed-0'), runSeed(11, 'keyed-0')];
   assert.ok(once.trace.length > 20, 'the partition has a story');
   assert.deepEqual(again, once);
+  const [first, second] = [await runLibrary(11, 'keyed-0'), await runLibrary(11, 'keyed-0')];
+  assert.ok(first.trace.length > 20, 'the partition has a story');
+  assert.ok(first.records > 100, 'the application has sent');
+  assert.deepEqual(second, first);
 });
 
 test('every known bug of the table can still be planted: its text stands in the source once', () => {
@@ -69,6 +74,8 @@ test('bugs that are planted are noticed, each by what it does', async () => {
     ['restart-in-any-order', 'reordered'],
     ['restart-loses-batches', 'hung'],
     ['split-leaks', 'leaked'],
+    ['waiting-is-overtaken', 'reordered'],
+    ['waiters-are-not-woken', 'hung'],
   ]) {
     const { faults } = await runChild(['--mutation', `${name}`, '--seeds', '20', '--child']);
     assert.equal(faults[0]?.verdict.kind, kind, name);
