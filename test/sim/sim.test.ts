@@ -75,7 +75,8 @@ test('bugs that are planted are noticed, each by what it does', async () => {
     ['restart-loses-batches', 'hung'],
     ['split-leaks', 'leaked'],
     ['waiting-is-overtaken', 'reordered'],
-    ['waiters-are-not-woken', 'hung'],
+    ['waiting-never-ends', 'hung'],
+    ['counted-twice', 'lied'],
   ]) {
     const { faults } = await runChild(['--mutation', `${name}`, '--seeds', '20', '--child']);
     assert.equal(faults[0]?.verdict.kind, kind, name);
