@@ -86,6 +86,7 @@ function sceneOf(seed: number, traced: string | undefined): LibraryScene {
   };
   const producer = new LibraryProducer({ world, knobs, settings, ledger, touched });
   const trace = new Trace(world, traced);
+  trace.namesOf = ({ from, count }) => `records ${ledger.ids.slice(from, from + count).join(' ')}`;
   judgeTimes(world);
   const onFault = (error: unknown): void => {
     scene.fault ??= { error };
