@@ -240,8 +240,8 @@ export class LibraryApplication {
     // For its serializer first, and then for room.
     const blockMs = (isSlowSerializer ? 2 : 1) * maxBlockMs;
     const waitMs = blockMs + (position === undefined ? 0 : deliveryTimeoutMs);
-    // A serializer that answers after a standstill has its record wait for room from then on.
-    const goesOnMs = world.stalledUntilMs + (isSlowSerializer ? maxBlockMs : 0);
+    // A serializer that answers after a standstill has its record wait from then on.
+    const goesOnMs = world.stalledUntilMs + (isSlowSerializer ? waitMs : 0);
     const lateMs = nowMs - Math.max(takenMs + waitMs, goesOnMs);
     const late = (): string => `record ${id} has its end ${Math.round(lateMs)} ms late`;
     demand(lateMs <= SLACK_MS, 'hung', late, ledger.traceable(record));

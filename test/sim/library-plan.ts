@@ -1,4 +1,5 @@
 /** What a seed of the library's story is like, beside the troubles that all stories have. */
+import { PAGE_BYTES } from '../../src/ring/arena.ts';
 import type { Chance } from '../support/seeded-random.ts';
 import { forCaller, type Plan } from './plan.ts';
 
@@ -49,10 +50,12 @@ export function drawKnobs({ config, isCalm }: Plan, chaosMs: number, chance: Cha
   const { random, below } = chance;
   const yes = (share: number): boolean => random() < share;
   const isRoundRobin = yes(0.1);
+  const memoryPages = yes(0.6) ? 20 + below(40) : 256 + below(512);
   return {
-    memoryPages: yes(0.6) ? 12 + below(36) : 256 + below(512),
+    memoryPages,
     maxRequestSize: config.maxRequestSize ?? 0,
-    batchSize: config.batchSize ?? 0,
+    // What is kept for others is no less than two batches.
+    batchSize: Math.min(config.batchSize ?? 0, (memoryPages * PAGE_BYTES) / 8),
     // As Kafka has it: what lingers can still be sent once.
     lingerMs: yes(0.3) ? 0 : below(yes(0.3) ? 1200 : 50),
     maxBlockMs: isCalm ? 10_000 : 200 + below(4000),

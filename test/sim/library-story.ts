@@ -60,7 +60,8 @@ function sceneOf(seed: number, traced: string | undefined): LibraryScene {
   const chance = chanceOf(seed ^ 0x2545_f491);
   const plan = libraryPlan(draw(chance), chance);
   const knobs = drawKnobs(plan, CHAOS_MS, chance);
-  const world = new SimulatedWorld({ nodes: 3, seed, config: plan.config, keepEffects: false });
+  const config = { ...plan.config, batchSize: knobs.batchSize };
+  const world = new SimulatedWorld({ nodes: 3, seed, config, keepEffects: false });
   const ledger = new Ledger({
     nowMs: () => world.nowMs,
     partitionsOf: (topic) => (topic in topics ? topics[topic as keyof typeof topics] : undefined),
@@ -192,12 +193,10 @@ async function lastRound(scene: LibraryScene): Promise<void> {
   application.answersBack = false;
   const places = placesOf(scene);
   const spare = knobs.maxBlockRecords - places.length;
-  const stuckPlaces: Place[] = [{ topic: NO_TOPIC }];
-  const stuckPartition = stuck === undefined ? undefined : placeOf(scene);
-  if (stuckPartition !== undefined) stuckPlaces.push(stuckPartition);
-  for (let n = 0; n < STUCK_RECORDS; n += 1) {
+  const stuckPlace = stuck === undefined ? { topic: NO_TOPIC } : placeOf(scene);
+  for (let n = 0; n < STUCK_RECORDS && stuckPlace !== undefined; n += 1) {
     if (producer.intake.counts.recordsWaiting >= Math.min(spare / 2, 20)) break;
-    application.send(chance.pick(stuckPlaces), 'callback', STUCK_BYTES);
+    application.send(n < 3 ? { topic: NO_TOPIC } : stuckPlace, 'callback', STUCK_BYTES);
   }
   const sent =
     spare > 0
