@@ -20,6 +20,7 @@ import type { Arena } from './ring/arena.ts';
 import {
   KafkaSender,
   type CloseResult,
+  type KafkaSenderOptions,
   type SealedProducerBatch,
   type SenderStats,
   type TransactionWish,
@@ -28,7 +29,7 @@ import type { TopicView } from './send/topic-view.ts';
 import type { TransactionFault } from './send/transaction-events.ts';
 import type { TransactionPhase } from './send/transaction-state.ts';
 import { aborted } from './shared/aborted.ts';
-import { later } from './shared/later.ts';
+import { machineClock, type Clock } from './shared/clock.ts';
 import type { Telemetry } from './shared/telemetry.ts';
 import { batchBytesMax, isFastCodec } from './stage-settings.ts';
 
@@ -49,11 +50,44 @@ export interface ProducerEngineOptions {
   readonly onFault: (error: Error) => void;
 }
 
+/** What the engine needs of the sender. */
+export type EngineSender = Pick<
+  KafkaSender<Deliveries>,
+  | 'nowMs'
+  | 'start'
+  | 'takeBatchId'
+  | 'append'
+  | 'topic'
+  | 'knownTopic'
+  | 'isIdle'
+  | 'isBehind'
+  | 'flush'
+  | 'transact'
+  | 'transactionPhase'
+  | 'clientInstanceId'
+  | 'close'
+  | 'stats'
+>;
+
+/** What the sender is told of the engine. */
+export type SenderLinks = Required<
+  Pick<KafkaSenderOptions<Deliveries>, 'cutRanges' | 'onOutcome' | 'onMetadata' | 'onFatal'>
+>;
+
+/** What the engine stands on. */
+export interface EngineBase {
+  readonly parts: EngineParts;
+  /** The sender's `nowMs` is on it. */
+  readonly clock: Clock;
+  readonly createSender: (links: SenderLinks) => EngineSender;
+}
+
 export class ProducerEngine {
   readonly #batches: OpenBatches;
   readonly #pool: EncoderPool<RecordChunk>;
-  readonly #sender: KafkaSender<Deliveries>;
+  readonly #sender: EngineSender;
   readonly #arena: Arena;
+  readonly #after: Clock['after'];
   readonly #onRoom: () => void;
   #nextChunk = 0;
   /** Why nothing is encoded any more. */
@@ -65,24 +99,33 @@ export class ProducerEngine {
 
   /** @throws {SetupError} when the memory cannot be had */
   static async create(options: ProducerEngineOptions): Promise<ProducerEngine> {
-    return new ProducerEngine(options, await createEngineParts(options.config, 0));
+    const { config, telemetry } = options;
+    const parts = await createEngineParts(config, 0);
+    const senderOptions = { ...senderParts(config, parts, Infinity, 'caller'), telemetry };
+    return new ProducerEngine(options, {
+      parts,
+      clock: machineClock,
+      createSender: (links) => new KafkaSender<Deliveries>({ ...senderOptions, ...links }),
+    });
   }
 
-  private constructor(options: ProducerEngineOptions, parts: EngineParts) {
-    const { config, telemetry, onFatal, onMetadata } = options;
+  /** Begins to connect. */
+  constructor(options: Omit<ProducerEngineOptions, 'telemetry'>, base: EngineBase) {
+    const { config, onFatal, onMetadata } = options;
+    const { parts, clock } = base;
     this.#onRoom = options.onRoom;
     const { kafka } = config;
     const { memory, arena, kernel } = parts;
     this.#arena = arena;
-    this.#sender = new KafkaSender<Deliveries>({
-      ...senderParts(config, parts, Infinity, 'caller'),
+    this.#after = clock.after;
+    this.#sender = base.createSender({
       cutRanges: cutDeliveries,
       onOutcome: (batch, outcome) => {
         batch.payload.ranges.settle(outcome);
         // A piece outside the arena frees nothing there, and yet its partition may have more now.
         if (batch.payload.sealed.run instanceof Uint8Array) this.#tellRoom();
       },
-      ...{ telemetry, onMetadata, onFatal },
+      ...{ onMetadata, onFatal },
     });
     this.#pool = new EncoderPool<RecordChunk>({
       ...parts,
@@ -99,7 +142,7 @@ export class ProducerEngine {
       batchBytes: Math.min(kafka.batchSize, batchBytesMax(kafka)),
       lingerMs: kafka.lingerMs,
       nowMs: this.#sender.nowMs,
-      after: later,
+      after: clock.after,
       dispatch: (batch) => this.#dispatch(batch),
       isBehind: (topic, partition) => this.#sender.isBehind(topic, partition),
     });
@@ -180,7 +223,7 @@ export class ProducerEngine {
   #tellRoom(): void {
     if (!this.#isRoomWanted) return;
     this.#isRoomWanted = false;
-    setImmediate(this.#onRoom);
+    this.#after(0, this.#onRoom);
   }
 
   /** What has not come as far as the sender never will. */

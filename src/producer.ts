@@ -29,6 +29,7 @@ import {
 } from './producer/record.ts';
 import type { RecordMetadataList } from './producer/record-metadata-list.ts';
 import { recordWritable, type WritableOptions } from './producer/record-writable.ts';
+import { sendFrom } from './producer/send-from.ts';
 import type {
   ConsumerGroupMetadata,
   TopicPartitionOffset,
@@ -36,6 +37,7 @@ import type {
 import { Transactions } from './producer/transactions.ts';
 import type { PartitionInfo } from './send/topic-view.ts';
 import { aborted } from './shared/aborted.ts';
+import { machineClock } from './shared/clock.ts';
 import type { ProducerMetricName } from './shared/producer-metrics.ts';
 import type { LineFields } from './shared/telemetry.ts';
 
@@ -75,6 +77,7 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
       transactions: this.#transactions,
       kafka: engineConfig.kafka,
       settings: own,
+      clock: machineClock,
       engine: () => this.#engine,
       fatal: () => this.#fatal,
       unreachable: () => this.#unreachable,
@@ -132,8 +135,8 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
   }
 
   /**
-   * Sends all, in their order. Those without a timestamp get that of the call. Of more than `max.block.records` that have to wait the rest is read
-   * later: until the promise is settled the list is the producer's. It is kept, with the places of all in their order, when all are acknowledged,
+   * Sends all, in their order; those without a timestamp get that of the call. Of more than `max.block.records` that have to wait the rest is read
+   * later: until the promise is settled the list is the producer's. It is kept with the places of all, in their order, when all are acknowledged,
    * and rejected with the first failure when all have their end.
    */
   sendAll(records: Iterable<ProducerRecord<K, V>>): Promise<RecordMetadataList> {
@@ -152,25 +155,9 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
    * @throws {KafkaError} the first failure; then nothing more is read
    */
   sendFrom(records: AsyncIterable<ProducerRecord<K, V>>): Promise<number> {
-    const sent = this.#sendFrom(records);
+    const sent = sendFrom<K, V>(this, records);
     sent.catch(ignore);
     return sent;
-  }
-
-  async #sendFrom(records: AsyncIterable<ProducerRecord<K, V>>): Promise<number> {
-    let count = 0;
-    let failure: KafkaError | undefined;
-    for await (const record of records) {
-      this.send(record, (error) => {
-        failure ??= error ?? undefined;
-      });
-      count += 1;
-      await this.drain();
-      if (failure !== undefined) break;
-    }
-    await this.flush();
-    if (failure !== undefined) throw failure;
-    return count;
   }
 
   /**

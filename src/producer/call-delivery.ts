@@ -46,14 +46,21 @@ export class CallDelivery implements Delivery {
     return this.failure instanceof TimeoutError && this.failure.fate === 'notSent';
   }
 
-  /** To be asked when all have their end and there is no failure. */
-  get places(): RecordMetadataList {
-    return new RecordMetadataList(this.#count, (slot) => this.#metadata(slot));
+  get count(): number {
+    return this.#count;
   }
 
-  #metadata(slot: number): RecordMetadata {
-    const end = present(this.#ends[slot], 'a record without a failure has a place');
-    if (!('type' in end)) return end;
+  /** To be asked when all have their end and there is no failure. */
+  get places(): RecordMetadataList {
+    return new RecordMetadataList(this.#count, (slot) =>
+      present(this.place(slot), 'a record without a failure has a place'),
+    );
+  }
+
+  /** Undefined for a record that has failed, or has no end. */
+  place(slot: number): RecordMetadata | undefined {
+    const end = this.#ends[slot];
+    if (end === undefined || !('type' in end)) return end;
     return metadataOf(end, this.#places[slot] ?? 0, {
       timestamp: this.#timestampsMs[slot] ?? NaN,
       serializedKeySize: this.#keyBytes[slot] ?? -1,

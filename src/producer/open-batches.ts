@@ -278,9 +278,11 @@ export class OpenBatches {
     this.#timedMs = dueMs;
     this.#untime = after(Math.max(0, dueMs - nowMs()), () => {
       this.#timedMs = Infinity;
-      const lingeredMs = nowMs() - this.#lingerMs;
+      const wokenMs = nowMs();
+      const lingerMs = this.#lingerMs;
       for (const batch of [...this.#byAge]) {
-        if (batch.createdMs > lingeredMs) break;
+        // Added up as when it was timed: taken off instead, it may be rounded to a moment too early.
+        if (batch.createdMs + lingerMs > wokenMs) break;
         batch.isHeld = this.#staysOpen(batch);
         if (!batch.isHeld) this.#closeIfOpen(batch);
       }

@@ -7,7 +7,7 @@ import type { LibraryConfig } from '../../config/library-keys.ts';
 import type { KafkaConfig } from '../../config/schema.ts';
 import { UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
 import type { PartitionInfo, TopicView } from '../send/topic-view.ts';
-import { later } from '../shared/later.ts';
+import type { Clock } from '../shared/clock.ts';
 import { CallDelivery } from './call-delivery.ts';
 import { CallTaker } from './call-taker.ts';
 import type { KafkaError } from './errors.ts';
@@ -37,7 +37,7 @@ import {
   type ProducerRecord,
 } from './record.ts';
 import { RecordDelivery, type DeliveryWatch } from './record-delivery.ts';
-import { checkSize, type RecordLimits } from './record-size.ts';
+import { checkSize } from './record-size.ts';
 import { serialize, serializers, type Serialized, type Serializer } from './serializers.ts';
 import { Serializing } from './serializing.ts';
 import { refusalOf } from './topic-refusal.ts';
@@ -61,6 +61,7 @@ export interface TransactionGate {
 export interface RecordIntakeOptions<K, V> {
   readonly kafka: Pick<KafkaConfig, 'maxRequestSize' | 'bufferMemory'> & LibraryConfig;
   readonly settings: ProducerOwnSettings<K, V>;
+  readonly clock: Clock;
   /** Undefined until it has started. */
   readonly engine: () => IntakeEngine | undefined;
   /** Why nothing can be sent any more. */
@@ -92,7 +93,6 @@ export class RecordIntake<K, V> {
   readonly #watch: DeliveryWatch;
   readonly #unheard: UnheardDelivery;
   readonly #heard: HeardDelivery;
-  readonly #limits: RecordLimits;
   readonly #maxBlockRecords: number;
   readonly #serializing: Serializing;
   readonly #calls: CallTaker;
@@ -108,7 +108,7 @@ export class RecordIntake<K, V> {
 
   constructor(options: RecordIntakeOptions<K, V>) {
     this.#options = options;
-    const { settings, kafka } = options;
+    const { settings, kafka, clock, engine, fatal, transactions } = options;
     // Where none is given, K and V are text or bytes.
     const textOrBytes = serializers.textOrBytes as Serializer<unknown>;
     this.#keySerializer = settings['key.serializer'] ?? textOrBytes;
@@ -121,24 +121,21 @@ export class RecordIntake<K, V> {
       settings['interceptor.classes'] ?? [],
       options.onInterceptorFault,
     );
-    const { maxRequestSize, bufferMemory } = kafka;
-    this.#limits = { maxRequestSize, bufferMemory };
-    const { engine, fatal, transactions } = options;
     const isOwn = settings['partitioner.class'] !== undefined || !this.#interceptors.isEmpty;
     this.#quick = isOwn
       ? undefined
       : createQuickIntake({
           ...{ keySerializer: this.#keySerializer, valueSerializer: this.#valueSerializer },
-          ...{ choose: this.#choose, limits: this.#limits, engine },
+          ...{ choose: this.#choose, limits: kafka, engine },
           obstacle: () => transactions?.obstacle() ?? fatal(),
         });
     this.#maxBlockRecords = kafka.maxBlockRecords;
     this.#serializing = new Serializing({
       waitMsMax: kafka.maxBlockMs,
-      after: later,
+      after: clock.after,
       late: (topic) => slowError(topic, kafka.maxBlockMs),
     });
-    const waits = { waitMsMax: kafka.maxBlockMs, nowMs: () => performance.now(), after: later };
+    const waits = { waitMsMax: kafka.maxBlockMs, nowMs: clock.nowMs, after: clock.after };
     this.#line = new WaitingLine(waits);
     this.#questions = new WaitingLine(waits);
     this.#calls = new CallTaker({
@@ -199,7 +196,8 @@ export class RecordIntake<K, V> {
   ): void {
     this.#sent += 1;
     const record = this.#interceptors.isEmpty ? given : this.#interceptors.onSend(given);
-    const timestampMs = (record as Partial<typeof record> | null)?.timestamp ?? Date.now();
+    const { timestamp } = (record as Partial<typeof record> | null) ?? {};
+    const timestampMs = timestamp ?? this.#options.clock.wallMs();
     const quick = refusal === undefined ? this.#quickFor(record) : undefined;
     if (quick !== undefined && callback === null) {
       if (quick.take(record, timestampMs, this.#unheard, 0)) return;
@@ -213,6 +211,7 @@ export class RecordIntake<K, V> {
       if (refusal !== undefined) throw refusal;
       checkRecord(record);
       this.#checkTopic(record.topic);
+      if (this.#isAbandoned) throw abandonedError(record.topic);
       headers = headersOf(record);
       const { topic } = record;
       const key = serialize(this.#keySerializer, record.key, 'key', topic, headers);
@@ -237,7 +236,7 @@ export class RecordIntake<K, V> {
    */
   takeAll(records: Iterable<ProducerRecord<K, V>>): Promise<CallDelivery> {
     return new Promise((resolve, reject) => {
-      const nowMs = Date.now();
+      const nowMs = this.#options.clock.wallMs();
       const foretold = Array.isArray(records) ? records.length : 0;
       const call = new CallDelivery(this.#watch, foretold, () => {
         resolve(call);
@@ -346,7 +345,7 @@ export class RecordIntake<K, V> {
     const { topic, headers } = delivery;
     let bytesMax: number;
     try {
-      bytesMax = checkSize(topic, key, value, headers, this.#limits);
+      bytesMax = checkSize(topic, key, value, headers, this.#options.kafka);
     } catch (error) {
       delivery.fail(asKafkaError(error), record.partition);
       return;

@@ -39,7 +39,8 @@ export interface BatchSplitsOptions<Ranges> {
 
 /**
  * One after the other. Pieces that find no room in the arena lie outside of it, those of one batch at a time: all that fills the arena may wait
- * behind the very batch that is split, and would never make room.
+ * behind the very batch that is split, and would never make room. A piece outside that has to be cut once more waits for nobody: its own pieces
+ * take its place, and whoever waits for room may wait for it.
  */
 export class BatchSplits<Ranges> {
   readonly #options: BatchSplitsOptions<Ranges>;
@@ -60,13 +61,18 @@ export class BatchSplits<Ranges> {
   /** `batchSplit` follows, when codec and room are there. */
   split(batch: Batch<Ranges>, pieceBytesMax: number): void {
     this.#splitting.add(batch);
+    if (this.#outside.has(batch)) {
+      void this.#split({ batch, pieceBytesMax });
+      return;
+    }
     this.#asked.push({ batch, pieceBytesMax });
     if (!this.#isWorking) void this.#work();
   }
 
   /** The core has given up the batch: its bytes may be gone, and nobody waits for its pieces. */
   forget(batch: ProducerBatch): void {
-    if (this.#splitting.delete(batch) || this.#outside.delete(batch)) this.#wake?.();
+    const wasSplitting = this.#splitting.delete(batch);
+    if (this.#outside.delete(batch) || wasSplitting) this.#wake?.();
   }
 
   async #work(): Promise<void> {
@@ -102,7 +108,8 @@ export class BatchSplits<Ranges> {
     const { cutRanges } = this.#options;
     const { sealed } = batch.payload;
     const inside = sealInArena(this.#options, sealed, cut);
-    if (inside === undefined && this.#outside.size > 0) return undefined;
+    const isTaken = this.#outside.size > 0 && !this.#outside.has(batch);
+    if (inside === undefined && isTaken) return undefined;
     const ranges = cutRanges(
       batch,
       cut.map(({ recordCount }) => recordCount),

@@ -105,6 +105,15 @@ test('a batch that is not full is handed on when linger.ms is over, each partiti
   );
 });
 
+test('a batch whose time is up to the last digit is handed on, and not looked at again and again', async () => {
+  const { append, handedOn, pass } = await openBatches();
+  pass(0.1);
+  append(0, 'a');
+  // 0.1 + 10 less 10 is less than 0.1.
+  pass(LINGER_MS);
+  assert.equal(handedOn.length, 1);
+});
+
 test('a batch gives back the memory that it did not fill', async () => {
   const { append, arena, handedOn, pass } = await openBatches();
   const before = arena.freeBytes;

@@ -1,6 +1,7 @@
 /** Many seeds one after the other. */
 import type { SenderConfig } from '../../src/send/sender-config.ts';
 import type { SeedResult } from './fault.ts';
+import { runLibrary } from './library-story.ts';
 import { runSeed } from './story.ts';
 import { runTransactions } from './transactional-story.ts';
 
@@ -12,7 +13,7 @@ export interface CampaignOptions {
   readonly stopsAtFault: boolean;
   readonly outcomesFor: SenderConfig['outcomesFor'];
   readonly onSeed: (seed: number) => void;
-  readonly onFault: (result: SeedResult) => void;
+  readonly onFault: (result: SeedResult) => void | Promise<void>;
 }
 
 export interface CampaignTotals {
@@ -33,21 +34,32 @@ export function addTotals(a: CampaignTotals, b: CampaignTotals): CampaignTotals 
   };
 }
 
-export function runCampaign(options: CampaignOptions): CampaignTotals {
+const stories = { batches: runSeed, transactions: runTransactions, library: runLibrary } as const;
+type Story = keyof typeof stories;
+
+/** The library's story takes longer than it has records: every other seed tells it. */
+const LIBRARY_EVERY = 2;
+
+/** With callers, those that are always the library's are left out: the same would be told once more. */
+function storiesOf(seed: number, outcomesFor: SenderConfig['outcomesFor']): readonly Story[] {
+  if (outcomesFor === 'caller') return ['batches'];
+  const isLibrary = seed % LIBRARY_EVERY === 1;
+  return isLibrary ? ['batches', 'transactions', 'library'] : ['batches', 'transactions'];
+}
+
+export async function runCampaign(options: CampaignOptions): Promise<CampaignTotals> {
   const { first, seeds, stride, stopsAtFault, outcomesFor, onSeed, onFault } = options;
-  // Transactions are always the caller's: the same story would be told once more.
-  const stories = outcomesFor === 'caller' ? [runSeed] : [runSeed, runTransactions];
   let totals = noTotals;
   for (let seed = first; seed < first + seeds; seed += stride) {
     onSeed(seed);
-    for (const run of stories) {
-      const result = run(seed, undefined, outcomesFor);
-      const { story, records, simulatedMs } = result;
+    for (const story of storiesOf(seed, outcomesFor)) {
+      const result = await stories[story](seed, undefined, outcomesFor);
+      const { records, simulatedMs } = result;
       const seeds = story === 'batches' ? 1 : 0;
       const failed = result.verdict === undefined ? 0 : 1;
       totals = addTotals(totals, { seeds, failed, records, simulatedMs });
       if (failed === 0) continue;
-      onFault(result);
+      await onFault(result);
       if (stopsAtFault) return totals;
     }
   }
@@ -61,11 +73,11 @@ const TRACE_LINES_MAX = 120;
  *
  * @param mutation the one that is planted in this process
  */
-export function explain(
+export async function explain(
   { story, seed, verdict }: SeedResult,
   mutation: string | undefined,
   outcomesFor: SenderConfig['outcomesFor'],
-): string {
+): Promise<string> {
   if (verdict === undefined) return `seed ${seed}: nothing is wrong`;
   const { kind, message, place } = verdict;
   const planted = mutation === undefined ? '' : ` --mutation ${mutation}`;
@@ -75,8 +87,7 @@ export function explain(
     `  again: npm run sim -- --first ${seed} --seeds 1${planted}${waiting}`,
   ];
   if (place !== undefined && !place.startsWith('deleted')) {
-    const run = story === 'batches' ? runSeed : runTransactions;
-    const { trace } = run(seed, place, outcomesFor);
+    const { trace } = await stories[story](seed, place, outcomesFor);
     lines.push(`  the last ${Math.min(trace.length, TRACE_LINES_MAX)} lines of ${place}:`);
     lines.push(...trace.slice(-TRACE_LINES_MAX).map((line) => `  ${line}`));
   }

@@ -44,7 +44,7 @@ export interface Verdict {
 
 /** What one seed came to. */
 export interface SeedResult {
-  readonly story: 'batches' | 'transactions';
+  readonly story: 'batches' | 'transactions' | 'library';
   readonly seed: number;
   /** Undefined when all is well. */
   readonly verdict: Verdict | undefined;
@@ -60,12 +60,26 @@ export function verdictOf(play: () => void): Verdict | undefined {
     play();
     return undefined;
   } catch (error) {
-    if (error instanceof Fault) {
-      const { kind, message, place } = error;
-      return { kind, message, place };
-    }
-    const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    const kind = /it spins|come to rest/.test(message) ? 'hung' : 'broken';
-    return { kind, message, place: undefined };
+    return verdictOn(error);
   }
+}
+
+/** The same for a story that waits for promises. */
+export async function asyncVerdictOf(play: () => Promise<void>): Promise<Verdict | undefined> {
+  try {
+    await play();
+    return undefined;
+  } catch (error) {
+    return verdictOn(error);
+  }
+}
+
+function verdictOn(error: unknown): Verdict {
+  if (error instanceof Fault) {
+    const { kind, message, place } = error;
+    return { kind, message, place };
+  }
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const kind = /it spins|come to rest/.test(message) ? 'hung' : 'broken';
+  return { kind, message, place: undefined };
 }

@@ -1,3 +1,4 @@
+import { bugsOfAccumulator } from './bugs-of-accumulator.ts';
 import { bugsOfDelivery } from './bugs-of-delivery.ts';
 import { bugsOfSequences } from './bugs-of-sequences.ts';
 import { bugsOfTransactions } from './bugs-of-transactions.ts';
@@ -8,6 +9,7 @@ export const knownBugs: readonly Mutation[] = [
   ...bugsOfSequences,
   ...bugsOfDelivery,
   ...bugsOfTransactions,
+  ...bugsOfAccumulator,
 ];
 
 /** @throws {Error} for a name that is not in the table */

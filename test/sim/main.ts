@@ -50,17 +50,17 @@ async function runHere(): Promise<void> {
   const { explain, runCampaign } = await import('./campaign.ts');
   if (mutation !== undefined) assertPlanted(mutation);
   const startedMs = performance.now();
-  const totals = runCampaign({
+  const totals = await runCampaign({
     ...{ first, seeds, stride: whole('stride'), outcomesFor },
     stopsAtFault: values.mutation !== undefined,
     onSeed: (seed) => {
       tell({ type: 'seed', seed });
     },
-    onFault: (result) => {
+    onFault: async (result) => {
       const { seed, verdict } = result;
       if (verdict === undefined) return;
       const isExplained = !values.child || mutation === undefined;
-      const text = isExplained ? explain(result, values.mutation, outcomesFor) : '';
+      const text = isExplained ? await explain(result, values.mutation, outcomesFor) : '';
       if (values.child) tell({ type: 'fault', seed, verdict, text });
       else console.log(text);
     },

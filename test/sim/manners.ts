@@ -15,7 +15,7 @@ interface Line {
 
 export class Manners {
   readonly #world: SimulatedWorld;
-  readonly #wire = new Wire();
+  readonly #wire: Wire;
   readonly #lines = new Map<number, Line>();
   readonly #connectionOf = new Map<number, number>();
   readonly #pieces = new Map<ProducerBatch, readonly ProducerBatch[]>();
@@ -29,8 +29,9 @@ export class Manners {
   readonly #second = new Map<string, number>();
   #secondMs = 0;
 
-  constructor(world: SimulatedWorld) {
+  constructor(world: SimulatedWorld, wire = new Wire()) {
     this.#world = world;
+    this.#wire = wire;
     world.observer = {
       event: (event) => this.#event(event),
       effect: (effect) => this.#effect(effect),

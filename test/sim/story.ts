@@ -1,7 +1,7 @@
 /** One seed from its first record to its verdict. */
 import { UNASSIGNED_PARTITION } from '../../src/accumulate/producer-batch.ts';
 import type { SenderConfig } from '../../src/send/sender-config.ts';
-import { partitionOf, partitionsOf, topicOf } from '../../src/send/sender-state.ts';
+import { partitionsOf } from '../../src/send/sender-state.ts';
 import { waiting } from '../../src/send/wait-status.ts';
 import { chanceOf, type Chance } from '../support/seeded-random.ts';
 import type { Records } from '../support/simulated-partition.ts';
@@ -12,24 +12,12 @@ import { judgeMemory } from './judge-memory.ts';
 import { Manners } from './manners.ts';
 import { judgeTimes } from './judge-times.ts';
 import { draw, forCaller } from './plan.ts';
+import { endTrouble, planEpisodes, setUp } from './scenery.ts';
 import { Trace } from './trace.ts';
-import {
-  allPartitions,
-  anyNode,
-  anyPartition,
-  faultsOf,
-  heal,
-  playEpisode,
-  rulesOf,
-  topics,
-  type Scene,
-} from './trouble.ts';
+import { anyNode, topics, type Scene } from './trouble.ts';
 
 const RECORDS = 10_000;
 const CHAOS_MS = 20_000;
-/** Well above the silence after which the sender itself expects to be forgotten, and the time that a record may wait in the sender. */
-const EXPIRATION_MS = 150_000;
-const EXPIRY_CHECK_MS = 7000;
 /** When all faults are over everything is done in this time, slow retries of forbidden topics included. */
 const SETTLE_MS = 120_000;
 
@@ -64,11 +52,11 @@ export function runSeed(
 
 function play(scene: Scene, manners: Manners): void {
   const { world, plan } = scene;
-  setUp(scene);
+  setUp(scene, CHAOS_MS);
   world.start();
   const endMs = CHAOS_MS + plan.quietMs;
   planRecords(scene, manners);
-  planEpisodes(scene);
+  planEpisodes(scene, CHAOS_MS);
   world.run(endMs);
   if (plan.abandons) {
     abandon(scene);
@@ -105,45 +93,6 @@ function judgeReasons({ world, plan, refused }: Scene): void {
   if (!plan.isCalm || settled === undefined) return;
   const { topic, partition, cause } = settled;
   throw new Fault('rude', `settled in a calm cluster: ${cause}`, `${topic}-${partition}`);
-}
-
-function setUp(scene: Scene): void {
-  const { world, chance, plan, ignorant } = scene;
-  const { cluster } = world;
-  for (const [topic, partitions] of Object.entries(topics)) {
-    cluster.createTopic(topic, partitions).logAppendTime = chance.random() < 0.25;
-  }
-  cluster.mutesThrottled = plan.mutesThrottled;
-  cluster.leaderHints = plan.leaderHints;
-  cluster.describeProducers = plan.hasDescribeProducers;
-  cluster.duplicateIsError = plan.duplicateIsError;
-  cluster.firstEpoch = plan.firstEpoch;
-  cluster.stale = () => chance.random() < plan.staleRate;
-  cluster.missing = (_, node) => ignorant.has(node);
-  if (plan.isStrictBroker) cluster.unknownProducer = 'OUT_OF_ORDER_SEQUENCE_NUMBER';
-  if (plan.isOldBroker) {
-    cluster.unknownProducer = 'UNKNOWN_PRODUCER_ID';
-    cluster.forgottenDuplicate = 'DUPLICATE_SEQUENCE_NUMBER';
-  }
-  if (plan.quietMs > 0) {
-    cluster.expirationMs = EXPIRATION_MS;
-    for (let atMs = 0; atMs < CHAOS_MS + plan.quietMs; atMs += EXPIRY_CHECK_MS) {
-      world.after(atMs, () => cluster.expireProducers(world.nowMs));
-    }
-  }
-  if (plan.beforeWrap !== undefined) startBeforeWrap(scene, plan.beforeWrap);
-  world.faults = faultsOf(scene);
-}
-
-/** As if two thousand million records had gone before. */
-function startBeforeWrap({ world: { state } }: Scene, records: number): void {
-  for (const [topic, partitions] of Object.entries(topics)) {
-    for (let partition = 0; partition < partitions; partition += 2) {
-      const { identity } = partitionOf(state, topicOf(state, topic), partition);
-      identity.counter = 2 ** 31 - records;
-      identity.ackedCounter = identity.counter;
-    }
-  }
 }
 
 /** Moments of trouble: half of them before the quiet, half after it. */
@@ -196,34 +145,6 @@ function drawBatches({ random, below }: Chance): DrawnBatch[] {
     });
   }
   return drawn;
-}
-
-function planEpisodes(scene: Scene): void {
-  const { world, plan, chance } = scene;
-  for (let atMs = 500; atMs < CHAOS_MS; atMs += 300 + chance.random() * plan.episodeGapMs) {
-    const isLate = atMs >= CHAOS_MS / 2;
-    world.after(isLate ? atMs + plan.quietMs : atMs, () => playEpisode(scene));
-  }
-  if (!plan.hasStuckPartition) return;
-  world.after(3000 + chance.random() * 10_000, () => {
-    scene.stuck = anyPartition(scene);
-    scene.stuck.moveTo(-1);
-    world.changed();
-  });
-}
-
-function endTrouble(scene: Scene): void {
-  const { world, chance, slow, fullDisks, ignorant } = scene;
-  world.faults = rulesOf(scene);
-  world.cluster.stale = () => false;
-  for (const set of [slow, fullDisks, ignorant]) set.clear();
-  const partitions = allPartitions(world);
-  for (const partition of partitions) {
-    if (partition.leader === -1 && partition !== scene.stuck) {
-      partition.moveTo(anyNode(world, chance));
-    }
-  }
-  heal(world, partitions);
 }
 
 /** First all but the partition that nobody leads, then that one. */

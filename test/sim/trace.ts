@@ -7,6 +7,8 @@ import type { SimulatedWorld } from '../support/simulated-world.ts';
 
 export class Trace {
   readonly lines: string[] = [];
+  /** What records are called. */
+  namesOf: (records: Records) => string = rangeOf;
   readonly #world: SimulatedWorld;
   readonly #topic: string;
   readonly #partition: number;
@@ -35,7 +37,7 @@ export class Trace {
       const { producerId, producerEpoch, baseSequence, records } = call;
       const became =
         required === undefined ? errorOf(answer.errorCode).name : `at ${answer.baseOffset}`;
-      const what = `${producerId}/${producerEpoch}/${baseSequence} ${rangeOf(records)}`;
+      const what = `${producerId}/${producerEpoch}/${baseSequence} ${this.namesOf(records)}`;
       this.#say(`    broker ${node}: ${what}: ${became}`);
     };
   }
@@ -50,14 +52,14 @@ export class Trace {
         if (!this.#isIt(batch)) continue;
         this.#asked.add(effect.request);
         this.#say(
-          `#${effect.request} to ${effect.node}: ${nameOf(batch)}, attempt ${batch.attempts}`,
+          `#${effect.request} to ${effect.node}: ${this.#nameOf(batch)}, attempt ${batch.attempts}`,
         );
       }
     } else if (effect.type === 'outcome' && this.#isIt(effect.batch)) {
       const { type, written } = effect.outcome;
-      this.#say(`${nameOf(effect.batch)}: ${type}, written ${written}`);
+      this.#say(`${this.#nameOf(effect.batch)}: ${type}, written ${written}`);
     } else if (effect.type === 'splitBatch' && this.#isIt(effect.batch)) {
-      this.#say(`${nameOf(effect.batch)} is split`);
+      this.#say(`${this.#nameOf(effect.batch)} is split`);
     } else if (effect.type === 'report') {
       const { report } = effect;
       if ('partition' in report && this.#isIt(report)) this.#say(JSON.stringify(report));
@@ -88,12 +90,18 @@ export class Trace {
     }
   }
 
+  #nameOf(batch: ProducerBatch): string {
+    const { id, producerId, producerEpoch, baseSequence, payload } = batch;
+    const records = this.namesOf(payload as Records);
+    return `batch ${id} ${producerId}/${producerEpoch}/${baseSequence} ${records}`;
+  }
+
   #say(line: string): void {
     const { cluster, nowMs } = this.#world;
-    const { leader, leaderEpoch, logEnd, watermark } = cluster.partition(
-      this.#topic,
-      this.#partition,
-    );
+    // A topic may come into being later.
+    const found = cluster.topics.get(this.#topic)?.partitions[this.#partition];
+    if (found === undefined) return;
+    const { leader, leaderEpoch, logEnd, watermark } = found;
     const state = `leader ${leader} epoch ${leaderEpoch}`;
     if (state !== this.#state) this.lines.push(`${nowMs.toFixed(1).padStart(9)}  -- ${state}`);
     this.#state = state;
@@ -103,9 +111,4 @@ export class Trace {
 
 function rangeOf({ from, count }: Records): string {
   return `records ${from}..${from + count - 1}`;
-}
-
-function nameOf(batch: ProducerBatch): string {
-  const { id, producerId, producerEpoch, baseSequence } = batch;
-  return `batch ${id} ${producerId}/${producerEpoch}/${baseSequence} ${rangeOf(batch.payload as Records)}`;
 }

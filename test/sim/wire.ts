@@ -20,14 +20,21 @@ export class Wire {
   readonly #freed = new Set<Run>();
   readonly #writing = new Map<number, SendProduce>();
 
-  constructor() {
+  /** @param real where the batches have bytes; left out: they are made up */
+  constructor(real?: { readonly memory: SharedMemory; readonly arena: Arena }) {
     const scratch = Buffer.alloc(HEADER_BYTES_MIN);
     const memory = { buffer: () => scratch } as unknown as SharedMemory;
     const arena = {
-      assertLive: (run: Run) => demand(!this.#freed.has(run), 'leaked', () => 'freed, and sent'),
-      free: (run: Run) => this.#free(run),
+      assertLive: (run: Run) => {
+        demand(!this.#freed.has(run), 'leaked', () => 'freed, and sent');
+        real?.arena.assertLive(run);
+      },
+      free: (run: Run) => {
+        this.#free(run);
+        real?.arena.free(run);
+      },
     } as unknown as Arena;
-    this.#memory = new BatchMemory(memory, arena);
+    this.#memory = new BatchMemory(real?.memory ?? memory, arena);
   }
 
   get freed(): number {

@@ -60,6 +60,8 @@ export class SimulatedWorld {
   /** The clock on the wall less `nowMs`: timestamps are taken from there. */
   wallOffsetMs = 0;
   observer: WorldObserver = {};
+  /** Cuts a batch; `batchSplit` follows. Whoever has its bytes puts another. */
+  splitter = (batch: ProducerBatch, bytesMax: number): void => this.#splitBatch(batch, bytesMax);
   readonly #keepEffects: boolean;
   #timers: Timer[] = [];
   #order = 0;
@@ -73,6 +75,8 @@ export class SimulatedWorld {
   readonly #brokers: SimulatedBrokers;
   #nextBatch = 1;
   #nextRecord = 0;
+  readonly #events: SenderEvent[] = [];
+  #isStepping = false;
 
   constructor(options: WorldOptions = {}) {
     this.cluster = new SimulatedCluster(options.nodes ?? 1);
@@ -122,6 +126,19 @@ export class SimulatedWorld {
     });
     this.sent.push(made);
     return made;
+  }
+
+  /** For a batch that is made elsewhere: greater than all before. */
+  takeBatchId(): number {
+    return this.#nextBatch++;
+  }
+
+  /** Counts a batch that was made elsewhere. @returns the number of its first record */
+  adopt(batch: ProducerBatch): number {
+    const from = this.#nextRecord;
+    this.#nextRecord += batch.recordCount;
+    this.sent.push(batch as ProducerBatch<Records>);
+    return from;
   }
 
   send(topic: string, partition: number | undefined, count = 10, options: BatchOptions = {}) {
@@ -303,13 +320,21 @@ export class SimulatedWorld {
       this.#held.push(event);
       return;
     }
+    this.#events.push(event);
+    // One at a time, as in the shell: what effects cause comes after them.
+    while (!this.#isStepping && this.#events.length > 0) this.#stepNext();
+  }
+
+  #stepNext(): void {
+    this.#isStepping = true;
+    const event = this.#events.shift() as SenderEvent;
     this.observer.event?.(event);
-    const effects = step(this.state, event, this.nowMs);
-    for (const effect of effects) {
+    for (const effect of step(this.state, event, this.nowMs)) {
       if (this.#keepEffects) this.effects.push(effect);
       this.observer.effect?.(effect);
       this.#execute(effect);
     }
+    this.#isStepping = false;
   }
 
   #execute(effect: SenderEffect): void {
@@ -345,7 +370,7 @@ export class SimulatedWorld {
         this.callsEnded.set(effect.operation, effect);
         return;
       case 'splitBatch':
-        this.#splitBatch(effect.batch, effect.pieceBytesMax);
+        this.splitter(effect.batch, effect.pieceBytesMax);
         return;
       case 'sendProduce':
       case 'sendMetadata':
