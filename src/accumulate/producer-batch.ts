@@ -66,6 +66,8 @@ export class ProducerBatch<Payload = unknown> {
   done = false;
   /** Position in the order of arrival at the sender: flush waits by it. Pieces of a split share that of the whole. */
   ordinal = 0;
+  /** Place of its first record in the batch that arrived: 0 but for pieces. */
+  firstRecord = 0;
 
   constructor(options: ProducerBatchOptions<Payload>) {
     this.id = options.id;

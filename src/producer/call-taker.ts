@@ -57,8 +57,7 @@ export class CallTaker {
     takeOne: (record: Given) => void,
   ): Promise<void> {
     const { isFull, passed } = this.#options;
-    const isList = Array.isArray(records);
-    const rest = isList ? this.#takeList<Given>(records, takeOne) : records;
+    const rest = isList(records) ? this.#takeList(records, takeOne) : records;
     for (const record of rest) {
       // One that has waited for max.block.ms in vain: the others would, too, thousands after thousands.
       while (isFull() && !call.isLate) await passed();
@@ -66,4 +65,9 @@ export class CallTaker {
     }
     call.taken();
   }
+}
+
+/** An array that is gone through as all are. */
+function isList<Given>(records: Iterable<Given>): records is readonly Given[] {
+  return Array.isArray(records) && records[Symbol.iterator] === [][Symbol.iterator];
 }

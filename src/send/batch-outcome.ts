@@ -2,6 +2,7 @@
 import { NO_SEQUENCE, type ProducerBatch } from '../accumulate/producer-batch.ts';
 import type { ProduceOutcome } from '../ack/produce-outcome.ts';
 import { assert } from '../shared/assert.ts';
+import { keep, release, replace, untoldBefore } from './outcome-order.ts';
 import { emit, type SenderState } from './sender-state.ts';
 
 export function admit(state: SenderState, batch: ProducerBatch): void {
@@ -23,11 +24,17 @@ export function admitPieces(
     for (const piece of pieces) piece.told = true;
   } else {
     state.incomplete += pieces.length - 1;
+    replace(state, whole, pieces);
     for (const flush of state.flushes) {
       if (whole.ordinal < flush.before) flush.remaining += pieces.length - 1;
     }
   }
-  for (const piece of pieces) piece.ordinal = whole.ordinal;
+  let { firstRecord } = whole;
+  for (const piece of pieces) {
+    piece.ordinal = whole.ordinal;
+    piece.firstRecord = firstRecord;
+    firstRecord += piece.recordCount;
+  }
   emit(state, { type: 'release', batch: whole });
 }
 
@@ -40,10 +47,8 @@ export function complete(state: SenderState, batch: ProducerBatch, outcome: Prod
     emit(state, { type: 'release', batch });
     return;
   }
-  noteFailure(state, batch, outcome);
-  emit(state, { type: 'outcome', batch, outcome });
+  say(state, batch, outcome);
   emit(state, { type: 'release', batch });
-  countOut(state, batch);
 }
 
 /** Nobody waits any longer for what becomes of the batch. The core does: its bytes, its sequences and its place stay until that is known. */
@@ -51,9 +56,21 @@ export function tell(state: SenderState, batch: ProducerBatch, outcome: ProduceO
   assert(!batch.done && !batch.told, 'a batch has one outcome');
   batch.told = true;
   state.overdue += 1;
+  say(state, batch, outcome);
+}
+
+/** Heard now, or when those before it were heard of. */
+function say(state: SenderState, batch: ProducerBatch, outcome: ProduceOutcome): void {
   noteFailure(state, batch, outcome);
+  const behind = untoldBefore(state, batch);
+  if (behind.length > 0) keep(state, batch, outcome, behind);
+  else sayNow(state, batch, outcome);
+}
+
+function sayNow(state: SenderState, batch: ProducerBatch, outcome: ProduceOutcome): void {
   emit(state, { type: 'outcome', batch, outcome });
   countOut(state, batch);
+  for (const kept of release(state, batch)) sayNow(state, kept.batch, kept.outcome);
 }
 
 function countOut(state: SenderState, batch: ProducerBatch): void {

@@ -6,6 +6,7 @@ import { assert } from '../shared/assert.ts';
 import { backoffMs } from './backoff.ts';
 import type { PartitionReplicas, SenderEffect } from './events.ts';
 import type { InFlightRequest } from './in-flight-requests.ts';
+import type { KeptOutcome } from './outcome-order.ts';
 import { PartitionIdentity, ProducerIds } from './producer-state.ts';
 import type { ConnectFailure, SenderReport, TopicProblem } from './reports.ts';
 import type { SenderConfig } from './sender-config.ts';
@@ -44,6 +45,8 @@ export interface SenderState {
   /** Batches whose outcome was told because their time was up, and that are still to be settled. */
   overdue: number;
   nextOrdinal: number;
+  /** Told when those before them are. */
+  keptOutcomes: KeptOutcome[];
   flushes: { readonly flush: number; readonly before: number; remaining: number }[];
   /** Of the step under way. */
   effects: SenderEffect[];
@@ -210,6 +213,7 @@ export function createSender(config: SenderConfig, random: () => number): Sender
     incomplete: 0,
     overdue: 0,
     nextOrdinal: 0,
+    keptOutcomes: [],
     flushes: [],
     effects: [],
     wakeMs: Infinity,

@@ -152,10 +152,7 @@ function describe(found: Found | undefined): string {
   return `in ${found.topic}-${found.partition} at ${found.offsets.join(' and ')}`;
 }
 
-/**
- * Whoever hears of records of a partition, hears of them in their order: of those that came into batches. But for a batch that has to be sent again, or whose
- * fate has to be found out, while others of the partition are on their way.
- */
+/** Whoever hears of records of a partition, hears of them in their order: of those that came into batches. */
 function judgeTelling(ledger: Ledger): void {
   const last = new Map<string, number>();
   for (const id of ledger.told) {
@@ -165,15 +162,10 @@ function judgeTelling(ledger: Ledger): void {
     const place = `${outcome.topic}-${outcome.partition}`;
     const lane = `${place}/${ledger.isFree(record)}`;
     const before = last.get(lane) ?? -1;
-    if (id < before && (ledger.isAgain(record) || isUnsure(outcome))) continue;
     const behind = (): string => `record ${id} (${outcome.type}) is told of after record ${before}`;
     demand(id > before, 'reordered', behind, place);
     last.set(lane, id);
   }
-}
-
-function isUnsure(outcome: ProduceOutcome): boolean {
-  return outcome.written === 'perhaps' || (outcome.type === 'acked' && outcome.duplicate);
 }
 
 function judgeCounts(ledger: Ledger, counts: IntakeCounts): void {
