@@ -51,8 +51,6 @@ export class Ledger {
   readonly ids: number[] = [];
   /** By position; undefined as long as nothing is known. */
   readonly outcomes: (ProduceOutcome | undefined)[] = [];
-  /** By position: whether the batch was sent more than once, or is a piece of one that was. */
-  readonly #again: boolean[] = [];
   /** Ids of the records that somebody was told of by itself, in the order of telling. */
   readonly told: number[] = [];
   /** Records that somebody will be told of by itself. */
@@ -123,13 +121,12 @@ export class Ledger {
   }
 
   /** A batch, or a piece of one, has its outcome. */
-  settled(batch: ProducerBatch, outcome: ProduceOutcome, isPiece: boolean): void {
+  settled(batch: ProducerBatch, outcome: ProduceOutcome): void {
     const { from, count } = batch.payload as Records;
     for (let position = from; position < from + count; position += 1) {
       const twice = (): string => `record ${this.ids[position] ?? -1} has two outcomes`;
       demand(this.outcomes[position] === undefined, 'lied', twice);
       this.outcomes[position] = outcome;
-      this.#again[position] = isPiece || batch.attempts > 1;
     }
   }
 
@@ -147,11 +144,6 @@ export class Ledger {
 
   outcomeOf({ position }: SentRecord): ProduceOutcome | undefined {
     return position === undefined ? undefined : this.outcomes[position];
-  }
-
-  /** Whether it was sent more than once, whole batches that were cut included. */
-  isAgain({ position }: SentRecord): boolean {
-    return position !== undefined && this.#again[position] === true;
   }
 
   /** Whether its end is known to whoever may know it. */

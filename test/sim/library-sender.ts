@@ -53,7 +53,6 @@ export class LibrarySender implements EngineSender {
   readonly #links: SenderLinks;
   readonly #views: TopicViews;
   readonly #splits: BatchSplits<Deliveries>;
-  readonly #pieces = new Set<ProducerBatch>();
   #appended: Batch[] = [];
   readonly #flushes = new Map<number, () => void>();
   #nextFlush = 0;
@@ -172,7 +171,6 @@ export class LibrarySender implements EngineSender {
   #number({ batch, pieces }: Extract<SenderEvent, { readonly type: 'batchSplit' }>): void {
     let { from } = batch.payload as Records;
     for (const piece of pieces) {
-      this.#pieces.add(piece);
       number(piece, from, (batch.payload as BatchPayload).sealed.timestampMs);
       from += piece.recordCount;
     }
@@ -194,7 +192,7 @@ export class LibrarySender implements EngineSender {
     // Whatever it is, somebody may wait for what comes of it.
     touched();
     if (effect.type === 'outcome') {
-      ledger.settled(effect.batch, effect.outcome, this.#pieces.has(effect.batch));
+      ledger.settled(effect.batch, effect.outcome);
       this.#links.onOutcome(effect.batch as Batch, effect.outcome);
     } else if (effect.type === 'release') {
       this.#splits.forget(effect.batch);
