@@ -13,16 +13,16 @@ export interface KeptOutcome {
   readonly behind: Set<ProducerBatch>;
 }
 
-/** Those of its line that were sent before it, and that nobody has heard of. */
+/** Those of its line that were sent before it, and that nobody has heard of. For what a source can replay nobody waits. */
 export function untoldBefore(state: SenderState, batch: ProducerBatch): ProducerBatch[] {
-  if (state.config.outcomesFor === 'source') return [];
+  if (state.config.outcomesFor === 'source' || batch.replayable) return [];
   const partition = state.topics.get(batch.topic)?.partitions[batch.partition];
   if (partition === undefined) return [];
   const { inFlight, retries, splitting } = partition;
   const open = [...inFlight, ...retries, ...(splitting === undefined ? [] : [splitting])];
   const kept = state.keptOutcomes.map((one) => one.batch);
   return [
-    ...open.filter(({ told }) => !told),
+    ...open.filter(({ told, replayable }) => !told && !replayable),
     ...kept.filter((one) => isBeside(one, batch)),
   ].filter((other) => other.keyless === batch.keyless && isBefore(other, batch));
 }

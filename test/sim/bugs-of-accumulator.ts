@@ -15,7 +15,7 @@ export const bugsOfAccumulator: readonly Mutation[] = [
     ticket: 'ruby-kafka PR 372',
     bug: 'a record that has to wait is overtaken by a later one that finds all it needs',
     file: 'src/producer/record-intake.ts',
-    find: '    if (this.#isAbandoned || this.#waitingCount > 0) return undefined;',
+    find: '    if (this.#isAbandoned || this.#waitingCount() > 0) return undefined;',
     replace: '    if (this.#isAbandoned) return undefined;',
   },
   {
@@ -95,8 +95,8 @@ export const bugsOfAccumulator: readonly Mutation[] = [
     ticket: 'KAFKA-19479, KAFKA-8350',
     bug: 'the second half of a batch that was split is told to those of the first',
     file: 'src/producer/delivery.ts',
-    find: 'part.push(delivery, this.#slots[at] ?? 0);',
-    replace: 'part.push(delivery, this.#slots[at - from] ?? 0);',
+    find: 'part.push(delivery, slots.at(at));',
+    replace: 'part.push(delivery, slots.at(at - from));',
   },
   {
     name: 'counted-twice',
@@ -106,5 +106,13 @@ export const bugsOfAccumulator: readonly Mutation[] = [
     find: 'quick?.take(record, record.timestamp ?? nowMs, call, slot) === true) this.#sent += 1;\n        else',
     replace:
       '((this.#sent += 1), quick?.take(record, record.timestamp ?? nowMs, call, slot)) === true) return;\n        else',
+  },
+  {
+    name: 'told-as-it-is-known',
+    ticket: 'found by this simulator',
+    bug: 'callers hear of a batch before they hear of one that was sent before it, and is tried again',
+    file: 'src/send/outcome-order.ts',
+    find: "  if (state.config.outcomesFor === 'source' || batch.replayable) return [];\n",
+    replace: '  if (state.nextOrdinal > 0) return [];\n',
   },
 ];

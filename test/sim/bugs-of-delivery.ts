@@ -108,8 +108,8 @@ export const bugsOfDelivery: readonly Mutation[] = [
     also: [
       {
         file: 'src/send/batch-outcome.ts',
-        find: '  for (const piece of pieces) piece.ordinal = whole.ordinal;',
-        replace: '  for (const piece of pieces) piece.ordinal = Infinity;\n  answerFlushes(state);',
+        find: '    piece.ordinal = whole.ordinal;',
+        replace: '    piece.ordinal = Infinity;\n    answerFlushes(state);',
       },
     ],
   },

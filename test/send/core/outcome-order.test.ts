@@ -5,7 +5,7 @@ import type { SenderConfig } from '../../../src/send/sender-config.ts';
 import { SimulatedWorld } from '../../support/simulated-world.ts';
 
 function told(world: SimulatedWorld, since: number): ProducerBatch[] {
-  return [...world.outcomes.keys()].slice(since) as ProducerBatch[];
+  return [...world.outcomes.keys()].slice(since);
 }
 
 /** Of three batches in flight the first was written, and its answer says that nobody knows; the others are acknowledged. */
