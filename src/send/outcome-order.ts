@@ -22,7 +22,7 @@ export function untoldBefore(state: SenderState, batch: ProducerBatch): Producer
   const open = [...inFlight, ...retries, ...(splitting === undefined ? [] : [splitting])];
   const kept = state.keptOutcomes.map((one) => one.batch);
   return [
-    ...open.filter(({ told, replayable }) => !told && !replayable),
+    ...open.filter(({ done, told, replayable }) => !done && !told && !replayable),
     ...kept.filter((one) => isBeside(one, batch)),
   ].filter((other) => other.keyless === batch.keyless && isBefore(other, batch));
 }

@@ -25,11 +25,19 @@ export interface ChildResult {
 /** A seed takes milliseconds: a sender that has not come back from a step after so long never will. */
 const SILENCE_MAX_MS = 60_000;
 
-export async function runChild(args: readonly string[]): Promise<ChildResult> {
+/** @param onFault called with each fault when it is found */
+export async function runChild(
+  args: readonly string[],
+  onFault: (fault: ChildFault) => void = () => undefined,
+): Promise<ChildResult> {
   const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
   const main = fileURLToPath(new URL(`./main${extension}`, import.meta.url));
   const child = fork(main, args, { stdio: ['ignore', 'inherit', 'pipe', 'ipc'] });
   const faults: ChildFault[] = [];
+  const note = (fault: ChildFault): void => {
+    faults.push(fault);
+    onFault(fault);
+  };
   let totals: CampaignTotals | undefined;
   let seed = 0;
   let complaint = '';
@@ -41,7 +49,7 @@ export async function runChild(args: readonly string[]): Promise<ChildResult> {
     clearTimeout(silence);
     silence = setTimeout(() => child.kill('SIGKILL'), SILENCE_MAX_MS);
     if (message.type === 'seed') seed = message.seed;
-    else if (message.type === 'fault') faults.push(message);
+    else if (message.type === 'fault') note(message);
     else totals = message.totals;
   });
   const code = await new Promise<number | null>((resolve, reject) => {
@@ -51,7 +59,7 @@ export async function runChild(args: readonly string[]): Promise<ChildResult> {
   if (code === null) {
     const message = `no answer from seed ${seed} for ${SILENCE_MAX_MS / 1000} s: a step does not end`;
     const verdict: Verdict = { kind: 'hung', message, place: undefined };
-    faults.push({ seed, verdict, text: `seed ${seed}: ${message}` });
+    note({ seed, verdict, text: `seed ${seed}: ${message}` });
   } else if (totals === undefined) {
     throw new Error(`a simulation ended with code ${code}\n${complaint}`);
   }

@@ -81,13 +81,16 @@ async function runInChildren(): Promise<void> {
       const range = ['--first', `${first + i}`, '--seeds', `${seeds - i}`, '--stride', `${jobs}`];
       const planted = values.mutation === undefined ? [] : ['--mutation', values.mutation];
       const waiting = values.caller ? ['--caller'] : [];
-      return runChild([...range, ...planted, ...waiting, '--child']);
+      return runChild([...range, ...planted, ...waiting, '--child'], ({ text }) => {
+        console.log(text);
+      });
     }),
   );
-  for (const { faults } of results) for (const { text } of faults) console.log(text);
   const totals = results.flatMap((result) => result.totals ?? []);
   const { addTotals, noTotals } = await import('./campaign.ts');
   sayTotals(totals.reduce(addTotals, noTotals), startedMs);
+  // One that does not come back has no totals.
+  if (results.some(({ faults }) => faults.length > 0)) process.exitCode = 1;
 }
 
 function sayTotals(totals: CampaignTotals, startedMs: number): void {

@@ -59,6 +59,19 @@ test('what is abandoned on the wire may be written, and is said to be', () => {
   assert.equal(world.outcomes.has(queued), true);
 });
 
+test('of what is abandoned everybody who waits hears, in the order of send', () => {
+  const world = SimulatedWorld.warm({ config: { outcomesFor: 'caller' } });
+  const since = world.outcomes.size;
+  world.cluster.partition('logs', 0).held = true;
+  const batches = Array.from({ length: 7 }, () => world.send('logs', 0));
+  world.run(50);
+  assert.ok((world.state.topics.get('logs')?.partitions[0]?.inFlight.length ?? 0) > 1);
+  world.step({ type: 'abandonRequested' });
+  assert.ok(world.run(5000, () => world.closed));
+  assert.deepEqual([...world.outcomes.keys()].slice(since), batches);
+  assert.equal(world.state.keptOutcomes.length, 0);
+});
+
 test('pieces that come back after the end are let go', () => {
   const world = SimulatedWorld.warm();
   world.faults.refusal = () => 'MESSAGE_TOO_LARGE';
