@@ -300,3 +300,49 @@ test('EndTxn waits for a batch on the wire, too, whose outcome was told at deliv
   assert.deepEqual([producer.logged(0), producer.count('EndTxn')], [1, 1]);
   assert.deepEqual(producer.committed(0), []);
 });
+
+test('a refusal that comes after the outcome was told leaves the transaction one that can be aborted', () => {
+  for (const error of ['OUT_OF_ORDER_SEQUENCE_NUMBER', 'INVALID_PRODUCER_EPOCH'] as const) {
+    const config = {
+      deliveryTimeoutMs: 500,
+      requestTimeoutMs: 3000,
+      outcomesFor: 'caller',
+    } as const;
+    const producer = new TransactionalWorld({ version: 1, config });
+    const { world } = producer;
+    producer.call('beginTransaction');
+    world.faults = {
+      request: ({ type }) => (type === 'sendProduce' ? { delayMs: 1500 } : undefined),
+      refusal: () => error,
+    };
+    const batch = world.send('logs', 0);
+    world.run(800);
+    assert.deepEqual(producer.outcomes(batch), ['failed'], error);
+    assert.equal(producer.call('abortTransaction'), undefined, error);
+    world.faults = {};
+    assert.deepEqual(world.said('fatal'), [], error);
+    producer.call('beginTransaction');
+    const next = world.send('logs', 0);
+    assert.equal(producer.call('commitTransaction'), undefined, error);
+    assert.deepEqual(producer.committed(0), recordsOf(next), error);
+  }
+});
+
+test('version 1: the epoch is raised although the connection to the coordinator is lost meanwhile', () => {
+  const producer = new TransactionalWorld({ version: 1 });
+  const { world } = producer;
+  producer.call('beginTransaction');
+  world.send('logs', 0);
+  world.settle();
+  world.faults.refusal = () => 'OUT_OF_ORDER_SEQUENCE_NUMBER';
+  world.send('logs', 0);
+  world.settle();
+  world.faults = {};
+  world.restart(0, 2000);
+  assert.equal(producer.call('abortTransaction'), undefined);
+  producer.call('beginTransaction');
+  const next = world.send('logs', 0);
+  assert.equal(producer.call('commitTransaction'), undefined);
+  assert.deepEqual(producer.committed(0), recordsOf(next));
+  assert.equal(world.cluster.partition('logs', 0).log.at(-1)?.producerEpoch, 1);
+});
