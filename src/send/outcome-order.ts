@@ -19,12 +19,25 @@ export function untoldBefore(state: SenderState, batch: ProducerBatch): Producer
   const partition = state.topics.get(batch.topic)?.partitions[batch.partition];
   if (partition === undefined) return [];
   const { inFlight, retries, splitting } = partition;
-  const open = [...inFlight, ...retries, ...(splitting === undefined ? [] : [splitting])];
-  const kept = state.keptOutcomes.map((one) => one.batch);
-  return [
-    ...open.filter(({ done, told, replayable }) => !done && !told && !replayable),
-    ...kept.filter((one) => isBeside(one, batch)),
-  ].filter((other) => other.keyless === batch.keyless && isBefore(other, batch));
+  const behind: ProducerBatch[] = [];
+  for (const other of inFlight) if (isUntold(other) && precedes(other, batch)) behind.push(other);
+  for (const other of retries) if (isUntold(other) && precedes(other, batch)) behind.push(other);
+  if (splitting !== undefined && isUntold(splitting) && precedes(splitting, batch)) {
+    behind.push(splitting);
+  }
+  for (const { batch: other } of state.keptOutcomes) {
+    if (isBeside(other, batch) && precedes(other, batch)) behind.push(other);
+  }
+  return behind;
+}
+
+function isUntold({ done, told, replayable }: ProducerBatch): boolean {
+  return !done && !told && !replayable;
+}
+
+/** In one line, and earlier. */
+function precedes(one: ProducerBatch, batch: ProducerBatch): boolean {
+  return one.keyless === batch.keyless && isBefore(one, batch);
 }
 
 export function keep(
