@@ -57,6 +57,8 @@ export class LibraryApplication {
   isClosed = false;
   /** Whoever is told of a record sends another, now and then. */
   answersBack = true;
+  /** Loops go on. */
+  loops = true;
   #closedAtMs = Infinity;
 
   constructor(options: ApplicationOptions) {
@@ -148,7 +150,7 @@ export class LibraryApplication {
   /** Sends one after the other as fast as there is room: `drain` in a loop. */
   #loop(left: number): void {
     const { producer, onFault } = this.#options;
-    if (left === 0 || this.isClosed) return;
+    if (left === 0 || this.isClosed || !this.loops) return;
     this.send(this.#drawPlace(), this.#drawWay());
     producer.intake
       .drained()

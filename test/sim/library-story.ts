@@ -188,9 +188,13 @@ async function lastRound(scene: LibraryScene): Promise<void> {
     if (ledger.untold + application.openCalls + recordsWaiting > 0 || world.isStalled) return false;
     return others().length === 0;
   };
+  // Where max.block.ms is long, one that sends to what never comes would go on for minutes.
+  application.loops = false;
   const isOver = await run(scene, SETTLE_MS, isFree);
   demand(isOver, 'hung', () => `beside what is stuck: ${openOf(scene)}; ${waits(scene)}`);
   application.answersBack = false;
+  // After a standstill a batch that nobody is told of may linger still, and what joins it is as old as it is.
+  await run(scene, knobs.lingerMs + 1);
   const places = placesOf(scene);
   const spare = knobs.maxBlockRecords - places.length;
   const stuckPlace = stuck === undefined ? { topic: NO_TOPIC } : placeOf(scene);
