@@ -190,11 +190,12 @@ async function lastRound(scene: LibraryScene): Promise<void> {
   };
   // Where max.block.ms is long, one that sends to what never comes would go on for minutes.
   application.loops = false;
-  const isOver = await run(scene, SETTLE_MS, isFree);
-  demand(isOver, 'hung', () => `beside what is stuck: ${openOf(scene)}; ${waits(scene)}`);
+  const isFirstOver = await run(scene, SETTLE_MS, isFree);
   application.answersBack = false;
-  // After a standstill a batch that nobody is told of may linger still, and what joins it is as old as it is.
+  // A standstill puts things off: a batch that nobody is told of may linger still, and what joins it is as old as it is.
   await run(scene, knobs.lingerMs + 1);
+  const isOver = isFirstOver && (await run(scene, SETTLE_MS, isFree));
+  demand(isOver, 'hung', () => `beside what is stuck: ${openOf(scene)}; ${waits(scene)}`);
   const places = placesOf(scene);
   const spare = knobs.maxBlockRecords - places.length;
   const stuckPlace = stuck === undefined ? { topic: NO_TOPIC } : placeOf(scene);
