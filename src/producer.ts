@@ -29,7 +29,7 @@ import {
 } from './producer/record.ts';
 import type { RecordMetadataList } from './producer/record-metadata-list.ts';
 import { recordWritable, type WritableOptions } from './producer/record-writable.ts';
-import { sendFrom } from './producer/send-from.ts';
+import { sendFrom, type RecordStream } from './producer/send-from.ts';
 import type {
   ConsumerGroupMetadata,
   TopicPartitionOffset,
@@ -137,11 +137,11 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
   /**
    * Sends all, in their order; those without a timestamp get that of the call. Of more than `max.block.records` that have to wait the rest is read
    * later: until the promise is settled the list is the producer's. It is kept with the places of all, in their order, when all are acknowledged,
-   * and rejected with the first failure when all have their end.
+   * and rejected with the first failure when all have their end; at once when the list throws, which is the event `callFailed`.
    */
   sendAll(records: Iterable<ProducerRecord<K, V>>): Promise<RecordMetadataList> {
     // One promise for all of them: a promise for each would cost more than the record does.
-    const sent = this.#intake.takeAll(records).then((call) => {
+    const sent = this.#events.heard(this.#intake.takeAll(records)).then((call) => {
       if (call.failure !== undefined) throw call.failure;
       return call.places;
     });
@@ -150,12 +150,15 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
   }
 
   /**
-   * Sends what a stream yields, and reads no faster than there is memory. Resolves with the number of records when all are acknowledged.
+   * Sends what a stream or generator yields, and reads no faster than there is memory. Resolves with the number of records when all are acknowledged.
    *
-   * @throws {KafkaError} the first failure; then nothing more is read
+   * @throws {KafkaError} the first failure, after which nothing more is read; or what the stream throws, which is the event `callFailed`
    */
-  sendFrom(records: AsyncIterable<ProducerRecord<K, V>>): Promise<number> {
-    const sent = sendFrom<K, V>(this, records);
+  sendFrom(records: RecordStream<K, V>): Promise<number> {
+    const sent = this.#events.heard(sendFrom<K, V>(this, records)).then(({ count, failure }) => {
+      if (failure !== undefined) throw failure;
+      return count;
+    });
     sent.catch(ignore);
     return sent;
   }
@@ -274,10 +277,8 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
   close(timeoutMs = Infinity): Promise<void> {
     // Callers without types give anything.
     if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0)) {
-      const given = kindOf(timeoutMs);
-      return Promise.reject(
-        new IllegalArgumentError(`close: the timeout is a number from 0, in ms, not ${given}`),
-      );
+      const problem = `close: the timeout is a number from 0, in ms, not ${kindOf(timeoutMs)}`;
+      return this.#events.heard(Promise.reject(new IllegalArgumentError(problem)));
     }
     this.#closing ??= this.#close().finally(() => {
       this.#isClosed = true;

@@ -1,5 +1,7 @@
 /** Takes the records of a `sendAll`: as many at once as may wait, and the others when those before them have gone on. */
 import type { CallDelivery } from './call-delivery.ts';
+import { IllegalArgumentError } from './errors.ts';
+import { isIterable, kindOf } from './record.ts';
 
 export interface CallTakerOptions {
   /** Whether a record that has to wait would be refused. */
@@ -57,6 +59,8 @@ export class CallTaker {
     takeOne: (record: Given) => void,
   ): Promise<void> {
     const { isFull, passed } = this.#options;
+    // Callers without types give anything.
+    if (!isIterable(records)) throw noList(records);
     const rest = isList(records) ? this.#takeList(records, takeOne) : records;
     for (const record of rest) {
       // One that has waited for max.block.ms in vain: the others would, too, thousands after thousands.
@@ -65,6 +69,13 @@ export class CallTaker {
     }
     call.taken();
   }
+}
+
+function noList(given: unknown): IllegalArgumentError {
+  return new IllegalArgumentError(
+    `sendAll: the records are a list, not ${kindOf(given)}: one record goes to send, a stream to sendFrom`,
+    { fate: 'notSent' },
+  );
 }
 
 /** An array that is gone through as all are. */

@@ -10,7 +10,7 @@ import type { NextStep } from '../send/transaction-events.ts';
  * What happened to the record:
  * - `notSent`: it is not in the log. It never left, or each attempt was refused. Sending it again doubles nothing.
  * - `possiblyWritten`: an attempt went out and nobody can tell how it ended. Sending it again may double it.
- * - `written`: it is in the log; something after that failed.
+ * - `written`: it is in the log, and something after that failed. No error has it today.
  */
 export type RecordFate = 'notSent' | 'possiblyWritten' | 'written';
 

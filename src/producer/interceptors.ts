@@ -67,6 +67,8 @@ export class ProducerInterceptors<K, V> {
 
   /** What the last one gave that did not fail; each gets what the one before it gave. */
   onSend(record: ProducerRecord<K, V>): ProducerRecord<K, V> {
+    // Callers without types give anything; the check that comes next tells them.
+    if (typeof record !== 'object' || (record as unknown) === null) return record;
     let current = record;
     for (const interceptor of this.#interceptors) {
       if (interceptor.onSend === undefined) continue;

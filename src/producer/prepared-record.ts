@@ -56,9 +56,7 @@ export class PreparedRecord<K, V> implements Waiting, PlacedRecord, PermissionWa
     this.record = ownRecord(this.record);
     this.key = ownBytes(this.key);
     this.value = ownBytes(this.value);
-    this.headers.forEach(([name, value], at) => {
-      this.headers[at] = [name, ownBytes(value)];
-    });
+    keepHeaders(this.headers);
   }
 
   attempt(): Attempt {
@@ -68,6 +66,13 @@ export class PreparedRecord<K, V> implements Waiting, PlacedRecord, PermissionWa
   expire(reason: WaitEnd): void {
     this.#door.expire(this, reason);
   }
+}
+
+/** Copies the bytes of headers that have to wait. */
+export function keepHeaders(headers: Headers): void {
+  headers.forEach(([name, value], at) => {
+    headers[at] = [name, ownBytes(value)];
+  });
 }
 
 /** Text cannot change. */

@@ -69,16 +69,25 @@ export class QuickIntake<K, V> {
     this.#bytesMax = bytesMaxOfAny(options.limits);
   }
 
-  /** @returns whether the record is in a batch; if not, nothing has happened */
-  take(
-    record: ProducerRecord<K, V>,
-    timestampMs: number,
-    delivery: Delivery,
-    slot: number,
-  ): boolean {
+  /**
+   * @param nowMs the time of a record that names none
+   * @returns whether the record is in a batch; if not, nothing has happened
+   */
+  take(record: ProducerRecord<K, V>, nowMs: number, delivery: Delivery, slot: number): boolean {
     if (this.#options.obstacle() !== undefined) return false;
     const engine = this.#options.engine();
     if (engine === undefined) return false;
+    try {
+      if (!this.#place(record, nowMs, engine)) return false;
+    } catch {
+      // A fault is found again by the intake, which tells of it.
+      return false;
+    }
+    return engine.append(this.#placed, delivery, slot);
+  }
+
+  /** Whatever is read of a record may be the application's code. */
+  #place(record: ProducerRecord<K, V>, nowMs: number, engine: QuickEngine): boolean {
     const { topic, partition, timestamp } = record;
     if (record.headers !== undefined) return false;
     if (partition !== undefined && !isCount(partition)) return false;
@@ -87,33 +96,23 @@ export class QuickIntake<K, V> {
     if (known === undefined || known.partitionCount === 0) return false;
     // Left out, not null: few mean a tombstone by it.
     if (record.value === undefined) return false;
-    const placed = this.#placed;
-    if (!this.#serialize(record, placed)) return false;
-    // After the serializers: one that calls toJSON may have another record sent meanwhile.
-    placed.topic = topic;
-    placed.timestampMs = timestampMs;
+    const { keySerializer, valueSerializer, choose } = this.#options;
+    const key = serialized(keySerializer, record.key, topic);
+    const value = serialized(valueSerializer, record.value, topic);
+    const bytesMax = recordBytesMax(key, value, noHeaders);
+    if (bytesMax > this.#bytesMax) return false;
     this.#partitions.count = known.partitionCount;
-    const { key, value } = placed;
-    const chosen = this.#options.choose(record, key, value, this.#partitions);
+    const chosen = choose(record, key, value, this.#partitions);
     if (chosen >= known.partitionCount) return false;
+    // After the serializers: one that calls toJSON may have another record sent meanwhile.
+    const placed = this.#placed;
+    placed.topic = topic;
+    placed.timestampMs = timestamp ?? nowMs;
+    placed.bytesMax = bytesMax;
+    placed.key = key;
+    placed.value = value;
     placed.partition = chosen === UNASSIGNED_PARTITION ? undefined : chosen;
-    return engine.append(placed, delivery, slot);
-  }
-
-  /** A fault is found again by the intake, which tells of it. */
-  #serialize(record: ProducerRecord<K, V>, placed: Placed): boolean {
-    const { keySerializer, valueSerializer } = this.#options;
-    const { topic } = record;
-    try {
-      const key = serialized(keySerializer, record.key, topic);
-      const value = serialized(valueSerializer, record.value, topic);
-      placed.bytesMax = recordBytesMax(key, value, noHeaders);
-      placed.key = key;
-      placed.value = value;
-      return placed.bytesMax <= this.#bytesMax;
-    } catch {
-      return false;
-    }
+    return true;
   }
 }
 

@@ -24,13 +24,14 @@ import { ProducerInterceptors, type InterceptorFault } from './interceptors.ts';
 import { KnownPartitions } from './known-partitions.ts';
 import { createPartitioner, type ChoosePartition } from './partitioners.ts';
 import { partitionsFor } from './partitions-for.ts';
-import { PreparedRecord, type RecordDoor } from './prepared-record.ts';
+import { keepHeaders, PreparedRecord, type RecordDoor } from './prepared-record.ts';
 import type { ProducerOwnSettings } from './producer-config.ts';
 import { createQuickIntake, type QuickEngine, type QuickIntake } from './quick-intake.ts';
 import {
   checkRecord,
   headersOf,
   ownRecord,
+  placeIn,
   topicChecker,
   type DeliveryCallback,
   type Headers,
@@ -176,40 +177,39 @@ export class RecordIntake<K, V> {
     };
   }
 
-  /**
-   * Never throws.
-   *
-   * @param callback called once, at the record's end; null: nobody waits for it
-   */
+  /** Never throws. @param callback called once, at the record's end; null: nobody waits for it */
   take(given: ProducerRecord<K, V>, callback: DeliveryCallback | null): void {
-    this.#take(given, callback, this.#refusal());
+    this.#take(given, callback, this.#refusal(), this.#options.clock.wallMs());
   }
 
   #refusal(): KafkaError | undefined {
     return this.#isClosed ? closedError() : this.#options.transactions?.refusal();
   }
 
+  /** @param nowMs the time of a record that names none */
   #take(
     given: ProducerRecord<K, V>,
     callback: DeliveryCallback | null,
     refusal: KafkaError | undefined,
+    nowMs: number,
   ): void {
     this.#sent += 1;
-    const record = this.#interceptors.isEmpty ? given : this.#interceptors.onSend(given);
-    const { timestamp } = (record as Partial<typeof record> | null) ?? {};
-    const timestampMs = timestamp ?? this.#options.clock.wallMs();
-    const quick = refusal === undefined ? this.#quickFor(record) : undefined;
+    const quick = refusal === undefined ? this.#quickNow() : undefined;
     if (quick !== undefined && callback === null) {
-      if (quick.take(record, timestampMs, this.#unheard, 0)) return;
+      if (quick.take(given, nowMs, this.#unheard, 0)) return;
     } else if (quick !== undefined && callback !== null) {
       const slot = this.#heard.begin(callback);
-      if (quick.take(record, timestampMs, this.#heard, slot)) return;
+      if (quick.take(given, nowMs, this.#heard, slot)) return;
       this.#heard.cancel(slot);
     }
+    let record = given;
     let headers: Headers = [];
+    let timestampMs = nowMs;
     try {
+      if (!this.#interceptors.isEmpty) record = this.#interceptors.onSend(given);
       if (refusal !== undefined) throw refusal;
       checkRecord(record);
+      timestampMs = record.timestamp ?? nowMs;
       this.#checkTopic(record.topic);
       if (this.#isAbandoned) throw abandonedError(record.topic);
       headers = headersOf(record);
@@ -221,8 +221,7 @@ export class RecordIntake<K, V> {
         this.#takeLater(record, key, value, delivery);
       else this.#enter(record, key, value, delivery);
     } catch (error) {
-      // Callers without types send anything.
-      const { topic = '', partition } = (record as Partial<typeof record> | null) ?? {};
+      const { topic, partition } = placeIn(record);
       const refused = new RecordDelivery(topic, headers, timestampMs, this.#watch, callback);
       refused.fail(asKafkaError(error), partition);
     }
@@ -232,7 +231,7 @@ export class RecordIntake<K, V> {
    * Takes all, in their order. Their time, where they have none of their own, is that of the call. What is taken later, because too many
    * wait, is taken whatever has been called meanwhile.
    *
-   * @returns when all have their end; rejected when `records` throws
+   * @returns when all have their end; rejected when `records` throws, or is no list
    */
   takeAll(records: Iterable<ProducerRecord<K, V>>): Promise<CallDelivery> {
     return new Promise((resolve, reject) => {
@@ -244,18 +243,17 @@ export class RecordIntake<K, V> {
       const refusal = this.#refusal();
       const takeOne = (record: ProducerRecord<K, V>): void => {
         const slot = call.begin();
-        const quick = refusal === undefined ? this.#quickFor(record) : undefined;
-        if (quick?.take(record, record.timestamp ?? nowMs, call, slot) === true) this.#sent += 1;
-        else this.#take(record, call.callback(slot), refusal);
+        const quick = refusal === undefined ? this.#quickNow() : undefined;
+        if (quick?.take(record, nowMs, call, slot) === true) this.#sent += 1;
+        else this.#take(record, call.callback(slot), refusal, nowMs);
       };
       this.#calls.take(records, call, takeOne).catch(reject);
     });
   }
 
-  /** The quick way, if nothing is before it. Callers without types send anything. */
-  #quickFor(record: unknown): QuickIntake<K, V> | undefined {
-    if (this.#isAbandoned || this.#waitingCount() > 0) return undefined;
-    return typeof record === 'object' && record !== null ? this.#quick : undefined;
+  /** The quick way, if nothing is before it. */
+  #quickNow(): QuickIntake<K, V> | undefined {
+    return this.#isAbandoned || this.#waitingCount() > 0 ? undefined : this.#quick;
   }
 
   /** No getter: V8 asks its runtime for a private one each time. */
@@ -271,6 +269,7 @@ export class RecordIntake<K, V> {
     delivery: RecordDelivery,
   ): void {
     const record = ownRecord(given);
+    keepHeaders(delivery.headers);
     const fail = (error: KafkaError): void => {
       delivery.fail(error, record.partition);
     };

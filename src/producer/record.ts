@@ -48,6 +48,19 @@ export function ownRecord<K, V>(record: ProducerRecord<K, V>): ProducerRecord<K,
   return { topic, partition, key, value, headers, timestamp };
 }
 
+/** What a refused record says of its place. Callers without types send anything, and reading it may throw. */
+export function placeIn(record: unknown): {
+  readonly topic: string;
+  readonly partition?: number | null | undefined;
+} {
+  try {
+    const { topic = '', partition } = (record ?? {}) as Partial<ProducerRecord<unknown, unknown>>;
+    return { topic, partition };
+  } catch {
+    return { topic: '' };
+  }
+}
+
 /** Where a record is. */
 export interface RecordMetadata {
   readonly topic: string;
@@ -268,8 +281,8 @@ function refused(
   });
 }
 
-function isIterable(headers: HeadersInput): headers is Iterable<Header> {
-  return Symbol.iterator in headers;
+export function isIterable(value: unknown): value is Iterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.iterator in value;
 }
 
 function addValues(list: Headers, name: string, value: unknown, topic: string): void {

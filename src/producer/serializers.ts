@@ -143,7 +143,12 @@ export function serialize<T>(
   let made: unknown;
   try {
     made = serializer(datum, topic, headers);
-    if (isThenable(made)) return serializedLater(made, part, topic, headers);
+    if (isThenable(made)) {
+      const later = serializedLater(made, part, topic, headers);
+      // Nobody waits for it where the other part has failed at once.
+      later.catch(() => undefined);
+      return later;
+    }
     checkHeaders(headers, topic);
   } catch (cause) {
     throw failed(part, topic, cause);

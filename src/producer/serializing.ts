@@ -43,9 +43,10 @@ export class Serializing {
     enter: (key: Serialized, value: Serialized) => void,
     fail: (error: KafkaError) => void,
   ): void {
-    if (!isPromise(key) && !isPromise(value)) {
-      // Whoever sent it may change them meanwhile.
-      const [ownKey, ownValue] = [ownBytes(key), ownBytes(value)];
+    // Whoever sent it may change them meanwhile.
+    const ownKey = isPromise(key) ? key : ownBytes(key);
+    const ownValue = isPromise(value) ? value : ownBytes(value);
+    if (!isPromise(ownKey) && !isPromise(ownValue)) {
       this.#order.enter(undefined, () => {
         enter(ownKey, ownValue);
       });
@@ -69,7 +70,7 @@ export class Serializing {
       const untime = after(Math.max(1, waitMsMax), () => {
         giveUp(late(topic));
       });
-      Promise.all([key, value]).then(
+      Promise.all([ownKey, ownValue]).then(
         ([key, value]) => {
           end(() => {
             enter(key, value);

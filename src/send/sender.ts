@@ -69,7 +69,7 @@ export function step(state: SenderState, event: SenderEvent, nowMs: number): Sen
     askAnyNode(state, nowMs);
     advanceTransactions(state, nowMs);
   }
-  endIfDone(state);
+  endIfDone(state, nowMs);
   if (state.wakeMs !== state.saidWakeMs) {
     state.saidWakeMs = state.wakeMs;
     emit(state, { type: 'wakeAt', atMs: state.wakeMs });
@@ -293,7 +293,7 @@ function isDone(state: SenderState): boolean {
   return state.incomplete === 0 && !(state.phase === 'closing' && isTransactionOpen(state));
 }
 
-function endIfDone(state: SenderState): void {
+function endIfDone(state: SenderState, nowMs: number): void {
   if (state.phase !== 'closing' && state.phase !== 'stopped') return;
   if (!isDone(state)) return;
   if (state.overdue > 0) abandonAll(state, 'everybody has an outcome');
@@ -305,5 +305,7 @@ function endIfDone(state: SenderState): void {
   if (open || !state.closeWanted) return;
   state.phase = 'closed';
   state.wakeMs = Infinity;
+  // Whoever waits for a call is answered now, or never.
+  advanceTransactions(state, nowMs);
   emit(state, { type: 'closed' });
 }

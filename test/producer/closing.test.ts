@@ -145,3 +145,19 @@ test('a serializer that never answers holds a close up no longer than it may tak
   assert.ok(performance.now() - beganMs < 5000, 'not max.block.ms');
   assert.deepEqual(ends, ['first', 'notSent', 'notSent']);
 });
+
+test('closed before it could begin, initTransactions says so at once', async (t) => {
+  const cluster = await oneTopic(t);
+  cluster.control('FindCoordinator', always(hang));
+  for (const timeoutMs of [0, undefined]) {
+    const producer = newProducer(t, cluster, { 'transactional.id': 'shop' });
+    const call = failure(producer.initTransactions());
+    await sleep(30);
+    const began = performance.now();
+    await producer.close(timeoutMs);
+    const { message, next } = await call;
+    assert.equal(next, 'close');
+    assert.match(message, /^the producer was closed/);
+    assert.ok(performance.now() - began < 5000, 'long before max.block.ms');
+  }
+});

@@ -89,10 +89,11 @@ test('a rejection that nobody handles is an event, whatever the call, and ends n
   void producer.commitTransaction();
   void producer.partitionsFor('no/name');
   void producer.clientInstanceId(-1);
+  void producer.close(-1);
   await sleep(50);
   assert.deepEqual(unhandled, []);
   assert.deepEqual(failed, ['InvalidTopicError', 'InvalidTopicError']);
-  assert.equal(calls.length, 3);
+  assert.equal(calls.length, 4);
   assert.match(calls.join(), /commitTransaction needs transactional\.id/);
 });
 
