@@ -13,8 +13,6 @@ import { needsOf } from './api-versions.ts';
 import type { ClientSoftware } from './api-versions.ts';
 import { BatchMemory } from './batch-memory.ts';
 import type { BatchPayload } from './batch-memory.ts';
-import { BatchSplits } from './batch-splits.ts';
-import type { CutRanges } from './batch-splits.ts';
 import type { SenderEffect, SenderEvent } from './events.ts';
 import { MetricsPusher } from './metrics-pusher.ts';
 import { NodeChannels } from './node-channels.ts';
@@ -29,6 +27,7 @@ import { step } from './sender.ts';
 import type { Resolve } from './resolve.ts';
 import type { SenderConfig } from './sender-config.ts';
 import { createSender } from './sender-state.ts';
+import { splitBatch, type CutRanges } from './split-batch.ts';
 import { TopicViews, type TopicView } from './topic-view.ts';
 import type { SendOffsetsToTransaction, TransactionFault } from './transaction-events.ts';
 import type { TransactionPhase } from './transaction-state.ts';
@@ -97,7 +96,6 @@ export class KafkaSender<Ranges = unknown> {
   readonly #options: KafkaSenderOptions<Ranges>;
   readonly #state: ReturnType<typeof createSender>;
   readonly #memory: BatchMemory;
-  readonly #splits: BatchSplits<Ranges>;
   readonly #channels: NodeChannels;
   readonly #requests: RequestSender;
   readonly #timer: WakeTimer;
@@ -128,7 +126,6 @@ export class KafkaSender<Ranges = unknown> {
     this.#state = createSender(config, random);
     this.#views = new TopicViews(this.#state);
     this.#memory = new BatchMemory(memory, arena);
-    this.#splits = new BatchSplits({ ...options, emit, takeBatchId: () => this.takeBatchId() });
     this.#channels = new NodeChannels({
       software: options.software,
       needs: needsOf(config),
@@ -301,6 +298,12 @@ export class KafkaSender<Ranges = unknown> {
     this.#take({ type: 'batchesSealed', batches });
   }
 
+  #split(batch: SealedProducerBatch<Ranges>, pieceBytesMax: number): void {
+    const options = { ...this.#options, takeBatchId: () => this.takeBatchId() };
+    const pieces = splitBatch(options, batch, pieceBytesMax);
+    this.#take({ type: 'batchSplit', batch, pieces });
+  }
+
   /** One event at a time: what effects cause comes after them. */
   #take(event: SenderEvent): void {
     this.#events.push(event);
@@ -344,16 +347,12 @@ export class KafkaSender<Ranges = unknown> {
         return;
       }
       case 'splitBatch':
-        return this.#splits.split(
-          effect.batch as SealedProducerBatch<Ranges>,
-          effect.pieceBytesMax,
-        );
+        return this.#split(effect.batch as SealedProducerBatch<Ranges>, effect.pieceBytesMax);
       case 'outcome':
         this.#outcomes[effect.outcome.type] += 1;
         if (effect.outcome.type !== 'acked') this.#meters.recordsFailed(effect.batch.recordCount);
         return this.#options.onOutcome(effect.batch as SealedProducerBatch<Ranges>, effect.outcome);
       case 'release':
-        this.#splits.forget(effect.batch);
         return this.#memory.release(effect.batch);
       case 'report':
         return this.#report(effect.report);

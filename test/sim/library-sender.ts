@@ -11,13 +11,13 @@ import type { Deliveries } from '../../src/producer/delivery.ts';
 import type { Arena } from '../../src/ring/arena.ts';
 import type { SharedMemory } from '../../src/ring/shared-memory.ts';
 import { bytesOf, type BatchPayload } from '../../src/send/batch-memory.ts';
-import { BatchSplits } from '../../src/send/batch-splits.ts';
 import type { SenderEffect, SenderEvent } from '../../src/send/events.ts';
 import type {
   CloseResult,
   SealedProducerBatch,
   SenderStats,
 } from '../../src/send/network-client.ts';
+import { splitBatch } from '../../src/send/split-batch.ts';
 import { TopicViews, type TopicView } from '../../src/send/topic-view.ts';
 import { aborted } from '../../src/shared/aborted.ts';
 import type { Records } from '../support/simulated-partition.ts';
@@ -52,7 +52,6 @@ export class LibrarySender implements EngineSender {
   readonly #options: LibrarySenderOptions;
   readonly #links: SenderLinks;
   readonly #views: TopicViews;
-  readonly #splits: BatchSplits<Deliveries>;
   #appended: Batch[] = [];
   readonly #flushes = new Map<number, () => void>();
   #nextFlush = 0;
@@ -65,16 +64,15 @@ export class LibrarySender implements EngineSender {
     this.#links = links;
     this.nowMs = () => world.nowMs;
     this.#views = new TopicViews(world.state);
-    this.#splits = new BatchSplits<Deliveries>({
+    const splits = {
       ...{ memory, arena, compressionLevel: undefined, cutRanges: links.cutRanges },
       takeBatchId: () => this.takeBatchId(),
-      emit: (event) => {
-        if (event.type === 'batchSplit') this.#number(event);
-        world.step(event);
-      },
-    });
+    };
     world.splitter = (batch, bytesMax) => {
-      this.#splits.split(batch as Batch, bytesMax);
+      const pieces = splitBatch<Deliveries>(splits, batch as Batch, bytesMax);
+      const event = { type: 'batchSplit', batch, pieces } as const;
+      this.#number(event);
+      world.step(event);
     };
     const { event, effect } = world.observer;
     world.observer.event = (one) => {
@@ -194,8 +192,6 @@ export class LibrarySender implements EngineSender {
     if (effect.type === 'outcome') {
       ledger.settled(effect.batch, effect.outcome);
       this.#links.onOutcome(effect.batch as Batch, effect.outcome);
-    } else if (effect.type === 'release') {
-      this.#splits.forget(effect.batch);
     } else if (effect.type === 'flushed') {
       this.#flushes.get(effect.flush)?.();
       this.#flushes.delete(effect.flush);

@@ -30,6 +30,8 @@ const ACTIONS = 24;
 /** The producer is made while the first records are sent. */
 const START_MS = 5;
 const SETTLE_MS = 120_000;
+/** What was stopped last is up again. */
+const RECOVERY_MS = 3000;
 /** What is sent to a place that takes nothing, until memory is full of it or as many wait as shall. */
 const STUCK_RECORDS = 200;
 const STUCK_BYTES = 2000;
@@ -192,8 +194,8 @@ async function lastRound(scene: LibraryScene): Promise<void> {
   application.loops = false;
   const isFirstOver = await run(scene, SETTLE_MS, isFree);
   application.answersBack = false;
-  // A standstill puts things off: a batch that nobody is told of may linger still, and what joins it is as old as it is.
-  await run(scene, knobs.lingerMs + 1);
+  // A standstill puts things off: a batch that nobody is told of may linger still, and what joins it is as old as it is. And brokers come back.
+  await run(scene, Math.max(knobs.lingerMs + 1, RECOVERY_MS));
   const isOver = isFirstOver && (await run(scene, SETTLE_MS, isFree));
   demand(isOver, 'hung', () => `beside what is stuck: ${openOf(scene)}; ${waits(scene)}`);
   const places = placesOf(scene);
