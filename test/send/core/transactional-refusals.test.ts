@@ -49,26 +49,42 @@ for (const version of [1, 2]) {
     assert.equal(world.said('fatal')[0]?.error, 'INVALID_PRODUCER_ID_MAPPING');
   });
 
-  test(`${v}a batch that is being tried again is finished before the abort, and one that fails during it changes nothing`, () => {
-    for (const error of ['NOT_ENOUGH_REPLICAS', 'INVALID_RECORD'] as const) {
-      const producer = new TransactionalWorld({ version });
-      const { world } = producer;
-      producer.call('beginTransaction');
-      world.send('logs', 0);
-      world.settle();
-      let left = 2;
-      world.faults = {
-        request: ({ type }) => (type === 'sendProduce' ? { delayMs: 50 } : undefined),
-        refusal: () => (left-- > 0 ? error : undefined),
-      };
-      world.send('logs', 0);
-      world.run(10);
-      assert.equal(producer.call('abortTransaction'), undefined, error);
-      world.faults = {};
-      producer.call('beginTransaction');
-      const next = world.send('logs', 0);
-      assert.equal(producer.call('commitTransaction'), undefined, error);
-      assert.deepEqual(producer.committed(0), recordsOf(next), error);
+  test(`${v}a batch that would be tried again is dropped by the abort, and one that fails during it changes nothing`, () => {
+    const ends = {
+      NOT_ENOUGH_REPLICAS: ['abandoned', 'no'],
+      INVALID_RECORD: ['rejected', 'no'],
+      // It may be in the log: the next epoch shuts out what is still on its way.
+      cutBefore: ['abandoned', 'perhaps'],
+      cutAfter: ['abandoned', 'perhaps'],
+    } as const;
+    for (const [fault, end] of Object.entries(ends)) {
+      // Still on the wire when the transaction is aborted, or already waiting for its backoff.
+      for (const abortedAfterMs of [10, 90]) {
+        const producer = new TransactionalWorld({ version });
+        const { world } = producer;
+        producer.call('beginTransaction');
+        world.send('logs', 0);
+        world.settle();
+        const isCut = fault === 'cutBefore' || fault === 'cutAfter';
+        world.faults = {
+          request: ({ type }) => {
+            if (type !== 'sendProduce') return undefined;
+            return isCut ? fault : { delayMs: 50 };
+          },
+          refusal: () => (isCut ? undefined : (fault as KafkaErrorName)),
+        };
+        const batch = world.send('logs', 0);
+        world.run(abortedAfterMs);
+        const { attempts } = batch;
+        assert.equal(producer.call('abortTransaction'), undefined, fault);
+        const { type, written } = world.outcome(batch);
+        assert.deepEqual([type, written, batch.attempts], [...end, attempts], fault);
+        world.faults = {};
+        producer.call('beginTransaction');
+        const next = world.send('logs', 0);
+        assert.equal(producer.call('commitTransaction'), undefined, fault);
+        assert.deepEqual(producer.committed(0), recordsOf(next), fault);
+      }
     }
   });
 
