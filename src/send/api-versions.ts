@@ -13,7 +13,9 @@ import { findCoordinator } from '../kafka/messages/10-find-coordinator.ts';
 import { apiVersions } from '../kafka/messages/18-api-versions.ts';
 import { initProducerId } from '../kafka/messages/22-init-producer-id.ts';
 import { addPartitionsToTxn } from '../kafka/messages/24-add-partitions-to-txn.ts';
+import { addOffsetsToTxn } from '../kafka/messages/25-add-offsets-to-txn.ts';
 import { endTxn } from '../kafka/messages/26-end-txn.ts';
+import { txnOffsetCommit } from '../kafka/messages/28-txn-offset-commit.ts';
 import { describeProducers } from '../kafka/messages/61-describe-producers.ts';
 import { present } from '../shared/assert.ts';
 import type { Connection } from './connection.ts';
@@ -109,7 +111,10 @@ export function needsOf({
 }: Pick<SenderConfig, 'enableIdempotence' | 'transactions'>): ApiNeed[] {
   if (transactions === undefined) return producerNeeds(enableIdempotence);
   const fix = 'upgrade the broker or leave out transactional.id';
-  const specs = [findCoordinator, initProducerId, addPartitionsToTxn, endTxn];
+  const specs = [
+    ...[findCoordinator, initProducerId, addPartitionsToTxn],
+    ...[addOffsetsToTxn, txnOffsetCommit, endTxn],
+  ];
   const purpose = 'transactional.id (Kafka 0.11)';
   return [...producerNeeds(false), ...specs.map((spec) => ({ spec, purpose, fix }))];
 }

@@ -22,6 +22,8 @@ const ADD_PARTITIONS_MAX = 3;
 /** Later ones are for transaction.version 2. */
 const END_TXN_V1_MAX = 4;
 const OFFSET_COMMIT_V1_MAX = 4;
+/** From here on a coordinator can tell members that were put out of their group (KIP-447): to leave that out would be to pass over it. */
+const COMMIT_OF_MEMBERS = 3;
 
 type RequestOf<Api> = Extract<TransactionRequest, { readonly api: Api }>;
 type Answered = (answer: TransactionAnswer, throttleMs: number) => void;
@@ -59,11 +61,7 @@ export function sendTransactionRequest(
       });
     }
     case 'TxnOffsetCommit':
-      return channel.request(txnOffsetCommit, offsetCommitRequest(request), {
-        versionMax: request.v2 ? Infinity : OFFSET_COMMIT_V1_MAX,
-        answered: (response) =>
-          answered(offsetsCommitted(request, response), response.throttleTimeMs),
-      });
+      return sendOffsetCommit(channel, request, answered);
     case 'EndTxn': {
       const { transactionalId, producerId, producerEpoch, committed, v2 } = request;
       const message = { transactionalId, producerId, producerEpoch, committed };
@@ -134,6 +132,28 @@ function partitionsAdded(
     })),
   );
   return { api, partitions: withMissing(partitions, said) };
+}
+
+function sendOffsetCommit(
+  channel: BrokerChannel,
+  request: RequestOf<'TxnOffsetCommit'>,
+  answered: Answered,
+): void {
+  const versionMax = request.v2 ? Infinity : OFFSET_COMMIT_V1_MAX;
+  const { generationId, memberId, groupInstanceId } = request.group;
+  const isMember = generationId !== -1 || memberId !== '' || groupInstanceId !== null;
+  if (isMember && channel.versionOf(txnOffsetCommit, versionMax) < COMMIT_OF_MEMBERS) {
+    const { code: errorCode } = errors.UNSUPPORTED_VERSION;
+    const partitions = request.offsets.map(({ topic, partition }) => {
+      return { topic, partition, errorCode };
+    });
+    answered({ api: 'TxnOffsetCommit', partitions }, 0);
+    return;
+  }
+  channel.request(txnOffsetCommit, offsetCommitRequest(request), {
+    versionMax,
+    answered: (response) => answered(offsetsCommitted(request, response), response.throttleTimeMs),
+  });
 }
 
 function offsetCommitRequest(
