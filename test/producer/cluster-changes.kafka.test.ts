@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { partitionForKey } from '../../src/producer/partitioners.ts';
 import { PartitionIdentity, type ProducerIds } from '../../src/send/producer-state.ts';
 import { startKafka, type KafkaCluster } from '../support/kafka-cluster.ts';
 import { nothingWrong, SentRecords, type Place } from '../support/sent-records.ts';
@@ -59,7 +60,7 @@ test('a topic is deleted and created again while records flow: the new one is fi
   }
 });
 
-test('partitions that are added are used by keyless records within metadata.max.age.ms, and by who waits for them', async (t) => {
+test('partitions that are added are used by keyless records within metadata.max.age.ms, by keys, and by who waits for them', async (t) => {
   const topic = 'grows';
   const maxAgeMs = 1000;
   await kafka.createTopic(topic, { partitions: 1 });
@@ -79,7 +80,13 @@ test('partitions that are added are used by keyless records within metadata.max.
     t.diagnostic(`all three used after ${Math.round(performance.now() - addedMs)} ms`);
     assert.equal((await waiting).partition, 2);
   });
+  const keyOf = (number: number): string => `key${number % 100}`;
+  const unkeyed = sent.count;
+  sent.send(300, (number) => ({ key: keyOf(number) }));
   await producer.flush();
+  for (let number = unkeyed; number < sent.count; number += 1) {
+    assert.equal(sent.metadata(number).partition, partitionForKey(keyOf(number), 3));
+  }
   assert.deepEqual(sent.errors, []);
   const stored = (await sent.stored()).filter(({ number }) => number >= 0);
   assert.deepEqual(sent.judge(stored), nothingWrong);
