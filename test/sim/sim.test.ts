@@ -67,6 +67,17 @@ test('a table that is older than the source is an error, not a bug that nobody n
   assert.throws(() => mutate(mutation, mutation.file, twice), /is found 2 times/);
 });
 
+test('docs/SIMULATION.md has a row for each known bug, and its sum is that of the rows', () => {
+  const page = readFileSync(join(projectRoot, 'docs/SIMULATION.md'), 'utf8');
+  const part = page.slice(page.indexOf('<!-- mutations'), page.indexOf('<!-- end of mutations'));
+  const rows = part.split('\n').filter((line) => /^\| [a-z]+-/.test(line));
+  const heads = knownBugs.map(({ name, bug, ticket }) => `| ${name} | ${bug} | ${ticket} |`);
+  assert.equal(rows.length, heads.length, 'npm run sim -- --mutations --write');
+  rows.forEach((row, at) => assert.ok(row.startsWith(heads[at] ?? '?'), row));
+  const caught = rows.filter((row) => !row.includes('| not caught |')).length;
+  assert.match(part, new RegExp(`\n${caught} of ${rows.length} known bugs are caught`));
+});
+
 test('bugs that are planted are noticed, each by what it does', async () => {
   for (const [name, kind] of [
     ['follower-is-believed', 'lost'],
