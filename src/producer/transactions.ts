@@ -25,6 +25,8 @@ import {
 export interface TransactionEngine {
   /** Where the sender is. */
   readonly transactionPhase: TransactionPhase | undefined;
+  /** What a call waits for that has not ended. */
+  readonly whyCallWaits: string;
   handOver(): Promise<void>;
   dropOpen(): void;
   transact(call: TransactionWish): Promise<TransactionFault | undefined>;
@@ -245,12 +247,9 @@ export class Transactions {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
-        reject(
-          new TimeoutError(
-            `${call} took longer than max.block.ms=${maxBlockMs}, and goes on: call it again to wait for its end`,
-            { next: 'retry' },
-          ),
-        );
+        const late = `${call} took longer than max.block.ms=${maxBlockMs}, and goes on: call it again to wait for its end`;
+        const why = this.#engine === undefined ? '' : `; ${this.#engine.whyCallWaits}`;
+        reject(new TimeoutError(`${late}${why}`, { next: 'retry' }));
       }, maxBlockMs);
     });
     try {
