@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { always, answer, hang } from '../../src/broker/faults.ts';
 import type { Producer } from '../../src/producer.ts';
 import { embeddedCluster } from '../support/embedded-cluster.ts';
@@ -52,4 +53,26 @@ test('a call that takes too long says what it waits for', async (t) => {
   const other = producerWith({ 'transactional.id': 'other' });
   cluster.control('InitProducerId', always(hang));
   assert.equal(await late(other.initTransactions()), 'its coordinator has not answered yet');
+});
+
+test('a transaction that fails while its producer is being closed is not to be aborted by hand', async (t) => {
+  const cluster = await embeddedCluster(t, { topics: { logs: 1 } });
+  const producer = newProducer(t, cluster, {
+    'transactional.id': 'shop',
+    'value.serializer': async (value) => {
+      await sleep(50);
+      throw new Error(`cannot write ${String(value)}`);
+    },
+  });
+  await producer.initTransactions();
+  producer.beginTransaction();
+  producer.send({ topic: 'logs', value: 'x' }, null);
+  const commit = failure(producer.commitTransaction());
+  await producer.close();
+  const { message, next } = await commit;
+  assert.match(
+    message,
+    /has failed and the producer is closed: make another one: .*cannot write x/,
+  );
+  assert.equal(next, 'close');
 });
