@@ -64,6 +64,7 @@ export type EngineSender = Pick<
   | 'flush'
   | 'transact'
   | 'transactionPhase'
+  | 'whyCallWaits'
   | 'clientInstanceId'
   | 'close'
   | 'stats'
@@ -207,6 +208,10 @@ export class ProducerEngine {
 
   get transactionPhase(): TransactionPhase | undefined {
     return this.#sender.transactionPhase;
+  }
+
+  get whyCallWaits(): string {
+    return this.#sender.whyCallWaits;
   }
 
   /** Sends what is there, gives up the rest at the signal. */

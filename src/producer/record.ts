@@ -106,11 +106,16 @@ export function checkTopic(topic: unknown): void {
       { fate: 'notSent' },
     );
   }
+  checkTopicName(topic, 'notSent');
+}
+
+/** @throws {InvalidTopicError} when Kafka allows no such name */
+export function checkTopicName(topic: string, fate?: 'notSent'): void {
   const fault = topicNameFault(topic);
   if (fault === undefined) return;
   throw new InvalidTopicError(`topic ${shown(topic)}: ${fault}; Kafka allows ${TOPIC_NAME_RULE}`, {
     topic,
-    fate: 'notSent',
+    fate,
   });
 }
 

@@ -4,7 +4,7 @@
  */
 import type { ConsumerGroup, OffsetToCommit } from '../send/transaction-events.ts';
 import { IllegalArgumentError } from './errors.ts';
-import { INT32_MAX, isCount, isInt32Count, kindOf } from './record.ts';
+import { checkTopicName, INT32_MAX, isCount, isInt32Count, kindOf } from './record.ts';
 
 /** How far a partition is consumed. */
 export interface TopicPartitionOffset {
@@ -35,7 +35,7 @@ export interface ConsumerGroupMetadata {
 const UNKNOWN = -1;
 const OFFSET_MAX = 2n ** 63n - 1n;
 
-/** Checked; of several for one partition the last counts. @throws {IllegalArgumentError} */
+/** Checked; of several for one partition the last counts. @throws {IllegalArgumentError | InvalidTopicError} */
 export function offsetsToCommit(offsets: Iterable<TopicPartitionOffset>): OffsetToCommit[] {
   // Callers without types give anything.
   const all: unknown = offsets;
@@ -45,11 +45,12 @@ export function offsetsToCommit(offsets: Iterable<TopicPartitionOffset>): Offset
   const byPlace = new Map<string, OffsetToCommit>();
   for (const given of offsets as Iterable<TopicPartitionOffset | null | undefined>) {
     const { topic, partition, offset, leaderEpoch = UNKNOWN, metadata = '' } = given ?? {};
-    if (typeof topic !== 'string' || topic === '' || !isInt32Count(partition)) {
+    if (typeof topic !== 'string' || !isInt32Count(partition)) {
       throw new IllegalArgumentError(
         'an offset to commit needs its topic and partition: { topic, partition, offset }',
       );
     }
+    checkTopicName(topic);
     const place = `${topic}-${partition}`;
     checkKnown(`leaderEpoch of ${place}`, leaderEpoch);
     checkText(`metadata of ${place}`, metadata);

@@ -25,6 +25,8 @@ import {
 export interface TransactionEngine {
   /** Where the sender is. */
   readonly transactionPhase: TransactionPhase | undefined;
+  /** What a call waits for that has not ended. */
+  readonly whyCallWaits: string;
   handOver(): Promise<void>;
   dropOpen(): void;
   transact(call: TransactionWish): Promise<TransactionFault | undefined>;
@@ -133,6 +135,8 @@ export class Transactions {
 
   /** Why `send` takes no record now. */
   refusal(): KafkaError | undefined {
+    const end = this.#fatal('notSent');
+    if (end !== undefined) return end;
     if (this.#phase !== 'open') return illegal('send', this.#phase, 'notSent');
     return this.#failed('send', 'notSent');
   }
@@ -185,10 +189,20 @@ export class Transactions {
 
   /** The transaction has failed already. */
   #failed(call: string, fate?: 'notSent'): KafkaError | undefined {
+    const fatal = this.#fatal(fate);
     const failure = this.#failure;
-    if (failure === undefined) return undefined;
-    const why = `the transaction has failed and can only be aborted: ${failure.message}`;
-    return repeated(failure, `${call}: ${why}`, { fate, next: 'abort' });
+    if (fatal !== undefined || failure === undefined) return fatal;
+    const [then, next] = this.#isClosed
+      ? (['the producer is closed: make another one', 'close'] as const)
+      : (['can only be aborted', 'abort'] as const);
+    const why = `the transaction has failed and ${then}: ${failure.message}`;
+    return repeated(failure, `${call}: ${why}`, { fate, next });
+  }
+
+  /** Why no transaction will work any more. */
+  #fatal(fate?: 'notSent'): KafkaError | undefined {
+    const fatal = this.#options.fatal();
+    return fatal && repeated(fatal, fatal.message, { fate, next: 'close' });
   }
 
   #fail(error: KafkaError): void {
@@ -228,8 +242,8 @@ export class Transactions {
   /** @throws {KafkaError} */
   #check(call: string, phase: Phase): void {
     this.#checkClosed(call);
-    const fatal = this.#options.fatal();
-    if (fatal !== undefined) throw repeated(fatal, fatal.message, { next: 'close' });
+    const fatal = this.#fatal();
+    if (fatal !== undefined) throw fatal;
     if (this.#pending !== undefined) {
       const { call: earlier } = this.#pending;
       throw new IllegalStateError(
@@ -245,12 +259,9 @@ export class Transactions {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
-        reject(
-          new TimeoutError(
-            `${call} took longer than max.block.ms=${maxBlockMs}, and goes on: call it again to wait for its end`,
-            { next: 'retry' },
-          ),
-        );
+        const late = `${call} took longer than max.block.ms=${maxBlockMs}, and goes on: call it again to wait for its end`;
+        const why = this.#engine === undefined ? '' : `; ${this.#engine.whyCallWaits}`;
+        reject(new TimeoutError(`${late}${why}`, { next: 'retry' }));
       }, maxBlockMs);
     });
     try {

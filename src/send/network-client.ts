@@ -31,6 +31,7 @@ import { splitBatch, type CutRanges } from './split-batch.ts';
 import { TopicViews, type TopicView } from './topic-view.ts';
 import type { SendOffsetsToTransaction, TransactionFault } from './transaction-events.ts';
 import type { TransactionPhase } from './transaction-state.ts';
+import { whyCallWaits } from './wait-status.ts';
 import { WakeTimer } from './wake-timer.ts';
 
 /** What closing waits for the answer to the last figures, which are worth no more. */
@@ -222,6 +223,11 @@ export class KafkaSender<Ranges = unknown> {
   /** Where the transactional producer is; undefined without transactions. */
   get transactionPhase(): TransactionPhase | undefined {
     return this.#state.transactions?.phase;
+  }
+
+  /** What a call of the transactional API waits for. */
+  get whyCallWaits(): string {
+    return whyCallWaits(this.#state);
   }
 
   /** What the cluster calls this client in the metrics that it pushes; undefined when that is not known within `timeoutMs`. */

@@ -4,6 +4,7 @@ import { assert } from '../shared/assert.ts';
 import {
   answerFault,
   fencedFault,
+  lastAnswer,
   reactionTo,
   unsureOf,
   type Reaction,
@@ -48,6 +49,7 @@ export function takeTransactionAnswer(
   if (answer.api === 'TxnOffsetCommit' && leavesOffsets(state, answer)) {
     if (reaction === 'done') reaction = 'retry';
   }
+  noteSetback(state, answer, error, reaction);
   switch (reaction) {
     case 'done':
       state.request = undefined;
@@ -70,6 +72,19 @@ export function takeTransactionAnswer(
       state.request = undefined;
       failed(state, request, error, reaction, out);
   }
+}
+
+/** What whoever waits for this too long is told. Who coordinates may be found again and again meanwhile. */
+function noteSetback(
+  state: TransactionState,
+  answer: TransactionAnswer,
+  error: KafkaError,
+  reaction: Reaction,
+): void {
+  const { api } = answer;
+  if (reaction === 'retry' || reaction === 'lookUp') {
+    state.setback = { api, what: lastAnswer(answer, error) };
+  } else if (api !== 'FindCoordinator' || state.setback?.api === api) state.setback = undefined;
 }
 
 /** One of several partitions decides for all: the gravest error, since only one thing can be done next. */

@@ -6,6 +6,7 @@ import { errorOf, errors, type KafkaError, type KafkaErrorName } from '../kafka/
 import type {
   NextStep,
   TopicPartition,
+  TransactionAnswer,
   TransactionApi,
   TransactionFault,
   TransactionRequest,
@@ -119,6 +120,14 @@ export function answerFault(
   const permission = permissionFor(request, name);
   const what = permission === undefined ? meaning : `${meaning}: allow its user ${permission}`;
   return faultOf(name, `${request.api} was answered ${name}: ${what}`, next);
+}
+
+/** An answer after which the request is sent again. */
+export function lastAnswer(answer: TransactionAnswer, { code, name, meaning }: KafkaError): string {
+  const partitions = 'partitions' in answer ? answer.partitions : [];
+  const refused = partitions.find(({ errorCode }) => errorCode === code);
+  const place = refused === undefined ? '' : ` for ${refused.topic}-${String(refused.partition)}`;
+  return `was last answered ${name}${place}: ${meaning}`;
 }
 
 /** The ACL that is missing, as kafka-acls has it. */

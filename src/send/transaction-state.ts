@@ -4,6 +4,7 @@ import type {
   ConsumerGroup,
   OffsetToCommit,
   TopicPartition,
+  TransactionApi,
   TransactionCall,
   TransactionEffect,
   TransactionFault,
@@ -85,6 +86,8 @@ export interface TransactionState {
   waiting: number[];
   /** The one request under way. */
   request: TransactionRequest | undefined;
+  /** What became of the last request that has to be sent again, until one of its kind succeeds. */
+  setback: { readonly api: TransactionApi; readonly what: string } | undefined;
   /** Refusals in a row. */
   attempts: number;
   retryAtMs: number;
@@ -117,6 +120,7 @@ export function createTransactions(
     waitingFor: undefined,
     waiting: [],
     request: undefined,
+    setback: undefined,
     attempts: 0,
     retryAtMs: -Infinity,
   };

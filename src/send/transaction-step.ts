@@ -60,6 +60,7 @@ export function stepTransaction(
       break;
     case 'requestLost':
       mayArriveLate(state);
+      noteLoss(state);
       lookUpAgain(state, nowMs);
   }
   return out;
@@ -187,6 +188,11 @@ function batchFailed(
     state.bumpNeeded = true;
   }
   failTransaction(state, faultOf(error, message, 'abort'), out);
+}
+
+function noteLoss(state: TransactionState): void {
+  const api = state.request?.api;
+  if (api !== undefined) state.setback = { api, what: 'had no answer when it was last sent' };
 }
 
 /**

@@ -37,6 +37,17 @@ export function waiting(state: SenderState): Waiting[] {
   return all;
 }
 
+/** What a call of transactions waits for. */
+export function whyCallWaits(state: SenderState): string {
+  const setback = state.transactions?.setback;
+  if (setback !== undefined) return `${setback.api} ${setback.what}`;
+  if (state.metadata.answeredCount === 0) return whyNoMetadata(state);
+  if (state.unreachableSinceMs !== undefined) return 'no broker can be reached';
+  const [first] = waiting(state);
+  if (first === undefined) return 'its coordinator has not answered yet';
+  return `batches of ${first.topic}-${String(first.partition)} have no outcome yet: ${first.why}`;
+}
+
 export function whyKeyless(state: SenderState, topic: TopicState): string {
   const led = topic.partitions.some((one) => one !== undefined && one.leaderId !== NO_NODE);
   return led ? 'no partition can take a batch now' : whyUnled(state, topic);

@@ -1,4 +1,4 @@
-/** What the documents show is run: each block of TypeScript, in a folder of its own, against an embedded cluster. */
+/** What the documents show checks under strict TypeScript, and is run: each block in a folder of its own, against an embedded cluster. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,6 +9,7 @@ import { test, type TestContext } from 'node:test';
 import type { EmbeddedCluster } from '../../src/broker/embedded-broker.ts';
 import { count, embeddedCluster, records } from '../support/embedded-cluster.ts';
 import { projectRoot } from '../support/project.ts';
+import { assertTypesCheck } from '../support/type-check.ts';
 
 interface Expected {
   /** What the text around the block takes for granted. */
@@ -74,7 +75,7 @@ const documents: Readonly<Record<string, readonly Expected[]>> = {
         PRODUCER.replace('({', "({ 'transactional.id': 'billing-1',") +
         'await producer.initTransactions();\n' +
         "const [key, value, partition, offset] = ['k', 'v', 0, 41n];\n" +
-        'const invoiceOf = (order) => `invoice of ${order}`;\n' +
+        'const invoiceOf = String;\n' +
         "const consumer = { generationId: -1, memberId: '' };\n",
       after: CLOSE,
       // The record, and the mark of the commit.
@@ -88,9 +89,24 @@ const documents: Readonly<Record<string, readonly Expected[]>> = {
   ],
 };
 
-for (const [document, expectations] of Object.entries(documents)) {
+/** In its order. */
+function blocksOf(document: string): string[] {
   const text = readFileSync(join(projectRoot, document), 'utf8');
-  const blocks = [...text.matchAll(/^```(?:ts|js)\n(.*?)^```$/gms)].map(([, block = '']) => block);
+  return [...text.matchAll(/^```(?:ts|js)\n(.*?)^```$/gms)].map(([, block = '']) => block);
+}
+
+test('every block type-checks as a TypeScript program', (t) => {
+  const programs = Object.entries(documents).flatMap(([document, expectations]) =>
+    blocksOf(document).map((block, index) => {
+      const name = `${document.replaceAll('/', '-')}-${index + 1}.ts`;
+      return [name, `${expectations[index]?.before ?? ''}${block}`] as const;
+    }),
+  );
+  assertTypesCheck(t, Object.fromEntries(programs));
+});
+
+for (const [document, expectations] of Object.entries(documents)) {
+  const blocks = blocksOf(document);
 
   test(`${document}: every block is known to this test`, () => {
     assert.equal(blocks.length, expectations.length);

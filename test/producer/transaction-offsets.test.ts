@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { IllegalArgumentError } from '../../src/producer/errors.ts';
+import { IllegalArgumentError, InvalidTopicError } from '../../src/producer/errors.ts';
 import { consumerGroup, offsetsToCommit } from '../../src/producer/transaction-offsets.ts';
 
 type Offsets = Parameters<typeof offsetsToCommit>[0];
@@ -33,6 +33,13 @@ test('offsets that no message can hold are refused, each with its place', () => 
     refusal(() => offsetsToCommit([null] as unknown as Offsets)),
     /needs its topic/,
   );
+  for (const topic of ['', 'a b', 'x'.repeat(250)]) {
+    assert.throws(
+      () => offsetsToCommit([{ ...place, topic }]),
+      (error) =>
+        error instanceof InvalidTopicError && error.topic === topic && error.fate === undefined,
+    );
+  }
   for (const none of [undefined, null, 5]) {
     const message = refusal(() => offsetsToCommit(none as unknown as Offsets));
     assert.match(message, /^offsets: write a list of them/);

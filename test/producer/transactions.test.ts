@@ -118,6 +118,8 @@ for (const transactionVersion of [0, 2]) {
     assert.ok((await failure(old.abortTransaction())) instanceof ProducerFencedError);
     assert.throws(() => old.beginTransaction(), ProducerFencedError);
     assert.equal(fatal.length, 1);
+    const after = await failure(old.send(record('after')));
+    assert.ok(after instanceof ProducerFencedError && after.next === 'close', after.message);
     young.beginTransaction();
     young.send(record('young'), null);
     await young.commitTransaction();

@@ -1,11 +1,6 @@
-/** What TypeScript makes of the library, as a project has it that checks declarations too and has no browser's types. */
-import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+/** Which programs TypeScript takes, and which it refuses. */
 import { test } from 'node:test';
-import { projectRoot } from '../support/project.ts';
+import { assertTypesCheck } from '../support/type-check.ts';
 
 /** Each line after an `@ts-expect-error` must be refused: tsc says so where it is not. */
 const program = `
@@ -39,22 +34,6 @@ new Producer({ ...servers, 'key.serializer': 'string' });
 const misspelled: ProducerConfig<string, string> = { ...servers, 'linger.m': 5 };
 `;
 
-const settings = {
-  ...{ target: 'ES2023', lib: ['ES2023'], types: ['node'], module: 'nodenext' },
-  ...{ strict: true, exactOptionalPropertyTypes: true, noEmit: true, skipLibCheck: false },
-};
-
 test('types of key and value follow from the serializers, brokers are asked for, and every declaration checks', (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'millrace-types-'));
-  t.after(() => rmSync(folder, { recursive: true }));
-  const modules = join(projectRoot, 'node_modules');
-  mkdirSync(join(folder, 'node_modules/@types'), { recursive: true });
-  symlinkSync(projectRoot, join(folder, 'node_modules/millrace'));
-  symlinkSync(join(modules, '@types/node'), join(folder, 'node_modules/@types/node'));
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }));
-  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: settings }));
-  writeFileSync(join(folder, 'program.ts'), program);
-  const tsc = join(modules, 'typescript/bin/tsc');
-  const { stdout, status } = spawnSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' });
-  assert.deepEqual([stdout, status], ['', 0]);
+  assertTypesCheck(t, { 'program.ts': program });
 });

@@ -48,6 +48,7 @@ export class LibrarySender implements EngineSender {
   readonly nowMs: () => number;
   readonly isIdle = true;
   readonly transactionPhase = undefined;
+  readonly whyCallWaits = '';
   readonly stats = noStats;
   readonly #options: LibrarySenderOptions;
   readonly #links: SenderLinks;

@@ -306,3 +306,22 @@ test('while an abort is under way a commit is refused, and changes nothing', () 
     [false],
   );
 });
+
+test('what holds a request up is remembered until one of its kind succeeds', () => {
+  const setbacks: (string | undefined)[] = [];
+  const driver = begun(2);
+  driver.next('TxnOffsetCommit', 'NOT_COORDINATOR', 'lostBefore');
+  const { fault } = driver;
+  driver.fault = (request) => {
+    const { setback } = driver.state;
+    setbacks.push(setback && `${setback.api} ${setback.what}`);
+    return fault(request);
+  };
+  driver.sendOffsets(groupOf('readers'), offsetsOf('input', 1n));
+  const moved =
+    'TxnOffsetCommit was last answered NOT_COORDINATOR for input-0: another broker is the coordinator';
+  const lost = 'TxnOffsetCommit had no answer when it was last sent';
+  // Each time the coordinator is looked for, then asked.
+  assert.deepEqual(setbacks, [undefined, undefined, moved, moved, lost, lost]);
+  assert.equal(driver.state.setback, undefined);
+});
