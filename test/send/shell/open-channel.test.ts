@@ -11,7 +11,9 @@ import { metadata } from '../../../src/kafka/messages/03-metadata.ts';
 import { findCoordinator } from '../../../src/kafka/messages/10-find-coordinator.ts';
 import { apiVersions } from '../../../src/kafka/messages/18-api-versions.ts';
 import { addPartitionsToTxn } from '../../../src/kafka/messages/24-add-partitions-to-txn.ts';
+import { addOffsetsToTxn } from '../../../src/kafka/messages/25-add-offsets-to-txn.ts';
 import { endTxn } from '../../../src/kafka/messages/26-end-txn.ts';
+import { txnOffsetCommit } from '../../../src/kafka/messages/28-txn-offset-commit.ts';
 import { needsOf, producerNeeds } from '../../../src/send/api-versions.ts';
 import { BrokerChannel } from '../../../src/send/broker-channel.ts';
 import { connectionFault } from '../../../src/send/connection-fault.ts';
@@ -105,20 +107,26 @@ test('a broker without DescribeProducers is too old for idempotence, and good en
 test('transactions do without DescribeProducers; a broker that lacks one of their own APIs is named with it', async (t) => {
   const transactions = { transactionalId: 'shop', transactionTimeoutMs: 60_000 };
   const needs = needsOf({ enableIdempotence: true, transactions });
-  const apis = [findCoordinator, addPartitionsToTxn, endTxn].map(({ apiKey, versions }) => {
+  const own = [
+    ...[findCoordinator, addPartitionsToTxn, addOffsetsToTxn],
+    ...[endTxn, txnOffsetCommit],
+  ];
+  const apis = own.map(({ apiKey, versions }) => {
     return { apiKey, minVersion: versions.min, maxVersion: versions.max };
   });
   const endpoint = await served(t, (peer) => peer.handshake([...without(61), ...apis]));
   await channelOf(t, opening(endpoint, { needs }));
-  const without24 = apis.filter(({ apiKey }) => apiKey !== addPartitionsToTxn.apiKey);
-  const lacking = await served(t, (peer) => peer.handshake([...everything(), ...without24]));
-  const { reason, message } = await faultOf(opening(lacking, { needs }));
-  assert.equal(reason, 'tooOld');
-  assert.equal(
-    message,
-    `127.0.0.1:${lacking.port} is too old: it lacks AddPartitionsToTxn v0 for transactional.id (Kafka 0.11); ` +
-      'upgrade the broker or leave out transactional.id',
-  );
+  for (const { apiKey: lacked, name } of own) {
+    const others = apis.filter(({ apiKey }) => apiKey !== lacked);
+    const lacking = await served(t, (peer) => peer.handshake([...everything(), ...others]));
+    const { reason, message } = await faultOf(opening(lacking, { needs }));
+    assert.equal(reason, 'tooOld');
+    assert.equal(
+      message,
+      `127.0.0.1:${lacking.port} is too old: it lacks ${name} v0 for transactional.id (Kafka 0.11); ` +
+        'upgrade the broker or leave out transactional.id',
+    );
+  }
 });
 
 test('a broker without record batches v2 is too old for everything', async (t) => {

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { errors } from '../../../src/kafka/errors.ts';
 import { txnOffsetCommit } from '../../../src/kafka/messages/28-txn-offset-commit.ts';
-import { needsOf } from '../../../src/send/api-versions.ts';
 import type { TransactionAnswer } from '../../../src/send/transaction-events.ts';
 import { sendTransactionRequest } from '../../../src/send/transaction-messages.ts';
 import { groupOf, offsetsOf } from '../../support/transaction-driver.ts';
@@ -47,13 +46,4 @@ test('a coordinator that knows no members is asked for none: to commit for one i
   sendTransactionRequest(channel, request, () => assert.fail('the script answers nothing'));
   while (asked.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   assert.deepEqual(asked, [2]);
-});
-
-test('a transactional producer needs all that a transaction may ask for', () => {
-  const transactions = { transactionalId: 'shop', transactionTimeoutMs: 60_000 };
-  const names = needsOf({ enableIdempotence: true, transactions }).map(({ spec }) => spec.name);
-  assert.deepEqual(names.toSorted(), [
-    ...['AddOffsetsToTxn', 'AddPartitionsToTxn', 'EndTxn', 'FindCoordinator'],
-    ...['InitProducerId', 'Metadata', 'Produce', 'TxnOffsetCommit'],
-  ]);
 });
