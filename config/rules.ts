@@ -212,11 +212,15 @@ function needsOfIdempotence(
     check({ kafka }) {
       const found = kafka.enableIdempotence ? conflict(kafka) : undefined;
       if (found === undefined) return [];
+      const without =
+        kafka.transactionalId === undefined
+          ? ', or enable.idempotence: false, with which retries can double and reorder records'
+          : '';
       return [
         {
           keys: [key, 'kafka.enable.idempotence'],
           problem: `kafka.${found} contradicts enable.idempotence=true`,
-          fix: `write ${need}, or enable.idempotence: false, with which retries can double and reorder records`,
+          fix: `write ${need}${without}`,
         },
       ];
     },

@@ -95,6 +95,7 @@ export class ProducerEngine {
   #fault: Pick<Abandoned, 'error' | 'message'> | undefined;
   /** Time to close was up while there was something to encode. */
   #isCutShort = false;
+  #isClosed = false;
   /** A record found none, and nobody was told of any since. */
   #isRoomWanted = false;
 
@@ -214,8 +215,14 @@ export class ProducerEngine {
     return this.#sender.whyCallWaits;
   }
 
+  /** `close` was called. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   /** Sends what is there, gives up the rest at the signal. */
   async close(giveUp: AbortSignal): Promise<CloseResult> {
+    this.#isClosed = true;
     await Promise.race([this.handOver(), aborted(giveUp)]);
     this.#isCutShort = this.#pool.openChunks.length > 0;
     const result = await this.#sender.close(giveUp);

@@ -2,6 +2,8 @@ import { IllegalArgumentError, IllegalStateError, TimeoutError } from './errors.
 
 /** The part of the engine that it takes. */
 export interface NamedClient {
+  /** Nothing is asked of brokers any more. */
+  readonly isClosed: boolean;
   clientInstanceId(timeoutMs: number): Promise<string | undefined>;
 }
 
@@ -30,6 +32,11 @@ export async function awaitClientInstanceId(
   const engine = await starting;
   const id = await engine?.clientInstanceId(Math.max(0, timeoutMs - (performance.now() - beganMs)));
   if (id !== undefined) return id;
+  if (engine?.isClosed === true) {
+    throw new IllegalStateError(
+      'the producer was closed before a broker gave it a client instance id: ask before close',
+    );
+  }
   throw new TimeoutError(
     `no broker has given this producer a client instance id within ${timeoutMs} ms; those that have a receiver of client metrics do (KIP-714)`,
   );

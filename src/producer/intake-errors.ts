@@ -1,4 +1,4 @@
-/** Why a record does not get as far as a batch. */
+/** Why a record does not get as far as a batch. What may be told of other calls too has no fate: a record's delivery says that it was not sent. */
 import type { TopicView } from '../send/topic-view.ts';
 import { BufferExhaustedError, IllegalStateError, KafkaError, TimeoutError } from './errors.ts';
 import { kindOf } from './record.ts';
@@ -25,7 +25,7 @@ export function lateError(
   },
 ): KafkaError {
   const { problem, partitionCount, unreachable, maxBlockMs } = known;
-  const about = { topic, partition, fate: 'notSent' } as const;
+  const about = { topic, partition };
   const waited = `within max.block.ms=${maxBlockMs}`;
   if (reason === 'noRoom') {
     return new BufferExhaustedError(
@@ -57,14 +57,18 @@ export function slowError(topic: string, maxBlockMs: number): TimeoutError {
 
 /** It waited when the producer was closed. */
 export function abandonedError(topic: string): KafkaError {
-  return new KafkaError(`${topic}: the producer was closed before it could be sent`, {
+  return new KafkaError(`${topic}: the producer was closed before it could be sent`, { topic });
+}
+
+/** Who asks for partitions waited when the producer was closed. */
+export function unansweredError(topic: string): KafkaError {
+  return new KafkaError(`${topic}: the producer was closed before its partitions were known`, {
     topic,
-    fate: 'notSent',
   });
 }
 
 export function closedError(): IllegalStateError {
-  return new IllegalStateError('the producer is closed: make another one', { fate: 'notSent' });
+  return new IllegalStateError('the producer is closed: make another one');
 }
 
 /** What a function of the application threw, among others. */

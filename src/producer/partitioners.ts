@@ -3,12 +3,13 @@
  * partition when one can take it (src/send/partitioner.ts: KIP-480, KIP-794).
  * Source: org.apache.kafka.clients.producer.KafkaProducer.partition, RoundRobinPartitioner, Partitioner.
  */
+import { isPromise } from 'node:util/types';
 import { UNASSIGNED_PARTITION } from '../accumulate/producer-batch.ts';
 import { writeUtf8 } from '../kafka/utf8.ts';
 import { assert } from '../shared/assert.ts';
 import { IllegalArgumentError, KafkaError } from './errors.ts';
 import { murmur2 } from './murmur2.ts';
-import { kindOf, type ProducerRecord } from './record.ts';
+import { INT32_MAX, isInt32Count, kindOf, type ProducerRecord } from './record.ts';
 import type { Serialized } from './serializers.ts';
 
 /** What is known of a topic. */
@@ -113,10 +114,12 @@ function ownPartitioner<K, V>(partitioner: Partitioner<K, V>): ChoosePartition<K
       valueBytes: bytesOf(value),
       partitions,
     };
-    const chosen = ask(partitioner, input);
-    if (Number.isSafeInteger(chosen) && chosen >= 0) return chosen;
+    const chosen: unknown = ask(partitioner, input);
+    if (isInt32Count(chosen)) return chosen;
+    // It is refused as it is: its rejection must not end the process besides.
+    if (isPromise(chosen)) chosen.catch(() => undefined);
     throw new IllegalArgumentError(
-      `the partitioner gave ${kindOf(chosen)} for a record for ${topic}: it must give an integer from 0`,
+      `the partitioner gave ${kindOf(chosen)} for a record for ${topic}: it must give an integer from 0 to ${INT32_MAX}`,
       { topic, fate: 'notSent' },
     );
   };

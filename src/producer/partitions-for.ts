@@ -1,5 +1,6 @@
 import type { PartitionInfo, TopicView } from '../send/topic-view.ts';
-import type { KafkaError } from './errors.ts';
+import { IllegalArgumentError, type KafkaError } from './errors.ts';
+import { checkTopicName, kindOf } from './record.ts';
 import { refusalOf, type PermissionWait } from './topic-refusal.ts';
 import type { WaitEnd, WaitingLine } from './waiting-line.ts';
 
@@ -12,13 +13,14 @@ export interface TopicQuestion {
 }
 
 /** The partitions of a topic: waits in the line as a record does. @throws {KafkaError} as a rejection */
-export function partitionsFor(
+export async function partitionsFor(
   line: WaitingLine,
   question: TopicQuestion,
 ): Promise<PartitionInfo[]> {
   const { topic, end, known, late } = question;
+  checkAsked(topic);
   const permission: PermissionWait = { answersBefore: undefined };
-  return new Promise<PartitionInfo[]>((resolve, reject) => {
+  return await new Promise<PartitionInfo[]>((resolve, reject) => {
     line.enter({
       ...{ topic, partition: undefined, lane: undefined, deadlineMs: Infinity, order: 0 },
       keep: () => undefined,
@@ -35,4 +37,15 @@ export function partitionsFor(
       },
     });
   });
+}
+
+/** Callers without types ask for anything. */
+function checkAsked(topic: unknown): void {
+  if (typeof topic === 'string') {
+    checkTopicName(topic);
+    return;
+  }
+  throw new IllegalArgumentError(
+    `partitionsFor: write the name of a topic, as text, not ${kindOf(topic)}`,
+  );
 }

@@ -38,22 +38,20 @@ export type ProducerConfig<K, V> = KafkaSettings &
 /** Its place is known to whoever reads the rest. */
 type OwnFault = Omit<ConfigFault, 'place'>;
 
-/** What each may be, and how it is said. */
-const ownRules: Readonly<
-  Record<
-    keyof ProducerOwnSettings<unknown, unknown>,
-    readonly [(value: unknown) => boolean, string]
-  >
-> = {
-  'key.serializer': [isFunction, SERIALIZER_FIX],
-  'value.serializer': [isFunction, SERIALIZER_FIX],
+/** What is wrong with a setting of that name; undefined: nothing. */
+type Check = (name: string, value: unknown) => string | undefined;
+
+/** What is asked of each, and how it is written. */
+const ownRules: Readonly<Record<keyof ProducerOwnSettings<unknown, unknown>, [Check, string]>> = {
+  'key.serializer': [checkFunction, SERIALIZER_FIX],
+  'value.serializer': [checkFunction, SERIALIZER_FIX],
   'partitioner.class': [
-    (value) => value === 'roundRobin' || isFunction(value),
+    (name, value) => (value === 'roundRobin' ? undefined : checkFunction(name, value)),
     "write 'roundRobin' or a function, or leave it out: that is Java's default",
   ],
   'interceptor.classes': [
-    isInterceptorList,
-    'write a list of objects with onSend, onAcknowledgement or close',
+    checkInterceptors,
+    'write a list of objects with functions onSend, onAcknowledgement or close',
   ],
 };
 
@@ -82,23 +80,29 @@ export function apart<K, V>(
     const rule = Object.hasOwn(ownRules, name)
       ? ownRules[name as keyof typeof ownRules]
       : undefined;
+    const problem = value === undefined ? undefined : rule?.[0](name, value);
     if (rule === undefined) shared[name] = value as SettingValue;
-    else if (value === undefined || rule[0](value)) own[name] = value;
-    else faults.push({ problem: `${name} is ${kindOf(value)}`, fix: rule[1] });
+    else if (problem === undefined) own[name] = value;
+    else faults.push({ problem, fix: rule[1] });
   }
   return { own, shared, faults };
 }
 
-function isFunction(value: unknown): boolean {
-  return typeof value === 'function';
+function checkFunction(name: string, value: unknown): string | undefined {
+  return typeof value === 'function' ? undefined : `${name} is ${kindOf(value)}`;
 }
 
-function isInterceptorList(value: unknown): boolean {
-  if (!Array.isArray(value)) return false;
-  const methods = ['onSend', 'onAcknowledgement', 'close'] as const;
-  return value.every((one: unknown) => {
-    if (typeof one !== 'object' || one === null) return false;
-    const interceptor = one as Readonly<Record<string, unknown>>;
-    return methods.every((name) => ['undefined', 'function'].includes(typeof interceptor[name]));
-  });
+/** The first that is wrong, by its place in the list. */
+function checkInterceptors(name: string, value: unknown): string | undefined {
+  if (!Array.isArray(value)) return `${name} is ${kindOf(value)}`;
+  for (const [index, one] of (value as unknown[]).entries()) {
+    const place = `${name}[${index}]`;
+    if (typeof one !== 'object' || one === null) return `${place} is ${kindOf(one)}`;
+    for (const method of ['onSend', 'onAcknowledgement', 'close'] as const) {
+      const given = (one as Readonly<Record<string, unknown>>)[method];
+      const problem = given === undefined ? undefined : checkFunction(`${place}.${method}`, given);
+      if (problem !== undefined) return problem;
+    }
+  }
+  return undefined;
 }

@@ -19,6 +19,7 @@ import {
   exhaustedError,
   lateError,
   slowError,
+  unansweredError,
 } from './intake-errors.ts';
 import { ProducerInterceptors, type InterceptorFault } from './interceptors.ts';
 import { KnownPartitions } from './known-partitions.ts';
@@ -326,10 +327,9 @@ export class RecordIntake<K, V> {
   /** @throws {KafkaError} */
   async partitionsFor(topic: string): Promise<PartitionInfo[]> {
     if (this.#isClosed) throw closedError();
-    this.#checkTopic(topic);
     return await partitionsFor(this.#questions, {
       topic,
-      end: () => this.#end(topic),
+      end: () => this.#end(topic, unansweredError),
       known: () => this.#options.engine()?.topic(topic),
       late: (reason) => this.#late(topic, undefined, reason),
     });
@@ -384,8 +384,8 @@ export class RecordIntake<K, V> {
     return behind ?? (engine.append(prepared, delivery, 0) ? 'done' : 'noRoom');
   }
 
-  #end(topic: string): KafkaError | undefined {
-    return this.#options.fatal() ?? (this.#isAbandoned ? abandonedError(topic) : undefined);
+  #end(topic: string, abandoned = abandonedError): KafkaError | undefined {
+    return this.#options.fatal() ?? (this.#isAbandoned ? abandoned(topic) : undefined);
   }
 
   #late(topic: string, partition: number | undefined, reason: WaitEnd): KafkaError {

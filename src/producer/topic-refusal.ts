@@ -13,7 +13,7 @@ export function refusalOf(
   known: TopicView | undefined,
   permission: PermissionWait,
 ): KafkaError | undefined {
-  const about = { topic, fate: 'notSent' } as const;
+  const about = { topic };
   permission.answersBefore ??= known?.problemAnswers ?? 0;
   if (known?.problem === 'notAuthorized' && known.problemAnswers > permission.answersBefore) {
     return new TopicAuthorizationError(

@@ -88,8 +88,11 @@ test('who asks for partitions is no record: neither drain nor flush waits for th
   await producer.drain();
   await producer.flush();
   await producer.close(100);
-  assert.match((await asked).message, /closed/);
-  assert.ok((await failure(producer.partitionsFor('logs'))) instanceof IllegalStateError);
+  const { message, fate, topic } = await asked;
+  assert.equal(message, 'nowhere: the producer was closed before its partitions were known');
+  assert.deepEqual([fate, topic], [undefined, 'nowhere']);
+  const late = await failure(producer.partitionsFor('logs'));
+  assert.ok(late instanceof IllegalStateError && late.fate === undefined, late.message);
 });
 
 test('the time of a close counts while nothing else keeps the process, and is over with it', () => {

@@ -7,6 +7,7 @@ import { ConfigError } from '../../src/shared/errors.ts';
 import type { KafkaError } from '../../src/producer/errors.ts';
 import {
   BufferExhaustedError,
+  IllegalStateError,
   InvalidTopicError,
   RecordTooLargeError,
   SerializationError,
@@ -259,6 +260,23 @@ test('partitionsFor waits until the topic is known, and names the brokers of eac
   assert.ok(new Set(partitions.map(({ leader }) => leader?.id)).size > 1, 'not all by one');
 });
 
+test('who asks for partitions in vain hears of no record', async (t) => {
+  const cluster = await embeddedCluster(t, { topics: {}, autoCreate: false });
+  const producer = newProducer(t, cluster, { 'max.block.ms': 300 });
+  const told = async (topic: unknown): Promise<unknown[]> => {
+    const { name, fate, message } = await failure(producer.partitionsFor(topic as string));
+    return [name, fate, message.replace(/;.*/, '')];
+  };
+  assert.deepEqual(
+    await Promise.all([undefined, '', 'nowhere'].map(told)),
+    [
+      ['IllegalArgumentError', 'partitionsFor: write the name of a topic, as text, not undefined'],
+      ['InvalidTopicError', 'topic "": it is empty'],
+      ['TimeoutError', 'nowhere: the topic does not exist within max.block.ms=300'],
+    ].map(([name, message]) => [name, undefined, message]),
+  );
+});
+
 test('no client instance id from brokers that take no metrics, without enable.metrics.push, or for a negative time', async (t) => {
   const cluster = await oneTopic(t, 1);
   const producer = newProducer(t, cluster);
@@ -274,6 +292,12 @@ test('no client instance id from brokers that take no metrics, without enable.me
     name: 'IllegalStateError',
     message: /enable\.metrics\.push, which is false/,
   });
+  const asked = failure(producer.clientInstanceId(60_000));
+  await producer.close();
+  for (const error of [await asked, await failure(producer.clientInstanceId(500))]) {
+    assert.ok(error instanceof IllegalStateError && !error.retriable, error.message);
+    assert.match(error.message, /closed before a broker gave it/);
+  }
 });
 
 test('what is no record at all is refused as any bad record is, in every style', async (t) => {
@@ -332,12 +356,12 @@ test('what callers without types configure is checked with the rest, and nothing
     'key.serializer is the text "nope"',
     'value.serializer is the number 42',
     'partitioner.class is the text "sticky"',
-    'interceptor.classes is an array',
+    'interceptor.classes[0] is null',
   ]) {
     assert.ok(problems.includes(problem), `${problem} among:\n${problems}`);
   }
-  const wrong = { 'bootstrap.servers': 'x:1', 'interceptor.classes': [{ onSend: 'yes' }] };
-  assert.match(untyped(wrong), /interceptor\.classes is an array/);
+  const wrong = { 'bootstrap.servers': 'x:1', 'interceptor.classes': [{}, { onSend: 'yes' }] };
+  assert.match(untyped(wrong), /interceptor\.classes\[1\]\.onSend is the text "yes"/);
 });
 
 test('settings are checked all at once, against the table of the daemon', () => {
@@ -348,7 +372,10 @@ test('settings are checked all at once, against the table of the daemon', () => 
       assert.match(error.message, /linger\.ms/);
       assert.match(error.message, /acks=1 contradicts enable\.idempotence=true/);
       assert.doesNotMatch(error.message, /kafka\./, 'keys as the program writes them');
+      assert.match(error.message, /or enable\.idempotence: false/);
       return true;
     },
   );
+  const transactional = { 'bootstrap.servers': 'x:1', acks: 1, 'transactional.id': 'shop' };
+  assert.throws(() => new Producer(transactional), /fix: write acks: all$/m);
 });
