@@ -15,8 +15,8 @@ export const bugsOfAccumulator: readonly Mutation[] = [
     ticket: 'ruby-kafka PR 372',
     bug: 'a record that has to wait is overtaken by a later one that finds all it needs',
     file: 'src/producer/record-intake.ts',
-    find: '    if (this.#isAbandoned || this.#waitingCount() > 0) return undefined;',
-    replace: '    if (this.#isAbandoned) return undefined;',
+    find: '    return this.#isAbandoned || this.#waitingCount() > 0 ? undefined : this.#quick;',
+    replace: '    return this.#isAbandoned ? undefined : this.#quick;',
   },
   {
     name: 'room-is-for-the-quick',
