@@ -103,9 +103,9 @@ export const bugsOfAccumulator: readonly Mutation[] = [
     ticket: 'librdkafka #2424',
     bug: 'a record of a call that has to wait is counted twice, and the count never comes back to nothing',
     file: 'src/producer/record-intake.ts',
-    find: 'quick?.take(record, record.timestamp ?? nowMs, call, slot) === true) this.#sent += 1;\n        else',
+    find: 'quick?.take(record, nowMs, call, slot) === true) this.#sent += 1;\n        else',
     replace:
-      '((this.#sent += 1), quick?.take(record, record.timestamp ?? nowMs, call, slot)) === true) return;\n        else',
+      '((this.#sent += 1), quick?.take(record, nowMs, call, slot)) === true) return;\n        else',
   },
   {
     name: 'told-as-it-is-known',
