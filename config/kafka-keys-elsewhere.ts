@@ -28,38 +28,49 @@ function scaled(text: string, factor: number): string {
   return /^\d+$/.test(text) ? String(Number(text) * factor) : text;
 }
 
-type Reasons = Readonly<Record<string, string>>;
+/** Why a key has no meaning, in the daemon and in the library; null where it has one. */
+interface Reason {
+  readonly daemon: string;
+  readonly library: string | null;
+}
 
-function all(names: string, reason: string): Reasons {
+type Reasons = Readonly<Record<string, Reason>>;
+
+function all(names: string, daemon: string, library: string | null = daemon): Reasons {
   return Object.fromEntries(
     names
       .trim()
       .split(/\s+/)
-      .map((name) => [name, reason]),
+      .map((name) => [name, { daemon, library }]),
   );
 }
 
+const ofDeliveryReports = 'there are no delivery reports';
+const ofPartitioners = 'records have no key; they go to partitions in whole batches, as in KIP-794';
+const ofPartitionersInLibrary =
+  "the key decides, as with murmur2_random; for another choice write partitioner.class: 'roundRobin' or a function (docs/COMING-FROM.md)";
+
 /** Keys of the Java producer (ProducerConfig of Kafka 4.1). */
 const java: Reasons = {
-  ...all('key.serializer', 'records have no key, and bytes are sent as they are'),
-  ...all('value.serializer', 'bytes are sent as they are'),
-  ...all(
-    'partitioner.class',
-    'records have no key; they go to partitions in whole batches, as in KIP-794',
-  ),
-  ...all('partitioner.ignore.keys', 'records have no key to ignore'),
-  ...all('interceptor.classes', 'there is no Java class to load'),
+  ...all('key.serializer', 'records have no key, and bytes are sent as they are', null),
+  ...all('value.serializer', 'bytes are sent as they are', null),
+  ...all('partitioner.class', ofPartitioners, null),
+  ...all('partitioner.ignore.keys', 'records have no key to ignore', null),
+  ...all('interceptor.classes', 'there is no Java class to load', null),
   ...all(
     'transactional.id transaction.timeout.ms transaction.two.phase.commit.enable',
     'transactions are begun and committed by a program, with the library (docs/PRODUCER.md)',
+    null,
   ),
   ...all(
     'max.block.ms max.block.records',
     'nobody is kept waiting in a call: when memory is full, reading waits',
+    null,
   ),
   ...all(
     'metric.reporters metrics.num.samples metrics.recording.level metrics.sample.window.ms',
-    'it belongs to the metrics of the Java virtual machine',
+    "it belongs to the metrics of Java's client",
+    "it belongs to the metrics of Java's client; producer.metrics() has the figures at any time",
   ),
   ...all('config.providers security.providers', 'there is no Java class to load'),
   ...all(
@@ -104,20 +115,44 @@ const librdkafka: Reasons = {
     'queue.buffering.max.messages batch.num.messages',
     'memory and batches are bounded in bytes: buffer.memory, batch.size',
   ),
-  ...all('message.copy.max.bytes', 'bytes are never copied on their way to the socket'),
+  ...all(
+    'message.copy.max.bytes',
+    'bytes are never copied on their way to the socket',
+    'every record is copied into its batch, whatever its size',
+  ),
   ...all('receive.message.max.bytes', 'answers to a producer have a fixed bound'),
   ...all('queue.buffering.backpressure.threshold', 'requests are made when a broker can take them'),
   ...all(
     'sticky.partitioning.linger.ms',
     'a partition is chosen for each whole batch, as in KIP-794',
+    'records without a key go to partitions in whole batches, as in KIP-794',
+  ),
+  ...all('partitioner partitioner_cb', ofPartitioners, ofPartitionersInLibrary),
+  ...all(
+    'enable.gapless.guarantee',
+    'a partition is settled instead: nothing is sent past a gap',
+    'a record that fails fails alone; for all or none write transactional.id (docs/PRODUCER.md)',
   ),
   ...all(
-    'partitioner',
-    'records have no key; they go to partitions in whole batches, as in KIP-794',
+    'dr_cb dr_msg_cb',
+    ofDeliveryReports,
+    'the callback or promise of send tells of each record; send(record, null) reports nothing',
   ),
-  ...all('enable.gapless.guarantee', 'a partition is settled instead: nothing is sent past a gap'),
-  ...all('delivery.report.only.error produce.offset.report', 'there are no delivery reports'),
-  ...all('queuing.strategy', 'records are sent in the order of their source'),
+  ...all(
+    'delivery.report.only.error',
+    ofDeliveryReports,
+    "send(record, null) reports nothing, and producer.on('recordFailed', …) tells of failures",
+  ),
+  ...all(
+    'produce.offset.report',
+    ofDeliveryReports,
+    'the callback or promise of send has the offset',
+  ),
+  ...all(
+    'queuing.strategy',
+    'records are sent in the order of their source',
+    'records are sent in the order of send, as far as docs/PRODUCER.md says',
+  ),
   ...all(
     'socket.send.buffer.bytes socket.receive.buffer.bytes',
     'Node.js cannot set the buffers of a TCP socket',
@@ -141,10 +176,24 @@ const librdkafka: Reasons = {
      topic.metadata.propagation.max.ms topic.blacklist`,
     'metadata is asked for the topics in use, with retry.backoff.ms when something fails',
   ),
-  ...all('statistics.interval.ms', 'counters are there without asking'),
-  ...all('debug log_level log.queue log.thread.name log.connection.close', 'see log.level'),
+  ...all(
+    'statistics.interval.ms stats_cb',
+    'the last line of the log has the counts',
+    'producer.metrics() has the figures at any time',
+  ),
+  ...all(
+    `debug log_level log.queue log.thread.name log.connection.close log_cb event_cb error_cb throttle_cb
+     background_event_cb`,
+    'see log.level',
+    "there is no log: events tell what goes on, such as producer.on('notice', …) (docs/PRODUCER.md)",
+  ),
   ...all('enable.random.seed internal.termination.signal', 'it is internal to librdkafka'),
-  ...all('plugin.library.paths interceptors', 'there is no C library to load'),
+  ...all('plugin.library.paths', 'there is no C library to load'),
+  ...all(
+    'interceptors',
+    'there is no C library to load',
+    'there is no C library to load; write interceptor.classes: a list of objects with onSend or onAcknowledgement',
+  ),
   ...all(
     `ssl.curves.list ssl.sigalgs.list ssl.key.location ssl.key.pem ssl.certificate.location ssl.certificate.pem ssl.ca.location
      ssl.ca.pem ssl.ca.certificate.stores ssl.crl.location ssl.providers ssl.engine.location ssl.engine.id
@@ -164,9 +213,23 @@ const consumer: Reasons = all(
   `group.id group.instance.id auto.offset.reset enable.auto.commit auto.commit.interval.ms session.timeout.ms
    heartbeat.interval.ms max.poll.interval.ms max.poll.records fetch.min.bytes fetch.max.bytes fetch.max.wait.ms
    max.partition.fetch.bytes isolation.level key.deserializer value.deserializer partition.assignment.strategy
-   enable.partition.eof check.crcs`,
+   enable.partition.eof check.crcs rebalance_cb offset_commit_cb`,
   'it is a key of consumers, and millrace only produces',
 );
 
-/** Known elsewhere, without meaning here: name to reason. */
-export const kafkaKeysNotApplicable: Reasons = { ...java, ...librdkafka, ...consumer };
+/** Known elsewhere, without meaning in the daemon at least. */
+export const keysElsewhere: Reasons = { ...java, ...librdkafka, ...consumer };
+
+/** Name to reason, for the daemon. */
+export const kafkaKeysNotApplicable = reasonsFor('daemon');
+
+/** Name to reason, for the library: without the keys that it takes. */
+export const libraryKeysNotApplicable = reasonsFor('library');
+
+function reasonsFor(whom: keyof Reason): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(keysElsewhere).flatMap(([name, { [whom]: reason }]) =>
+      reason === null ? [] : [[name, reason]],
+    ),
+  );
+}

@@ -2,10 +2,11 @@
 import { ConfigError, type ConfigFault } from '../src/shared/errors.ts';
 import { checkSettings } from './check-settings.ts';
 import { deepFreeze } from './deep-freeze.ts';
+import { libraryKeysNotApplicable } from './kafka-keys-elsewhere.ts';
 import { libraryKeys, type LibraryConfig } from './library-keys.ts';
 import type { PlacedEntry } from './placed.ts';
 import { schema, type Config, type KafkaConfig } from './schema.ts';
-import type { Nodes, Section } from './rows.ts';
+import type { AnyNode, Nodes, Section } from './rows.ts';
 
 /** What the library is told: as the daemon, and the keys that are its own. */
 export type EngineConfig = Pick<Config, 'workers' | 'notes'> & {
@@ -17,14 +18,30 @@ export type SettingValue = string | number | boolean | readonly string[] | undef
 
 const PLACE = 'new Producer';
 
+const { workers: workersRow, kafka: kafkaSection, ...daemonRows } = schema.rows;
+
 const section = {
   kind: 'section',
   doc: 'A producer.',
   rows: {
-    workers: schema.rows.workers,
-    kafka: { ...schema.rows.kafka, rows: { ...schema.rows.kafka.rows, ...libraryKeys } },
+    workers: workersRow,
+    kafka: {
+      ...kafkaSection,
+      rows: { ...kafkaSection.rows, ...libraryKeys },
+      notApplicable: { ...libraryKeysNotApplicable, ...daemonKeys(daemonRows) },
+    },
   },
 } as const satisfies Section<Nodes>;
+
+/** Our own keys that are in docs/CONFIGURATION.md for the daemon, each with the reason: `state.dir`, `log.level`. */
+function daemonKeys(rows: Nodes): Record<string, string> {
+  const names = Object.entries(rows).flatMap(([key, node]: [string, AnyNode]) =>
+    node.kind === 'section'
+      ? [key, ...Object.keys(node.rows).map((inner) => `${key}.${inner}`)]
+      : [key],
+  );
+  return Object.fromEntries(names.map((name) => [name, 'it is a key of the daemon']));
+}
 
 /**
  * @param settings Kafka's names, and `workers`
@@ -40,7 +57,8 @@ export function readProducerConfig(
   const own = new Map<string, PlacedEntry>();
   for (const [name, value] of Object.entries(settings)) {
     if (value === undefined) continue;
-    const text = textOf(value);
+    // Whatever the value of a key that is none: its name is what is wrong.
+    const text = isKnown(name) ? textOf(value) : '';
     if (text === undefined) {
       wrong.push({
         place: PLACE,
@@ -69,6 +87,11 @@ export function readProducerConfig(
     kafka: kafka as EngineConfig['kafka'],
     notes: notes.map(asWritten),
   });
+}
+
+function isKnown(name: string): boolean {
+  const { rows, synonyms } = section.rows.kafka;
+  return name === 'workers' || Object.hasOwn(rows, name) || Object.hasOwn(synonyms, name);
 }
 
 function shown(value: unknown): string {

@@ -1,4 +1,4 @@
-import { kafkaKeysNotApplicable, librdkafkaSynonyms } from './kafka-keys-elsewhere.ts';
+import { keysElsewhere, librdkafkaSynonyms } from './kafka-keys-elsewhere.ts';
 import { libraryKeys } from './library-keys.ts';
 import type { AnyNode, Nodes, Presence, Row, Section } from './rows.ts';
 import { rules } from './rules.ts';
@@ -103,13 +103,15 @@ function synonymTable(): string {
 
 function notApplicableTable(): string {
   const byReason = new Map<string, string[]>();
-  for (const [name, reason] of Object.entries(kafkaKeysNotApplicable)) {
-    byReason.set(reason, [...(byReason.get(reason) ?? []), name]);
+  for (const [name, { daemon, library }] of Object.entries(keysElsewhere)) {
+    const own = library === daemon ? '' : (library ?? 'it has the key');
+    const reasons = `${daemon} | ${own}`;
+    byReason.set(reasons, [...(byReason.get(reasons) ?? []), name]);
   }
   const rows = [...byReason].map(
-    ([reason, names]) => `| ${names.map((name) => `\`${name}\``).join(', ')} | ${reason} |`,
+    ([reasons, names]) => `| ${names.map((name) => `\`${name}\``).join(', ')} | ${reasons} |`,
   );
   const title =
     '## Keys that do not apply\n\nKnown from other producers, and refused with the reason.\n';
-  return `${title}\n| keys | why |\n| --- | --- |\n${rows.join('\n')}\n`;
+  return `${title}\n| keys | why | in the library, where it differs |\n| --- | --- | --- |\n${rows.join('\n')}\n`;
 }
