@@ -16,6 +16,7 @@ export type {
   Headers,
   HeadersInput,
   HeaderValue,
+  HeaderValueInput,
   ProducerRecord,
   RecordMetadata,
 } from './producer/record.ts';

@@ -16,6 +16,9 @@ export type Header = readonly [name: string, value: HeaderValue];
 /** The headers of one record while it is sent: in order, names may repeat. Interceptors and serializers may add to it. */
 export type Headers = Header[];
 
+/** A header's value as a caller may write it: undefined is null. */
+export type HeaderValueInput = HeaderValue | undefined;
+
 /**
  * Headers as a caller may write them: pairs (an array, a Map), or an object, where an array of values repeats the name.
  *
@@ -23,7 +26,8 @@ export type Headers = Header[];
  *     headers: { trace: [id, parent], flag: null }
  */
 export type HeadersInput =
-  Iterable<Header> | Readonly<Record<string, HeaderValue | readonly HeaderValue[]>>;
+  | Iterable<readonly [name: string, value: HeaderValueInput]>
+  | Readonly<Record<string, HeaderValueInput | readonly HeaderValueInput[]>>;
 
 /** Of a record that has none. */
 export const noHeaders: Headers = [];
@@ -164,12 +168,15 @@ export function headersOf({ headers, topic }: ProducerRecord<unknown, unknown>):
 }
 
 /**
- * Checks headers that others had in their hands.
+ * Checks headers that others had in their hands, and makes null of what is undefined.
  *
  * @throws {IllegalArgumentError}
  */
 export function checkHeaders(headers: Headers, topic: string): void {
-  for (const pair of headers) checkPair(pair, topic);
+  for (let at = 0; at < headers.length; at += 1) {
+    const header = checkPair(headers[at], topic);
+    if (headers[at]?.[1] === undefined) headers[at] = header;
+  }
 }
 
 /** Metadata of the record at `index` of an acknowledged batch. */
@@ -299,7 +306,8 @@ function checkPair(pair: unknown, topic: string): Header {
       { topic, fate: 'notSent' },
     );
   }
-  if (value === null || typeof value === 'string' || isBytes(value)) return [name, value];
+  if (value === undefined || value === null) return [name, null];
+  if (typeof value === 'string' || isBytes(value)) return [name, value];
   throw new IllegalArgumentError(
     `header ${shown(name)} of a record for ${topic} is ${kindOf(value)}: write bytes, text or null`,
     { topic, fate: 'notSent' },

@@ -26,7 +26,7 @@ test('a promise is kept with the place of the record', async (t) => {
   const cluster = await oneTopic(t);
   const producer = newProducer(t, cluster);
   const timestamp = 1_700_000_000_123;
-  const headers = { trace: ['a', 'b'], flag: null };
+  const headers = { trace: ['a', 'b'], flag: null, parent: undefined };
   const sent = { topic: 'logs', partition: 2, key: 'k', value: 'väl', headers, timestamp };
   const metadata = await producer.send(sent);
   assert.deepEqual(metadata, {
@@ -43,6 +43,7 @@ test('a promise is kept with the place of the record', async (t) => {
       ['trace', 'a'],
       ['trace', 'b'],
       ['flag', null],
+      ['parent', null],
     ],
   );
 });

@@ -183,6 +183,31 @@ test('a serializer that throws, gives something else or adds what is no header i
   assert.match(fault(badHeader, 'x'), /header "count" .* is the number 5/);
 });
 
+test('a header that a serializer gives undefined for a value has null', async () => {
+  const adds = (headers: Headers): void => {
+    headers.push(['parent', undefined as unknown as null], ['trace', 'x']);
+  };
+  const atOnce: Headers = [];
+  const quick: Serializer<string> = (value, _topic, headers) => {
+    adds(headers);
+    return value;
+  };
+  assert.equal(serialize(quick, 'x', 'key', 'a', atOnce), 'x');
+  const later: Headers = [];
+  const slow: Serializer<string> = async (value, _topic, headers) => {
+    await Promise.resolve();
+    adds(headers);
+    return value;
+  };
+  await serialize(slow, 'x', 'value', 'a', later);
+  for (const headers of [atOnce, later]) {
+    assert.deepEqual(headers, [
+      ['parent', null],
+      ['trace', 'x'],
+    ]);
+  }
+});
+
 test('an async serializer is waited for, and its rejection is a SerializationError too', async () => {
   const later = (made: unknown): Serializer<string> =>
     (() => Promise.resolve(made)) as unknown as Serializer<string>;

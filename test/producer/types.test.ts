@@ -18,6 +18,14 @@ const servers = { 'bootstrap.servers': 'localhost:9092' };
 const plain = new Producer(servers);
 const { offset }: RecordMetadata = await plain.send({ topic: 't', key: 'a', value: Buffer.of(1), partition: null, headers: null, timestamp: null });
 offset satisfies bigint;
+const parent = process.env['PARENT'];
+await plain.send({ topic: 't', headers: { parent, list: ['a', parent, null] } });
+await plain.send({ topic: 't', headers: [['parent', parent]] });
+await plain.send({ topic: 't', headers: new Map([['parent', parent]]) });
+const asInKafkajs: { [name: string]: Buffer | string | (Buffer | string)[] | undefined } = { parent };
+await plain.send({ topic: 't', headers: asInKafkajs });
+// @ts-expect-error a header is no number
+await plain.send({ topic: 't', headers: { retries: 5 } });
 // @ts-expect-error no serializer takes a number
 await plain.send({ topic: 't', value: 5 });
 
