@@ -20,7 +20,8 @@ export class ReadyChunks<Chunk extends ChunkToEncode> {
 
   /** Every lane is asked again. */
   beginRound(): void {
-    this.#stopped.clear();
+    // To clear an empty one makes a new table, too.
+    if (this.#stopped.size > 0) this.#stopped.clear();
     this.#at = 0;
   }
 

@@ -34,6 +34,15 @@ export interface SealedBatch {
 export interface BatchPayload<Ranges = unknown> {
   readonly sealed: SealedBatch;
   readonly ranges: Ranges;
+  /** Of `BatchMemory` alone, from the first request on. */
+  use?: BytesUse;
+}
+
+/** Who needs the bytes of a batch. */
+interface BytesUse {
+  /** A request that carries them was not called back. */
+  isWriting: boolean;
+  isReleased: boolean;
 }
 
 /** @throws {Bug} never: every batch that the sender takes in has such a payload */
@@ -46,28 +55,13 @@ export function bytesOf(memory: SharedMemory, { run, batchBytes }: SealedBatch):
   return run instanceof Uint8Array ? run : memory.buffer(run.address, batchBytes);
 }
 
-interface Use {
-  /** Requests that carry the bytes and were not called back. */
-  writing: number;
-  released: boolean;
-}
-
 export class BatchMemory {
   readonly #memory: SharedMemory;
   readonly #arena: Arena;
-  /** Batches that were framed at least once. */
-  readonly #uses = new Map<ProducerBatch, Use>();
 
   constructor(memory: SharedMemory, arena: Arena) {
     this.#memory = memory;
     this.#arena = arena;
-  }
-
-  /** Batches that some socket still reads. */
-  get writing(): number {
-    let count = 0;
-    for (const use of this.#uses.values()) if (use.writing > 0) count += 1;
-    return count;
   }
 
   /**
@@ -80,10 +74,10 @@ export class BatchMemory {
     const { timestampMs, maxTimestampMs = timestampMs, keepsTimestamp = false } = sealed;
     const isFresh = freshMs !== undefined && !keepsTimestamp;
     if (!(sealed.run instanceof Uint8Array)) this.#arena.assertLive(sealed.run);
-    const use = this.#useOf(batch);
-    assert(use.writing === 0, 'no batch is stamped while a socket still reads it');
-    assert(!use.released, 'no batch is sent after its release');
-    use.writing = 1;
+    const use = ((batch.payload as BatchPayload).use ??= { isWriting: false, isReleased: false });
+    assert(!use.isWriting, 'no batch is stamped while a socket still reads it');
+    assert(!use.isReleased, 'no batch is sent after its release');
+    use.isWriting = true;
     const bytes = bytesOf(this.#memory, sealed);
     const kind = batch.transactional ? batchAttributes.transactional : 0;
     stamp(bytes, {
@@ -102,31 +96,22 @@ export class BatchMemory {
 
   /** The write callback of the request that carried it ran. */
   written(batch: ProducerBatch): void {
-    const use = this.#uses.get(batch);
-    assert(use?.writing === 1, 'a write is called back once');
-    use.writing = 0;
-    if (use.released) this.#free(batch);
+    const { use } = batch.payload as BatchPayload;
+    assert(use?.isWriting === true, 'a write is called back once');
+    use.isWriting = false;
+    if (use.isReleased) this.#free(batch);
   }
 
   /** The core will not send it again. */
   release(batch: ProducerBatch): void {
-    const use = this.#uses.get(batch);
-    assert(use?.released !== true, 'a batch is released once');
-    if (use === undefined || use.writing === 0) this.#free(batch);
-    else use.released = true;
+    const { use } = batch.payload as BatchPayload;
+    assert(use?.isReleased !== true, 'a batch is released once');
+    if (use !== undefined) use.isReleased = true;
+    if (use?.isWriting !== true) this.#free(batch);
   }
 
   #free(batch: ProducerBatch): void {
-    this.#uses.delete(batch);
     const { run } = sealedOf(batch);
     if (!(run instanceof Uint8Array)) this.#arena.free(run);
-  }
-
-  #useOf(batch: ProducerBatch): Use {
-    const known = this.#uses.get(batch);
-    if (known !== undefined) return known;
-    const use = { writing: 0, released: false };
-    this.#uses.set(batch, use);
-    return use;
   }
 }

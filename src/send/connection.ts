@@ -47,6 +47,7 @@ export interface ConnectionOptions {
 }
 
 interface OpenRequest {
+  readonly correlationId: number;
   readonly waiter: RequestWaiter;
   written: boolean;
   /** An answer that came before the write callback did. */
@@ -71,7 +72,8 @@ export class Connection {
   readonly #frames: ResponseFrames;
   readonly #responseBytesMax: number;
   readonly #onClosed: (fault: ConnectionFault) => void;
-  readonly #waiting = new Map<number, OpenRequest>();
+  /** Requests whose answer is due, oldest first: the first is mostly the one. */
+  readonly #waiting: OpenRequest[] = [];
   /** Requests whose write callback is due, oldest first. */
   readonly #writing: OpenRequest[] = [];
   #writtenUpTo = 0;
@@ -122,7 +124,7 @@ export class Connection {
 
   /** Requests without their answer. */
   get openRequests(): number {
-    return this.#waiting.size;
+    return this.#waiting.length;
   }
 
   /** For the header of the next request. */
@@ -145,9 +147,9 @@ export class Connection {
   ): void {
     assert(this.open, 'nothing is sent on a connection that has ended');
     assert(fragments.length > 0, 'a request has bytes');
-    assert(!this.#waiting.has(correlationId), 'a correlation id is used once at a time');
-    const request: OpenRequest = { waiter, written: false, answer: undefined };
-    if (expectAnswer) this.#waiting.set(correlationId, request);
+    assert(this.#placeOf(correlationId) < 0, 'a correlation id is used once at a time');
+    const request: OpenRequest = { correlationId, waiter, written: false, answer: undefined };
+    if (expectAnswer) this.#waiting.push(request);
     this.#writing.push(request);
     const bytes = fragments.reduce((sum, { byteLength }) => sum + byteLength, 0);
     this.#bytesSent += bytes;
@@ -210,7 +212,7 @@ export class Connection {
 
   #answered(frame: Buffer): boolean {
     const correlationId = frame.readInt32BE(0);
-    const request = this.#waiting.get(correlationId);
+    const request = this.#waiting[this.#placeOf(correlationId)];
     if (request === undefined || request.answer !== undefined) {
       throw new ProtocolError(`correlation id ${correlationId} was not asked`);
     }
@@ -221,8 +223,13 @@ export class Connection {
     return this.open;
   }
 
+  /** @returns -1 for none */
+  #placeOf(correlationId: number): number {
+    return this.#waiting.findIndex((request) => request.correlationId === correlationId);
+  }
+
   #deliver(request: OpenRequest, frame: Buffer): void {
-    this.#waiting.delete(frame.readInt32BE(0));
+    this.#waiting.splice(this.#placeOf(request.correlationId), 1);
     try {
       request.waiter.answered(frame);
     } catch (error) {
@@ -241,7 +248,7 @@ export class Connection {
   }
 
   #endedByPeer(): void {
-    this.#poison(closedFault(this.endpoint, this.address, this.#answers, this.#waiting.size));
+    this.#poison(closedFault(this.endpoint, this.address, this.#answers, this.#waiting.length));
   }
 
   #poison(fault: ConnectionFault): void {
@@ -258,9 +265,7 @@ export class Connection {
     const writing = this.#writing.splice(0).slice(this.#writtenUpTo);
     this.#writtenUpTo = 0;
     for (const { waiter } of writing) waiter.written(false);
-    const waiting = [...this.#waiting.values()];
-    this.#waiting.clear();
-    for (const { waiter } of waiting) waiter.lost(fault);
+    for (const { waiter } of this.#waiting.splice(0)) waiter.lost(fault);
     this.#onClosed(fault);
   }
 }

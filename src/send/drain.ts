@@ -6,7 +6,13 @@ import { canSend, startRequest, type SentEntry } from './in-flight-requests.ts';
 import { retireBootstrap, wantConnection } from './node-connections.ts';
 import { nextBatch, takeBatch } from './partition-turn.ts';
 import { assignKeyless } from './partitioner.ts';
-import { emit, hasWork, type NodeState, type SenderState } from './sender-state.ts';
+import {
+  emit,
+  hasWork,
+  type NodeState,
+  type PartitionState,
+  type SenderState,
+} from './sender-state.ts';
 
 /** So many batches that do not fit are passed over for a request: a line can be thousands long. */
 const PASSED_OVER_MAX = 100;
@@ -17,14 +23,18 @@ export function drain(state: SenderState, nowMs: number): void {
   do {
     assignKeyless(state, nowMs);
     progressed = false;
-    for (const node of state.dirtyNodes) {
+    for (
+      let node = state.dirtyNodes.first;
+      node !== undefined;
+      node = state.dirtyNodes.after(node)
+    ) {
       if (node.active.size === 0) continue;
       if (node.status !== 'ready') wantConnection(state, node, nowMs);
       while (canSend(state, node, nowMs) && drainNode(state, node, nowMs)) progressed = true;
     }
   } while (progressed && state.keylessTopics.size > 0);
   retireBootstrap(state);
-  state.dirtyNodes.clear();
+  state.dirtyNodes.takeAll();
 }
 
 /** @returns whether a Produce request went out */
@@ -33,13 +43,15 @@ function drainNode(state: SenderState, node: NodeState, nowMs: number): boolean 
   const entries: SentEntry[] = [];
   let bytes = 0;
   let passedOver = 0;
-  for (const partition of node.active) {
+  let next: PartitionState | undefined;
+  for (let partition = node.active.first; partition !== undefined; partition = next) {
     if (passedOver > PASSED_OVER_MAX) break;
     // The Produce request under way needs a place of its own.
     const taken = node.inFlight.length + (entries.length > 0 ? 1 : 0);
     const mayAsk = taken < maxInFlightRequestsPerConnection;
     if (!mayAsk && entries.length === 0) break;
     const batch = nextBatch(state, partition, node, mayAsk, nowMs);
+    next = node.active.after(partition);
     if (batch === undefined) {
       if (!hasWork(partition)) node.active.delete(partition);
       continue;

@@ -56,7 +56,6 @@ export function startRequest(
   const request = state.nextRequest++;
   const deadlineMs = nowMs + state.config.requestTimeoutMs;
   const started: InFlightRequest = { request, node, question, sentMs: nowMs, deadlineMs };
-  state.requests.set(request, started);
   node.inFlight.push(started);
   node.lastUseMs = nowMs;
   wakeBy(state, deadlineMs);
@@ -69,9 +68,8 @@ export function finishRequest(
   request: number,
   nowMs: number,
 ): InFlightRequest | undefined {
-  const finished = state.requests.get(request);
+  const finished = openRequest(state, request);
   if (finished === undefined) return undefined;
-  state.requests.delete(request);
   const { node } = finished;
   node.inFlight.splice(node.inFlight.indexOf(finished), 1);
   node.lastUseMs = nowMs;
@@ -79,9 +77,15 @@ export function finishRequest(
   return finished;
 }
 
+/** They are few: so many nodes, and max.in.flight.requests.per.connection for each. */
+function openRequest(state: SenderState, request: number): InFlightRequest | undefined {
+  for (const { inFlight } of state.nodes.values()) {
+    for (const open of inFlight) if (open.request === request) return open;
+  }
+  return undefined;
+}
+
 /** The connection is gone: takes all its requests out, oldest first. */
-export function dropRequests(state: SenderState, node: NodeState): InFlightRequest[] {
-  const dropped = node.inFlight.splice(0);
-  for (const { request } of dropped) state.requests.delete(request);
-  return dropped;
+export function dropRequests(node: NodeState): InFlightRequest[] {
+  return node.inFlight.splice(0);
 }

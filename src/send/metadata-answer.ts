@@ -122,7 +122,7 @@ function forgetOtherBrokers(state: SenderState, brokers: readonly BrokerNode[]):
     if (id < 0 || named.has(id) || node.status !== 'disconnected') continue;
     state.nodes.delete(id);
     state.dirtyNodes.delete(node);
-    for (const partition of node.active) state.leaderless.add(partition);
+    for (const partition of node.active.takeAll()) state.leaderless.add(partition);
   }
 }
 

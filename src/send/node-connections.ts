@@ -83,7 +83,7 @@ export function connectionGone(
     sayIfUnreachable(state, node, nowMs);
   }
   state.dirtyNodes.add(node);
-  return dropRequests(state, node);
+  return dropRequests(node);
 }
 
 function sayIfUnreachable(state: SenderState, node: NodeState, nowMs: number): void {
@@ -157,7 +157,7 @@ export function checkConnections(state: SenderState, nowMs: number): void {
 /** One connection per broker: a bootstrap connection ends when the brokers are known and nothing is open on it. */
 export function retireBootstrap(state: SenderState): void {
   if (state.metadata.answeredCount === 0 || state.metadata.rebootstrap) return;
-  for (const node of state.dirtyNodes) {
+  for (let node = state.dirtyNodes.first; node !== undefined; node = state.dirtyNodes.after(node)) {
     if (isBootstrap(node) && node.status === 'ready' && node.inFlight.length === 0) {
       disconnect(state, node, 'the brokers are known by id now');
     }

@@ -32,13 +32,16 @@ interface Look {
 
 /** Gives keyless batches to partitions, as many as can take one now. */
 export function assignKeyless(state: SenderState, nowMs: number): void {
-  for (const topic of state.keylessTopics) {
+  const { keylessTopics } = state;
+  let next: TopicState | undefined;
+  for (let topic = keylessTopics.first; topic !== undefined; topic = next) {
     while (topic.keyless.length > 0) {
       const chosen = choose(state, topic, nowMs);
       if (chosen === undefined) break;
       give(state, topic, chosen);
     }
-    if (topic.keyless.length === 0) state.keylessTopics.delete(topic);
+    next = keylessTopics.after(topic);
+    if (topic.keyless.length === 0) keylessTopics.delete(topic);
   }
 }
 

@@ -13,6 +13,7 @@ import type { SenderConfig } from './sender-config.ts';
 import type { Settle } from './settle.ts';
 import type { BatchFailure } from './transaction-events.ts';
 import { createTransactions, type TransactionState } from './transaction-state.ts';
+import { Turn, TurnOrder } from './turn-order.ts';
 
 /** Leader and connection numbers of nobody. */
 export const NO_NODE = Number.MIN_SAFE_INTEGER;
@@ -26,7 +27,7 @@ export interface SenderState {
   readonly nodes: Map<number, NodeState>;
   readonly topics: Map<string, TopicState>;
   /** Topics with keyless batches that wait. */
-  readonly keylessTopics: Set<TopicState>;
+  readonly keylessTopics: TurnOrder<TopicState>;
   /** Partitions with work and without a leader that is known. */
   readonly leaderless: Set<PartitionState>;
   readonly metadata: MetadataState;
@@ -36,8 +37,7 @@ export interface SenderState {
   /** Batches of the transaction that were not written, and are not accounted for yet. */
   readonly batchFailures: BatchFailure[];
   /** Nodes where something may be sent since the last drain. */
-  readonly dirtyNodes: Set<NodeState>;
-  readonly requests: Map<number, InFlightRequest>;
+  readonly dirtyNodes: TurnOrder<NodeState>;
   nextRequest: number;
   nextConnection: number;
   /** Batches without an outcome. */
@@ -87,7 +87,9 @@ export interface NodeState {
   /** Since when it is gone, when that was said. */
   lostSinceMs: number | undefined;
   /** Partitions led here that have work, the longest unserved first. */
-  readonly active: Set<PartitionState>;
+  readonly active: TurnOrder<PartitionState>;
+  /** Among the dirty ones. */
+  readonly turn: Turn<NodeState>;
 }
 
 export interface TopicState {
@@ -114,6 +116,8 @@ export interface TopicState {
   stickyPartition: number;
   stickyBytes: number;
   lastUseMs: number;
+  /** Among those with keyless batches. */
+  readonly turn: Turn<TopicState>;
 }
 
 export interface PartitionState {
@@ -157,6 +161,8 @@ export interface PartitionState {
   settle: Settle | undefined;
   /** The error it was parked for and that was said. */
   parked: string | undefined;
+  /** Among the active ones of its leader. */
+  readonly turn: Turn<PartitionState>;
 }
 
 export interface MetadataState {
@@ -189,7 +195,7 @@ export function createSender(config: SenderConfig, random: () => number): Sender
     accumulator: new RecordAccumulator(config.deliveryTimeoutMs),
     nodes: new Map(),
     topics: new Map(),
-    keylessTopics: new Set(),
+    keylessTopics: new TurnOrder(),
     leaderless: new Set(),
     metadata: {
       clusterId: undefined,
@@ -206,8 +212,7 @@ export function createSender(config: SenderConfig, random: () => number): Sender
     producer: new ProducerIds(),
     transactions: transactionsOf(config, random),
     batchFailures: [],
-    dirtyNodes: new Set(),
-    requests: new Map(),
+    dirtyNodes: new TurnOrder(),
     nextRequest: 1,
     nextConnection: 1,
     incomplete: 0,
@@ -253,7 +258,8 @@ export function createNode(id: number, host: string, port: number): NodeState {
     throttledUntilMs: -Infinity,
     lastUseMs: -Infinity,
     lostSinceMs: undefined,
-    active: new Set(),
+    active: new TurnOrder(),
+    turn: new Turn(),
   };
 }
 
@@ -275,6 +281,7 @@ export function topicOf(state: SenderState, topic: string): TopicState {
     stickyPartition: -1,
     stickyBytes: 0,
     lastUseMs: -Infinity,
+    turn: new Turn(),
   };
   state.topics.set(topic, created);
   return created;
@@ -317,6 +324,7 @@ export function partitionOf(
     settleCause: undefined,
     settle: undefined,
     parked: undefined,
+    turn: new Turn(),
   };
   topic.partitions[partition] = created;
   return created;

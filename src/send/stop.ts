@@ -27,10 +27,10 @@ export function abandonAll(state: SenderState, message: string, error?: string):
     partition.settleCause = undefined;
   }
   for (const batch of state.accumulator.takeAll()) abandon(state, batch, message, error);
-  state.keylessTopics.clear();
+  state.keylessTopics.takeAll();
   state.leaderless.clear();
   for (const node of state.nodes.values()) {
-    node.active.clear();
+    node.active.takeAll();
     disconnect(state, node, message);
   }
 }

@@ -87,7 +87,7 @@ export const bugsOfDelivery: readonly Mutation[] = [
     ticket: 'KAFKA-19012, KAFKA-17862',
     bug: 'the bytes of a batch that was given up are used again while the socket reads them',
     file: 'src/send/batch-memory.ts',
-    find: '    if (use === undefined || use.writing === 0) this.#free(batch);\n    else use.released = true;',
+    find: '    if (use?.isWriting !== true) this.#free(batch);',
     replace: '    this.#free(batch);',
   },
   {

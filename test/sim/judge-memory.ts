@@ -9,9 +9,6 @@ export function judgeMemory({ state, outcomes, released }: SimulatedWorld): void
   leaked(state.incomplete === 0, `a count of ${state.incomplete} batches`);
   leaked(state.overdue === 0, `a count of ${state.overdue} batches whose time was up`);
   leaked(state.flushes.length === 0, 'a flush');
-  for (const { question } of state.requests.values()) {
-    leaked(question.api !== 'Produce', 'a Produce request');
-  }
   for (const topic of state.topics.values()) leaked(topic.keyless.length === 0, 'a keyless batch');
   for (const { topic, partition, queue, retries, inFlight, splitting } of partitionsOf(state)) {
     const place = `${topic.topic}-${partition}`;
