@@ -57,7 +57,7 @@ export function faultsOf(scene: Scene): Faults {
       }
       if (plan.refusals.length === 0 || random() >= rate) return undefined;
       const refusal = pick(plan.refusals);
-      return refusal === 'OUT_OF_ORDER_SEQUENCE_NUMBER' ? distrust(scene, call) : refusal;
+      return refusal === 'OUT_OF_ORDER_SEQUENCE_NUMBER' ? distrust(scene, call, node) : refusal;
     },
     afterAppend: () => {
       if (plan.afterAppends.length === 0 || random() >= rate / 2) return undefined;
@@ -85,9 +85,16 @@ export function rulesOf(scene: Scene): Faults {
 
 /**
  * A sequence that is right is taken for wrong: in passing, or for as long as its epoch lasts. What a broker has refused twice it also
- * refuses later, when it comes from a dead connection: it looks at nothing but the sequence.
+ * refuses later, when it comes from a dead connection: it looks at nothing but the sequence. Who knows nothing of the producer has nothing that a
+ * sequence could follow, and takes any.
  */
-function distrust({ chance, distrusted }: Scene, call: ProduceCall): KafkaErrorName | undefined {
+function distrust(
+  { world, chance, distrusted }: Scene,
+  call: ProduceCall,
+  node: number,
+): KafkaErrorName | undefined {
+  const partition = world.cluster.partition(call.topic, call.partition);
+  if (!partition.stateOf(node).has(call.producerId)) return undefined;
   const epoch = epochOf(call);
   const sequence = `${epoch}/${String(call.baseSequence)}`;
   if (distrusted.has(sequence)) return undefined;
