@@ -1,4 +1,7 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { LINGER_MS } from './load-shape.ts';
+import { loadValues } from './load-values.ts';
 import { javaCommand, javaSettings, peerCommand } from './peer-command.ts';
 import { buildNodeRdkafka, rdkafkaPerformance } from './peers/node-rdkafka.ts';
 import {
@@ -9,11 +12,16 @@ import {
 } from './producer-load-style.ts';
 import type { Cost } from './measure.ts';
 
+/** In no log line. */
+const VALUE_END = '@@@@';
+
 export interface LoadJob {
   readonly bootstrap: string;
   readonly topic: string;
   readonly cell: LoadCell;
   readonly classpath: string;
+  /** Of the bench, for files that a program needs. */
+  readonly folder: string;
 }
 
 /** A program that sends records made up by itself, with acks=all and idempotence, and ends. */
@@ -51,6 +59,13 @@ function program(
   };
 }
 
+/** ProducerPerformance draws from a file; left to itself it would make each value anew, and that would be measured. */
+function valuesFile(folder: string, valueBytes: number): string[] {
+  const file = join(folder, `values-${valueBytes}`);
+  writeFileSync(file, loadValues(valueBytes).join(VALUE_END));
+  return ['--payload-file', file, '--payload-delimiter', VALUE_END];
+}
+
 /** The last line that a program printed. */
 function figuresIn(printed: string): LoadFigures {
   const line = printed.trim().split('\n').at(-1) ?? '';
@@ -86,9 +101,9 @@ export const loadContenders: readonly LoadContender[] = [
   {
     name: 'java',
     styles: ['callback'],
-    command: ({ bootstrap, topic, classpath, cell: { codec, valueBytes, records } }) => [
+    command: ({ bootstrap, topic, classpath, folder, cell: { codec, valueBytes, records } }) => [
       ...javaCommand(classpath, 'ProducerPerformance', '--topic', topic, '--throughput', '-1'),
-      ...['--num-records', String(records), '--record-size', String(valueBytes)],
+      ...['--num-records', String(records), ...valuesFile(folder, valueBytes)],
       ...['--producer-props', `bootstrap.servers=${bootstrap}`, `compression.type=${codec}`],
       ...javaSettings,
     ],

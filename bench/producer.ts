@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { benchCluster, type BenchCluster } from './bench-cluster.ts';
 import { measure } from './measure.ts';
 import { loadContenders, type LoadContender } from './producer-contenders.ts';
@@ -18,6 +21,7 @@ export interface LoadSample extends LoadFigures {
 export async function producerBench(options: BenchOptions<LoadCell>): Promise<LoadSample[]> {
   const { cells, runs, report } = options;
   const field = ready(loadContenders, options);
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
   const cluster = await benchCluster();
   const samples: LoadSample[] = [];
   try {
@@ -25,19 +29,20 @@ export async function producerBench(options: BenchOptions<LoadCell>): Promise<Lo
       const made = await rounds(
         field.filter(({ styles }) => styles.includes(cell.style)),
         runs,
-        (contender) => one(cluster, contender, cell),
+        (contender) => one({ ...cluster, folder }, contender, cell),
         (sample, run) => report(line(sample, run)),
       );
       samples.push(...made);
     }
   } finally {
     await cluster.stop();
+    rmSync(folder, { recursive: true });
   }
   return samples;
 }
 
 async function one(
-  { bootstrap, classpath, onFreshTopic }: BenchCluster,
+  { bootstrap, classpath, folder, onFreshTopic }: BenchCluster & { readonly folder: string },
   { name, command, figures, warmsUp, promisesMax = Infinity }: LoadContender,
   wanted: LoadCell,
 ): Promise<LoadSample> {
@@ -45,7 +50,7 @@ async function one(
   const records = answers ? Math.min(promisesMax, wanted.records) : wanted.records;
   const cell = { ...wanted, records };
   const { result: cost, stored } = await onFreshTopic((topic) =>
-    measure(command({ bootstrap, topic, cell, classpath })),
+    measure(command({ bootstrap, topic, cell, classpath, folder })),
   );
   return {
     ...figures(cost.printed, cost),

@@ -3,8 +3,8 @@
  * this process, all its threads included, once the client has warmed up.
  */
 import { present } from '../../src/shared/assert.ts';
-import { logLines } from '../../test/support/log-lines.ts';
 import { recordsInCall } from '../load-shape.ts';
+import { loadValues } from '../load-values.ts';
 import type { LoadFigures, LoadStyle } from '../producer-load-style.ts';
 import { percentile, spread } from '../statistics.ts';
 
@@ -45,7 +45,6 @@ export type Told = (error?: Error | null) => void;
 
 /** Records that are open at a time where each is a request. */
 export const WINDOW = 1000;
-const VALUES = 1000;
 
 /** Runs the load that the command line names, and prints its figures as one line of JSON. */
 export async function runLoad(open: (load: Load) => Promise<LoadClient>): Promise<void> {
@@ -154,17 +153,12 @@ function several(next: () => LoadRecord, count: number): LoadRecord[] {
   return records;
 }
 
-/** The same values and keys again and again: making them must not be what is measured. */
 function recordSource({ topic, valueBytes, isKeyed }: Load): () => LoadRecord {
-  const bytes = (valueBytes + 1) * (VALUES + 200) * 2;
-  const text = logLines({ bytes, lineBytes: valueBytes + 1, seed: 7 });
-  const values = Array.from({ length: VALUES }, (_, index) =>
-    Buffer.from(text.subarray(index * valueBytes, (index + 1) * valueBytes)),
-  );
+  const values = loadValues(valueBytes);
   const keys = values.map((_, index) => (isKeyed ? Buffer.from(`key-${index * 7919}`) : undefined));
   let number = 0;
   return () => {
-    const index = number % VALUES;
+    const index = number % values.length;
     number += 1;
     return { topic, key: keys[index], value: values[index] ?? Buffer.alloc(0) };
   };
