@@ -125,12 +125,17 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
     }
     const sent = new Promise<RecordMetadata>((resolve, reject) => {
       this.#intake.take(record, (error, metadata) => {
-        if (metadata === null) reject(error ?? new KafkaError('no outcome'));
-        else resolve(metadata);
+        if (metadata !== null) {
+          resolve(metadata);
+          return;
+        }
+        reject(error ?? new KafkaError('no outcome'));
+        // The event tells of it. Only now: for each record that is acknowledged it would be one more promise.
+        queueMicrotask(() => {
+          sent.catch(ignore);
+        });
       });
     });
-    // The event tells of it.
-    sent.catch(ignore);
     return sent;
   }
 
