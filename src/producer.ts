@@ -10,6 +10,7 @@ import type { Writable } from 'node:stream';
 import { readProducerConfig, type EngineConfig } from '../config/producer-config.ts';
 import { ProducerEngine } from './producer-engine.ts';
 import { awaitClientInstanceId } from './producer/client-instance-id.ts';
+import { DeliveryPromise } from './producer/hearer.ts';
 import { RecordIntake } from './producer/record-intake.ts';
 import { IllegalArgumentError, IllegalStateError, KafkaError } from './producer/errors.ts';
 import { kafkaError } from './producer/outcome-error.ts';
@@ -123,20 +124,9 @@ export class Producer<K = string | Uint8Array, V = string | Uint8Array> implemen
       this.#intake.take(record, callback);
       return;
     }
-    const sent = new Promise<RecordMetadata>((resolve, reject) => {
-      this.#intake.take(record, (error, metadata) => {
-        if (metadata !== null) {
-          resolve(metadata);
-          return;
-        }
-        reject(error ?? new KafkaError('no outcome'));
-        // The event tells of it. Only now: for each record that is acknowledged it would be one more promise.
-        queueMicrotask(() => {
-          sent.catch(ignore);
-        });
-      });
-    });
-    return sent;
+    const sent = new DeliveryPromise();
+    this.#intake.take(record, sent);
+    return sent.promise;
   }
 
   /**

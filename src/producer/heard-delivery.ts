@@ -1,18 +1,18 @@
 import type { ProduceOutcome } from '../ack/produce-outcome.ts';
 import type { Delivery, Slots, WrittenRecord } from './delivery.ts';
+import { tell, type Hearer } from './hearer.ts';
 import { errorOf } from './outcome-error.ts';
-import { callOwn } from './own-code.ts';
-import { failedMetadata, metadataOf, noHeaders, type DeliveryCallback } from './record.ts';
+import { failedMetadata, metadataOf, noHeaders } from './record.ts';
 import type { DeliveryWatch } from './record-delivery.ts';
 
 /** Slots are kept for the next burst, up to so many: of a longer one, they go when all of its records have their end. */
 const KEPT_SLOTS_MAX = 16_384;
 
-/** All records of which somebody hears by a callback: one for all of them, and a slot for each until its end. */
+/** All records of which somebody hears: one for all of them, and a slot for each until its end. */
 export class HeardDelivery implements Delivery {
   readonly #watch: DeliveryWatch;
   /** Slot 0 is nobody's. */
-  #callbacks: (DeliveryCallback | undefined)[] = [undefined];
+  #hearers: (Hearer | undefined)[] = [undefined];
   #timestampsMs: number[] = [];
   #keyBytes: number[] = [];
   #valueBytes: number[] = [];
@@ -24,15 +24,15 @@ export class HeardDelivery implements Delivery {
   }
 
   /** @returns the slot of a record that may be written now */
-  begin(callback: DeliveryCallback): number {
-    const slot = this.#free.pop() ?? this.#callbacks.length;
-    this.#callbacks[slot] = callback;
+  begin(hearer: Hearer): number {
+    const slot = this.#free.pop() ?? this.#hearers.length;
+    this.#hearers[slot] = hearer;
     return slot;
   }
 
   /** The record of the slot was not written. */
   cancel(slot: number): void {
-    this.#callbacks[slot] = undefined;
+    this.#hearers[slot] = undefined;
     this.#free.push(slot);
   }
 
@@ -51,28 +51,28 @@ export class HeardDelivery implements Delivery {
   }
 
   #tell(slot: number, index: number, outcome: ProduceOutcome): void {
-    const callback = this.#callbacks[slot];
+    const hearer = this.#hearers[slot];
     const about = {
       timestamp: this.#timestampsMs[slot] ?? NaN,
       serializedKeySize: this.#keyBytes[slot] ?? -1,
       serializedValueSize: this.#valueBytes[slot] ?? -1,
     };
-    this.#callbacks[slot] = undefined;
-    if (callback === undefined) return;
+    this.#hearers[slot] = undefined;
+    if (hearer === undefined) return;
     if (outcome.type === 'acked') {
-      callOwn(callback, null, metadataOf(outcome, index, about));
+      tell(hearer, null, metadataOf(outcome, index, about));
       return;
     }
     const { topic, partition } = outcome;
     const error = errorOf(outcome, topic, partition, index);
     this.#watch.failed(failedMetadata(topic, partition), error, noHeaders);
-    callOwn(callback, error, null);
+    tell(hearer, error, null);
   }
 
   #shrink(): void {
-    const slots = this.#callbacks.length;
+    const slots = this.#hearers.length;
     if (slots <= KEPT_SLOTS_MAX || this.#free.length + 1 < slots) return;
-    this.#callbacks = [undefined];
+    this.#hearers = [undefined];
     this.#timestampsMs = [];
     this.#keyBytes = [];
     this.#valueBytes = [];

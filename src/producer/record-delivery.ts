@@ -2,15 +2,9 @@ import type { ProduceOutcome } from '../ack/produce-outcome.ts';
 import { aboutRecord } from './about-record.ts';
 import type { Delivery, Slots, WrittenRecord } from './delivery.ts';
 import type { KafkaError } from './errors.ts';
+import { tell, type Hearer } from './hearer.ts';
 import { errorOf } from './outcome-error.ts';
-import { callOwn } from './own-code.ts';
-import {
-  failedMetadata,
-  metadataOf,
-  type DeliveryCallback,
-  type Headers,
-  type RecordMetadata,
-} from './record.ts';
+import { failedMetadata, metadataOf, type Headers, type RecordMetadata } from './record.ts';
 
 /** Who hears of all records, before the callback or promise of each. */
 export interface DeliveryWatch {
@@ -28,23 +22,23 @@ export class RecordDelivery implements Delivery {
   readonly headers: Headers;
   readonly timestampMs: number;
   readonly #watch: DeliveryWatch;
-  readonly #callback: DeliveryCallback | null;
+  readonly #hearer: Hearer | null;
   #keyBytes = -1;
   #valueBytes = -1;
 
-  /** @param callback null: nobody waits for this one */
+  /** @param hearer null: nobody waits for this one */
   constructor(
     topic: string,
     headers: Headers,
     timestampMs: number,
     watch: DeliveryWatch,
-    callback: DeliveryCallback | null,
+    hearer: Hearer | null,
   ) {
     this.topic = topic;
     this.headers = headers;
     this.timestampMs = timestampMs;
     this.#watch = watch;
-    this.#callback = callback;
+    this.#hearer = hearer;
   }
 
   written(_slot: number, _record: WrittenRecord, keyBytes: number, valueBytes: number): void {
@@ -58,20 +52,20 @@ export class RecordDelivery implements Delivery {
       return;
     }
     this.#watch.counted(1);
-    if (this.#callback === null && !this.#watch.wantsMetadata) return;
+    if (this.#hearer === null && !this.#watch.wantsMetadata) return;
     const metadata = metadataOf(outcome, index, {
       timestamp: this.timestampMs,
       serializedKeySize: this.#keyBytes,
       serializedValueSize: this.#valueBytes,
     });
     if (this.#watch.wantsMetadata) this.#watch.acked(metadata, this.headers);
-    if (this.#callback !== null) callOwn(this.#callback, null, metadata);
+    if (this.#hearer !== null) tell(this.#hearer, null, metadata);
   }
 
   /** It was not sent, or was given up. */
   fail(reason: KafkaError, partition?: number | null): void {
     const error = aboutRecord(reason, this.topic, partition);
     this.#watch.failed(failedMetadata(this.topic, partition), error, this.headers);
-    if (this.#callback !== null) callOwn(this.#callback, error, null);
+    if (this.#hearer !== null) tell(this.#hearer, error, null);
   }
 }

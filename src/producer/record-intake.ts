@@ -11,6 +11,7 @@ import type { Clock } from '../shared/clock.ts';
 import { CallDelivery } from './call-delivery.ts';
 import { CallTaker } from './call-taker.ts';
 import type { KafkaError } from './errors.ts';
+import type { Hearer } from './hearer.ts';
 import { HeardDelivery } from './heard-delivery.ts';
 import {
   abandonedError,
@@ -34,7 +35,6 @@ import {
   ownRecord,
   placeIn,
   topicChecker,
-  type DeliveryCallback,
   type Headers,
   type ProducerRecord,
 } from './record.ts';
@@ -178,9 +178,9 @@ export class RecordIntake<K, V> {
     };
   }
 
-  /** Never throws. @param callback called once, at the record's end; null: nobody waits for it */
-  take(given: ProducerRecord<K, V>, callback: DeliveryCallback | null): void {
-    this.#take(given, callback, this.#refusal(), this.#options.clock.wallMs());
+  /** Never throws. @param hearer told once, at the record's end; null: nobody waits for it */
+  take(given: ProducerRecord<K, V>, hearer: Hearer | null): void {
+    this.#take(given, hearer, this.#refusal(), this.#options.clock.wallMs());
   }
 
   #refusal(): KafkaError | undefined {
@@ -190,16 +190,16 @@ export class RecordIntake<K, V> {
   /** @param nowMs the time of a record that names none */
   #take(
     given: ProducerRecord<K, V>,
-    callback: DeliveryCallback | null,
+    hearer: Hearer | null,
     refusal: KafkaError | undefined,
     nowMs: number,
   ): void {
     this.#sent += 1;
     const quick = refusal === undefined ? this.#quickNow() : undefined;
-    if (quick !== undefined && callback === null) {
+    if (quick !== undefined && hearer === null) {
       if (quick.take(given, nowMs, this.#unheard, 0)) return;
-    } else if (quick !== undefined && callback !== null) {
-      const slot = this.#heard.begin(callback);
+    } else if (quick !== undefined && hearer !== null) {
+      const slot = this.#heard.begin(hearer);
       if (quick.take(given, nowMs, this.#heard, slot)) return;
       this.#heard.cancel(slot);
     }
@@ -217,13 +217,13 @@ export class RecordIntake<K, V> {
       const { topic } = record;
       const key = serialize(this.#keySerializer, record.key, 'key', topic, headers);
       const value = serialize(this.#valueSerializer, record.value, 'value', topic, headers);
-      const delivery = new RecordDelivery(topic, headers, timestampMs, this.#watch, callback);
+      const delivery = new RecordDelivery(topic, headers, timestampMs, this.#watch, hearer);
       if (isPromise(key) || isPromise(value) || this.#serializing.length > 0)
         this.#takeLater(record, key, value, delivery);
       else this.#enter(record, key, value, delivery);
     } catch (error) {
       const { topic, partition } = placeIn(record);
-      const refused = new RecordDelivery(topic, headers, timestampMs, this.#watch, callback);
+      const refused = new RecordDelivery(topic, headers, timestampMs, this.#watch, hearer);
       refused.fail(asKafkaError(error), partition);
     }
   }
