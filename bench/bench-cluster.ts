@@ -1,4 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { kafkaJars } from '../test/support/kafka-jars.ts';
 import { startKafka } from '../test/support/kafka-cluster.ts';
@@ -12,6 +15,8 @@ export interface BenchCluster {
   readonly bootstrap: string;
   /** Of Kafka's jars, for the programs in Java. */
   readonly classpath: string;
+  /** For files of the runs, until the cluster stops. */
+  readonly folder: string;
   /** @returns what the run gave, and how many records the topic held after it, by the broker's own offsets */
   readonly onFreshTopic: <T>(
     run: (topic: string) => Promise<T>,
@@ -25,10 +30,12 @@ export async function benchCluster(): Promise<BenchCluster> {
   const properties = { 'log.segment.delete.delay.ms': '500' };
   const cluster = await startKafka({ brokers: 1, properties });
   const { bootstrap } = cluster;
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
   const topic = 'bench';
   return {
     bootstrap,
     classpath,
+    folder,
     onFreshTopic: async (run) => {
       await cluster.createTopic(topic, { partitions: PARTITIONS });
       await sleep(QUIET_MS);
@@ -38,7 +45,10 @@ export async function benchCluster(): Promise<BenchCluster> {
       await sleep(QUIET_MS);
       return { result, stored };
     },
-    stop: () => cluster.stop(),
+    stop: async () => {
+      await cluster.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
   };
 }
 

@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { benchCluster, type BenchCluster } from './bench-cluster.ts';
 import { contenders, type Codec, type Contender } from './contenders.ts';
@@ -30,12 +29,11 @@ interface Input {
 /** Same file, same broker, same codec for every contender. */
 export async function ingest(options: BenchOptions<Cell>): Promise<Sample[]> {
   const field = ready(contenders, options);
-  const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
   const cluster = await benchCluster();
   const samples: Sample[] = [];
   try {
     for (const cell of options.cells) {
-      const path = join(folder, `lines-${cell.lineBytes}`);
+      const path = join(cluster.folder, `lines-${cell.lineBytes}`);
       const input = { path, records: writeLines(path, cell.lineBytes, cell.bytes) };
       const made = await rounds(
         fit(field, input.records),
@@ -48,7 +46,6 @@ export async function ingest(options: BenchOptions<Cell>): Promise<Sample[]> {
     }
   } finally {
     await cluster.stop();
-    rmSync(folder, { recursive: true, force: true });
   }
   return samples;
 }

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { benchCluster, type BenchCluster } from './bench-cluster.ts';
 import { measure } from './measure.ts';
 import { loadContenders, type LoadContender } from './producer-contenders.ts';
@@ -21,7 +18,6 @@ export interface LoadSample extends LoadFigures {
 export async function producerBench(options: BenchOptions<LoadCell>): Promise<LoadSample[]> {
   const { cells, runs, report } = options;
   const field = ready(loadContenders, options);
-  const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
   const cluster = await benchCluster();
   const samples: LoadSample[] = [];
   try {
@@ -29,20 +25,19 @@ export async function producerBench(options: BenchOptions<LoadCell>): Promise<Lo
       const made = await rounds(
         field.filter(({ styles }) => styles.includes(cell.style)),
         runs,
-        (contender) => one({ ...cluster, folder }, contender, cell),
+        (contender) => one(cluster, contender, cell),
         (sample, run) => report(line(sample, run)),
       );
       samples.push(...made);
     }
   } finally {
     await cluster.stop();
-    rmSync(folder, { recursive: true });
   }
   return samples;
 }
 
 async function one(
-  { bootstrap, classpath, folder, onFreshTopic }: BenchCluster & { readonly folder: string },
+  { bootstrap, classpath, folder, onFreshTopic }: BenchCluster,
   { name, command, figures, warmsUp, promisesMax = Infinity }: LoadContender,
   wanted: LoadCell,
 ): Promise<LoadSample> {

@@ -4,7 +4,7 @@
  */
 import type { ConsumerGroup, OffsetToCommit } from '../send/transaction-events.ts';
 import { IllegalArgumentError } from './errors.ts';
-import { checkTopicName, INT32_MAX, isCount, isInt32Count, kindOf } from './record.ts';
+import { checkTopicName, INT32_MAX, isCount, isInt32Count, isIterable, kindOf } from './record.ts';
 
 /** How far a partition is consumed. */
 export interface TopicPartitionOffset {
@@ -38,9 +38,8 @@ const OFFSET_MAX = 2n ** 63n - 1n;
 /** Checked; of several for one partition the last counts. @throws {IllegalArgumentError | InvalidTopicError} */
 export function offsetsToCommit(offsets: Iterable<TopicPartitionOffset>): OffsetToCommit[] {
   // Callers without types give anything.
-  const all: unknown = offsets;
-  if (typeof all !== 'object' || all === null || !(Symbol.iterator in all)) {
-    throw new IllegalArgumentError(`offsets: write a list of them, not ${kindOf(all)}`);
+  if (!isIterable(offsets)) {
+    throw new IllegalArgumentError(`offsets: write a list of them, not ${kindOf(offsets)}`);
   }
   const byPlace = new Map<string, OffsetToCommit>();
   for (const given of offsets as Iterable<TopicPartitionOffset | null | undefined>) {

@@ -147,7 +147,10 @@ export class Connection {
   ): void {
     assert(this.open, 'nothing is sent on a connection that has ended');
     assert(fragments.length > 0, 'a request has bytes');
-    assert(this.#placeOf(correlationId) < 0, 'a correlation id is used once at a time');
+    assert(
+      this.#waitingFor(correlationId) === undefined,
+      'a correlation id is used once at a time',
+    );
     const request: OpenRequest = { correlationId, waiter, written: false, answer: undefined };
     if (expectAnswer) this.#waiting.push(request);
     this.#writing.push(request);
@@ -212,7 +215,7 @@ export class Connection {
 
   #answered(frame: Buffer): boolean {
     const correlationId = frame.readInt32BE(0);
-    const request = this.#waiting[this.#placeOf(correlationId)];
+    const request = this.#waitingFor(correlationId);
     if (request === undefined || request.answer !== undefined) {
       throw new ProtocolError(`correlation id ${correlationId} was not asked`);
     }
@@ -224,12 +227,12 @@ export class Connection {
   }
 
   /** @returns -1 for none */
-  #placeOf(correlationId: number): number {
-    return this.#waiting.findIndex((request) => request.correlationId === correlationId);
+  #waitingFor(correlationId: number): OpenRequest | undefined {
+    return this.#waiting.find((request) => request.correlationId === correlationId);
   }
 
   #deliver(request: OpenRequest, frame: Buffer): void {
-    this.#waiting.splice(this.#placeOf(request.correlationId), 1);
+    this.#waiting.splice(this.#waiting.indexOf(request), 1);
     try {
       request.waiter.answered(frame);
     } catch (error) {

@@ -34,7 +34,7 @@ export function drain(state: SenderState, nowMs: number): void {
     }
   } while (progressed && state.keylessTopics.size > 0);
   retireBootstrap(state);
-  state.dirtyNodes.takeAll();
+  state.dirtyNodes.clear();
 }
 
 /** @returns whether a Produce request went out */

@@ -122,7 +122,10 @@ function forgetOtherBrokers(state: SenderState, brokers: readonly BrokerNode[]):
     if (id < 0 || named.has(id) || node.status !== 'disconnected') continue;
     state.nodes.delete(id);
     state.dirtyNodes.delete(node);
-    for (const partition of node.active.takeAll()) state.leaderless.add(partition);
+    for (let partition = node.active.first; partition; partition = node.active.after(partition)) {
+      state.leaderless.add(partition);
+    }
+    node.active.clear();
   }
 }
 

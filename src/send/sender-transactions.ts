@@ -189,7 +189,7 @@ function dropUnsent(state: SenderState, { error, message }: TransactionFault): v
     for (const batch of here) abandon(state, batch, message, error);
   }
   for (const batch of state.accumulator.takeAll()) abandon(state, batch, message, error);
-  state.keylessTopics.takeAll();
+  state.keylessTopics.clear();
 }
 
 /** Sends the next request to whom it is for, as soon as that one is connected. */

@@ -27,10 +27,10 @@ export function abandonAll(state: SenderState, message: string, error?: string):
     partition.settleCause = undefined;
   }
   for (const batch of state.accumulator.takeAll()) abandon(state, batch, message, error);
-  state.keylessTopics.takeAll();
+  state.keylessTopics.clear();
   state.leaderless.clear();
   for (const node of state.nodes.values()) {
-    node.active.takeAll();
+    node.active.clear();
     disconnect(state, node, message);
   }
 }

@@ -1,6 +1,7 @@
 /**
- * Things in the order in which they came, each once: what a Set is, but for its memory. V8 gives a Set a new table whenever it becomes empty, in the old generation when the Set is
- * old; with one record after the other that is each time, and a whole collection again and again (docs/decisions/producer-speed.md).
+ * Things in the order in which they came, each once: what a Set is, but for its memory. V8 gives a Set a new table whenever it becomes empty,
+ * in the old generation when the Set is old; with one record after the other that is each time, and a whole collection again and again
+ * (docs/decisions/producer-speed.md).
  */
 import { assert } from '../shared/assert.ts';
 
@@ -63,13 +64,8 @@ export class TurnOrder<T extends HasTurn<T>> {
     this.#size -= 1;
   }
 
-  /** All of them, in their order; none is left. */
-  takeAll(): T[] {
-    const all: T[] = [];
-    for (let thing = this.#first; thing !== undefined; thing = this.#first) {
-      all.push(thing);
-      this.delete(thing);
-    }
-    return all;
+  /** None is left. */
+  clear(): void {
+    for (let thing = this.#first; thing !== undefined; thing = this.#first) this.delete(thing);
   }
 }

@@ -11,19 +11,14 @@ import { libraryKeys } from '../../config/library-keys.ts';
 import { loadConfig } from '../../config/load.ts';
 import { Producer } from '../../src/index.ts';
 import { ConfigError } from '../../src/shared/errors.ts';
+import { thrown } from '../support/thrown.ts';
 
 const ownKeys = ['key.serializer', 'value.serializer', 'partitioner.class', 'interceptor.classes'];
 const keysOfLibrary = [...Object.keys(kafkaKeys), ...Object.keys(libraryKeys), ...ownKeys];
 const keysOfDaemon = [...Object.keys(kafkaKeys), 'log.level'];
 
 function faultOf(call: () => unknown): string {
-  try {
-    call();
-  } catch (error) {
-    assert.ok(error instanceof ConfigError, String(error));
-    return error.message;
-  }
-  return assert.fail('it was taken');
+  return thrown(ConfigError, call).message;
 }
 
 function saidByLibrary(name: string, value: unknown): string {

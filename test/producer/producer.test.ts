@@ -17,6 +17,7 @@ import { partitionForKey } from '../../src/producer/partitioners.ts';
 import type { ProducerRecord } from '../../src/producer/record.ts';
 import { serializers } from '../../src/producer/serializers.ts';
 import { count, embeddedCluster, records, values } from '../support/embedded-cluster.ts';
+import { thrown } from '../support/thrown.ts';
 import { failure, newProducer } from './scene.ts';
 
 async function oneTopic(t: TestContext, partitions = 4): Promise<EmbeddedCluster> {
@@ -334,13 +335,11 @@ test('await using closes it', async (t) => {
 
 test('what callers without types configure is checked with the rest, and nothing of it is taken for a text', () => {
   const untyped = (config: unknown): string => {
-    try {
-      new Producer(config as { 'bootstrap.servers': string });
-    } catch (error) {
-      assert.ok(error instanceof ConfigError, String(error));
-      return error.faults.map(({ problem }) => problem).join('\n');
-    }
-    return assert.fail('it was taken');
+    const { faults } = thrown(
+      ConfigError,
+      () => new Producer(config as { 'bootstrap.servers': string }),
+    );
+    return faults.map(({ problem }) => problem).join('\n');
   };
   assert.match(untyped(undefined), /the configuration is undefined/);
   assert.match(untyped(null), /the configuration is null/);

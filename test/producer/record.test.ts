@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Acked } from '../../src/ack/produce-outcome.ts';
-import { IllegalArgumentError, InvalidTopicError } from '../../src/producer/errors.ts';
+import { IllegalArgumentError, InvalidTopicError, KafkaError } from '../../src/producer/errors.ts';
 import {
   checkRecord,
   checkTopic,
@@ -11,6 +11,7 @@ import {
   type HeadersInput,
   type ProducerRecord,
 } from '../../src/producer/record.ts';
+import { thrown } from '../support/thrown.ts';
 
 /** As a caller without types sends it. */
 function untyped(record: unknown): ProducerRecord {
@@ -18,14 +19,10 @@ function untyped(record: unknown): ProducerRecord {
 }
 
 function refusal(call: () => void): IllegalArgumentError | InvalidTopicError {
-  try {
-    call();
-  } catch (error) {
-    assert.ok(error instanceof IllegalArgumentError || error instanceof InvalidTopicError);
-    assert.equal(error.fate, 'notSent');
-    return error;
-  }
-  throw new Error('nothing was refused');
+  const error = thrown(KafkaError, call);
+  assert.ok(error instanceof IllegalArgumentError || error instanceof InvalidTopicError);
+  assert.equal(error.fate, 'notSent');
+  return error;
 }
 
 test('a record that is in order is not refused', () => {

@@ -13,6 +13,7 @@ import {
   type TypeOf,
 } from '../../src/producer/serializers.ts';
 import { projectRoot } from '../support/project.ts';
+import { thrown } from '../support/thrown.ts';
 
 interface Golden {
   readonly serializer: 'int32' | 'int64' | 'float64' | 'uuid' | 'string';
@@ -35,15 +36,12 @@ function now<T>(serializer: Serializer<T>, value: T): Buffer {
 }
 
 function fault<T>(serializer: Serializer<T>, value: unknown): string {
-  try {
-    void serialize(serializer, value as T, 'value', 'orders', []);
-  } catch (error) {
-    assert.ok(error instanceof SerializationError, String(error));
-    assert.equal(error.fate, 'notSent');
-    assert.equal(error.topic, 'orders');
-    return error.message;
-  }
-  throw new Error('nothing was refused');
+  const error = thrown(SerializationError, () =>
+    serialize(serializer, value as T, 'value', 'orders', []),
+  );
+  assert.equal(error.fate, 'notSent');
+  assert.equal(error.topic, 'orders');
+  return error.message;
 }
 
 test('every serializer of Kafka makes the bytes that the Java client makes', () => {

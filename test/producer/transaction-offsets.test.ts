@@ -2,17 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { IllegalArgumentError, InvalidTopicError } from '../../src/producer/errors.ts';
 import { consumerGroup, offsetsToCommit } from '../../src/producer/transaction-offsets.ts';
+import { thrown } from '../support/thrown.ts';
 
 type Offsets = Parameters<typeof offsetsToCommit>[0];
 
 function refusal(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    assert.ok(error instanceof IllegalArgumentError, String(error));
-    return error.message;
-  }
-  return assert.fail('it was taken');
+  return thrown(IllegalArgumentError, run).message;
 }
 
 test('offsets that no message can hold are refused, each with its place', () => {
