@@ -8,7 +8,6 @@ import { assert } from '../shared/assert.ts';
 import { copyInto } from '../shared/copy-into.ts';
 import type { Compressor } from '../kafka/compression.ts';
 import { codecs } from '../kafka/compression.ts';
-import { crc32c } from '../kafka/crc32c.ts';
 import { BATCH_HEADER_BYTES } from '../kafka/record-batch.ts';
 import { GUARD_BYTES } from '../ring/arena.ts';
 import type { ScratchLayout } from '../ring/memory-layout.ts';
@@ -17,6 +16,7 @@ import type { EncodeResult, EncodeTask } from './encode-task.ts';
 import { encodeFlags, RECORD_OVERHEAD_BYTES_MAX } from './encode-task.ts';
 import type { Kernel } from './kernel.ts';
 import { encodeInfo, MATCH_SCRATCH_BYTES } from './kernel.ts';
+import { PayloadCrc } from './payload-crc.ts';
 
 /** So much is encoded at a time: what is not compressed is summed while it is in the nearest cache. */
 const PIECE_BYTES = 128 * 1024;
@@ -55,6 +55,8 @@ export class ChunkEncoder {
   readonly #kernel: Kernel;
   readonly #memory: SharedMemory;
   readonly #compressor: Compressor;
+  /** Works where the search for matches does, which is over by then. */
+  readonly #crc: PayloadCrc;
   readonly #infoAddress: number;
   readonly #matchAddress: number;
   readonly #rawAddress: number;
@@ -74,6 +76,7 @@ export class ChunkEncoder {
     this.#compressor = compressor;
     this.#infoAddress = scratch.address;
     this.#matchAddress = scratch.address + GUARD_BYTES;
+    this.#crc = new PayloadCrc(kernel, memory, this.#matchAddress);
     this.#rawAddress = this.#matchAddress + MATCH_SCRATCH_BYTES;
     this.#rawBytesMax = scratch.address + scratch.bytes - GUARD_BYTES - this.#rawAddress;
     assert(this.#rawBytesMax > PROBE_BYTES, 'scratch holds more than its tables');
@@ -101,6 +104,11 @@ export class ChunkEncoder {
     const payload = task.outputAddress + BATCH_HEADER_BYTES;
     const encoded = this.#encodeEvenly(task, payload, payloadMax, 0);
     return this.#sealed(task, encoded, codecs.none, encoded.payloadBytes);
+  }
+
+  /** CRC-32C of a payload that is there already. */
+  crcOf(address: number, bytes: number): number {
+    return this.#crc.of(address, bytes);
   }
 
   /** Undefined when not even one record fits into the scratch: such a long one goes out as it is. */
@@ -266,8 +274,7 @@ export class ChunkEncoder {
     );
     const { data } = this.#memory;
     if (encoded.crc !== undefined) {
-      const piece = this.#memory.view(target + encoded.payloadBytes, written);
-      encoded.crc = crc32c(piece, encoded.crc);
+      encoded.crc = this.#crc.of(target + encoded.payloadBytes, written, encoded.crc);
     }
     encoded.payloadBytes += written;
     encoded.consumedBytes += data.getUint32(this.#infoAddress + encodeInfo.consumedBytes, true);
@@ -285,12 +292,11 @@ export class ChunkEncoder {
     const { consumedBytes, payloadBytes: rawBytes, recordCount, emptyCount, longCount } = encoded;
     assert(consumedBytes > 0 || task.inputBytes === 0, 'every encode makes progress');
     assert((recordCount === 0) === (rawBytes === 0), 'records have bytes');
-    const payload = this.#memory.view(task.outputAddress + BATCH_HEADER_BYTES, payloadBytes);
     return {
       consumedBytes,
       batchBytes: recordCount === 0 ? 0 : BATCH_HEADER_BYTES + payloadBytes,
       recordCount,
-      payloadCrc: encoded.crc ?? crc32c(payload),
+      payloadCrc: encoded.crc ?? this.crcOf(task.outputAddress + BATCH_HEADER_BYTES, payloadBytes),
       attributes,
       rawBytes,
       emptyCount,

@@ -5,7 +5,6 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { codecs, type Compressor } from '../kafka/compression.ts';
-import { crc32c } from '../kafka/crc32c.ts';
 import { BATCH_HEADER_BYTES } from '../kafka/record-batch.ts';
 import type { Arena } from '../ring/arena.ts';
 import type { MemoryLayout } from '../ring/memory-layout.ts';
@@ -232,12 +231,12 @@ export class EncoderPool<Chunk extends ChunkToEncode> {
 
   /** Records lie in their batch already, behind its blank header: there is nothing to compress them with, or no room to compress them into. */
   #sealInPlace(open: OpenChunk<Chunk>): void {
-    const { arena, memory } = this.#options;
+    const { arena } = this.#options;
     const { chunk } = open;
     const { bytes: rawBytes, recordCount = 0, timestampMs } = chunk;
     assert(chunk.headBytes === BATCH_HEADER_BYTES, 'records have the room of a header before them');
     const batchBytes = BATCH_HEADER_BYTES + rawBytes;
-    const payloadCrc = crc32c(memory.view(chunk.input.address + BATCH_HEADER_BYTES, rawBytes));
+    const payloadCrc = this.#encoder.crcOf(chunk.input.address + BATCH_HEADER_BYTES, rawBytes);
     const run = arena.trim(chunk.input, batchBytes);
     const attributes = codecs.none;
     this.#order.done(open, {

@@ -10,6 +10,9 @@ import type {} from '../shared/web-assembly.d.ts';
 /** Scratch of the LZ4 and Snappy functions: of each of two blocks a hash table, and what it is compressed to. */
 export const MATCH_SCRATCH_BYTES = 197 * 1024;
 
+/** Scratch of `crcFold`. */
+export const FOLD_SCRATCH_BYTES = 32 * 1024;
+
 /** Four u32 that `encodeLines` leaves behind, by their offsets. */
 export const encodeInfo = {
   consumedBytes: 0,
@@ -66,6 +69,16 @@ export interface Kernel {
 
   /** One raw Snappy block, which every reader of Kafka takes; it may be longer than `sourceBytes`. */
   readonly snappyBlock: Compress;
+
+  /**
+   * Leaves at `scratch` fewer bytes with the same remainder in CRC-32C, for a register that begins with zero. Reads up to 15 bytes beyond the source.
+   *
+   * @param sourceBytes more than 5.4 KB, which are left
+   * @param register what the register holds before the source: the complement of the CRC so far
+   * @param scratch `FOLD_SCRATCH_BYTES`
+   * @returns how many bytes are left
+   */
+  crcFold(source: number, sourceBytes: number, register: number, scratch: number): number;
 
   /** The hash of Kafka's default partitioner, signed 32 bits. */
   murmur2(address: number, bytes: number): number;

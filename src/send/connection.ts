@@ -226,7 +226,6 @@ export class Connection {
     return this.open;
   }
 
-  /** @returns -1 for none */
   #waitingFor(correlationId: number): OpenRequest | undefined {
     return this.#waiting.find((request) => request.correlationId === correlationId);
   }
