@@ -53,6 +53,11 @@ export const contenders: readonly Contender[] = [
     command: (job) => [franzGoProgram, ...fileJob(job)],
   },
   {
+    // No peer but a yardstick: bench/peers/prototype.ts.
+    name: 'prototype',
+    command: (job) => peerCommand('prototype', ...fileJob(job)),
+  },
+  {
     name: 'java',
     readsStdin: true,
     command: (job) => [
